@@ -1,0 +1,167 @@
+//! What is hashed: salts, commitments, headers, links and entries.
+//!
+//! `H(c, m)` is BLAKE3 in key-derivation mode (BLAKE3 paper, section 2.3) with the context
+//! `"event-ledger v1 " + c`. `lp(x)` is `u32 length ‖ x`, big-endian.
+
+use crate::record::Header;
+
+/// 32 bytes of BLAKE3 or SHA-256.
+pub type Hash = [u8; 32];
+
+/// The length of one log entry in bytes.
+pub const ENTRY_LEN: usize = 73;
+
+/// A `H(c, ·)` whose context has been absorbed; cloning it is cheaper than deriving it again.
+fn hasher(context: &'static str) -> blake3::Hasher {
+    blake3::Hasher::new_derive_key(context)
+}
+
+/// Appends `lp(x)`. A length over `u32::MAX` cannot occur: sizes are bounded at the door.
+fn lp(into: &mut Vec<u8>, bytes: &[u8]) {
+    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    into.extend_from_slice(&length.to_be_bytes());
+    into.extend_from_slice(bytes);
+}
+
+/// The hashers of one ledger, with their contexts absorbed once.
+#[derive(Debug, Clone)]
+pub struct Digests {
+    salt: blake3::Hasher,
+    data: blake3::Hasher,
+    event: blake3::Hasher,
+    chain: blake3::Hasher,
+}
+
+impl Default for Digests {
+    fn default() -> Self {
+        Self {
+            salt: hasher("event-ledger v1 salt"),
+            data: hasher("event-ledger v1 data"),
+            event: hasher("event-ledger v1 event"),
+            chain: hasher("event-ledger v1 chain"),
+        }
+    }
+}
+
+impl Digests {
+    /// `H("salt", salt_key ‖ lp(stream) ‖ u64 stream_seq)`.
+    pub fn salt(&self, salt_key: &Hash, stream: &str, stream_seq: u64) -> Hash {
+        let mut material = Vec::with_capacity(32 + 4 + stream.len() + 8);
+        material.extend_from_slice(salt_key);
+        lp(&mut material, stream.as_bytes());
+        material.extend_from_slice(&stream_seq.to_be_bytes());
+        self.salt.clone().update(&material).finalize().into()
+    }
+
+    /// `H("data", salt ‖ data)`.
+    pub fn data_commitment(&self, salt: &Hash, data: &[u8]) -> Hash {
+        self.data
+            .clone()
+            .update(salt)
+            .update(data)
+            .finalize()
+            .into()
+    }
+
+    /// `H("event", header)`; `scratch` is cleared and reused.
+    pub fn event_hash(&self, header: &Header, commitment: &Hash, scratch: &mut Vec<u8>) -> Hash {
+        scratch.clear();
+        encode_header(header, commitment, scratch);
+        self.event.clone().update(scratch).finalize().into()
+    }
+
+    /// `H("chain", u64 seq ‖ previous ‖ event_hash)`.
+    pub fn chain(&self, seq: u64, previous: &Hash, event_hash: &Hash) -> Hash {
+        let mut hasher = self.chain.clone();
+        hasher
+            .update(&seq.to_be_bytes())
+            .update(previous)
+            .update(event_hash);
+        hasher.finalize().into()
+    }
+}
+
+/// Appends the hashed form of a header.
+pub fn encode_header(header: &Header, commitment: &Hash, into: &mut Vec<u8>) {
+    into.push(1);
+    into.extend_from_slice(&header.seq.to_be_bytes());
+    into.extend_from_slice(&header.occurred_us.to_be_bytes());
+    into.extend_from_slice(&header.recorded_us.to_be_bytes());
+    for text in [
+        &header.source,
+        &header.id,
+        &header.event_type,
+        &header.subject,
+        &header.actor,
+        &header.publisher,
+        &header.context,
+        &header.stream,
+    ] {
+        lp(into, text.as_bytes());
+    }
+    into.extend_from_slice(&header.stream_seq.to_be_bytes());
+    into.extend_from_slice(commitment);
+}
+
+/// The chain's value before event 0: `H("genesis", lp(origin))`.
+pub fn genesis(origin: &str) -> Hash {
+    let mut material = Vec::with_capacity(4 + origin.len());
+    lp(&mut material, origin.as_bytes());
+    hasher("event-ledger v1 genesis")
+        .update(&material)
+        .finalize()
+        .into()
+}
+
+/// One log entry: `u8 1 ‖ u64 seq ‖ event_hash ‖ chain`.
+pub fn entry(seq: u64, event_hash: &Hash, chain: &Hash) -> [u8; ENTRY_LEN] {
+    let mut bytes = [0; ENTRY_LEN];
+    let (head, rest) = bytes.split_at_mut(9);
+    let (version, position) = head.split_at_mut(1);
+    version.fill(1);
+    position.copy_from_slice(&seq.to_be_bytes());
+    let (event, link) = rest.split_at_mut(32);
+    event.copy_from_slice(event_hash);
+    link.copy_from_slice(chain);
+    bytes
+}
+
+/// An event's identity for ever: `H("msg-id", lp(publisher) ‖ lp(source) ‖ lp(id))`. In hex it is our
+/// `Nats-Msg-Id`; its first 16 bytes are the key of `ledger.seen`.
+pub fn message_id(publisher: &str, source: &str, id: &str) -> Hash {
+    let mut material = Vec::with_capacity(12 + publisher.len() + source.len() + id.len());
+    lp(&mut material, publisher.as_bytes());
+    lp(&mut material, source.as_bytes());
+    lp(&mut material, id.as_bytes());
+    hasher("event-ledger v1 msg-id")
+        .update(&material)
+        .finalize()
+        .into()
+}
+
+/// A verdict's id: `H("verdict", lp(rule) ‖ lp(kind) ‖ lp(id) ‖ u64 cause_seq ‖ lp(detail_key))`.
+pub fn verdict_id(rule: &str, kind: &str, id: &str, cause_seq: u64, detail_key: &str) -> Hash {
+    let mut material = Vec::new();
+    lp(&mut material, rule.as_bytes());
+    lp(&mut material, kind.as_bytes());
+    lp(&mut material, id.as_bytes());
+    material.extend_from_slice(&cause_seq.to_be_bytes());
+    lp(&mut material, detail_key.as_bytes());
+    hasher("event-ledger v1 verdict")
+        .update(&material)
+        .finalize()
+        .into()
+}
+
+/// An incident's id: `H("incident", lp(class) ‖ lp(kind) ‖ lp(id) ‖ u64 cause_seq)`.
+pub fn incident_id(class: &str, kind: &str, id: &str, cause_seq: u64) -> Hash {
+    let mut material = Vec::new();
+    lp(&mut material, class.as_bytes());
+    lp(&mut material, kind.as_bytes());
+    lp(&mut material, id.as_bytes());
+    material.extend_from_slice(&cause_seq.to_be_bytes());
+    hasher("event-ledger v1 incident")
+        .update(&material)
+        .finalize()
+        .into()
+}

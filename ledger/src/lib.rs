@@ -1,0 +1,9 @@
+//! What happened: the chain, the tree over it, and the proof that neither was changed.
+//!
+//! Times that are hashed are whole microseconds since the Unix epoch in an `i64`; hashed integers are
+//! big-endian. The clock, randomness and the network are parameters.
+
+pub mod digest;
+pub mod record;
+
+pub use record::{Header, Record};
