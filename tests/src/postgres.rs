@@ -1,0 +1,320 @@
+//! A private PostgreSQL: its own data folder, a unix socket and nothing else.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+use tokio_postgres::{Client, Config, NoTls};
+
+use crate::binaries;
+use crate::process::{self, PATIENCE};
+
+/// The superuser of every private server.
+pub const SUPERUSER: &str = "postgres";
+
+/// Who runs the server: PostgreSQL refuses to run as root.
+#[derive(Debug, Clone, Copy)]
+struct Account {
+    uid: u32,
+    gid: u32,
+}
+
+impl Account {
+    /// The account `postgres` when we are root, else nobody in particular (our own).
+    fn needed() -> Option<Self> {
+        let ours = fs::metadata("/proc/self").expect("/proc is mounted").uid();
+        if ours != 0 {
+            return None;
+        }
+        let passwd = fs::read_to_string("/etc/passwd").expect("/etc/passwd is readable");
+        let fields = passwd
+            .lines()
+            .map(|line| line.split(':').collect::<Vec<_>>())
+            .find(|fields| fields.first() == Some(&"postgres"))
+            .expect("running as root needs an account `postgres`: run ops/install");
+        let number = |at: usize| fields.get(at).and_then(|text| text.parse().ok());
+        Some(Self {
+            uid: number(2).expect("/etc/passwd names the uid of postgres"),
+            gid: number(3).expect("/etc/passwd names the gid of postgres"),
+        })
+    }
+
+    fn own(account: Option<Self>, path: &Path) {
+        if let Some(account) = account {
+            chown(path, Some(account.uid), Some(account.gid)).expect("root may give a folder away");
+        }
+    }
+
+    fn command(account: Option<Self>, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .current_dir("/")
+            .env_remove("PGDATA")
+            .env_remove("PGPORT")
+            .stdin(Stdio::null());
+        if let Some(account) = account {
+            command.uid(account.uid).gid(account.gid);
+        }
+        command
+    }
+}
+
+/// A running server. Dropping it stops it and removes its data.
+#[derive(Debug)]
+pub struct Postgres {
+    bin: PathBuf,
+    account: Option<Account>,
+    folder: TempDir,
+    settings: Vec<String>,
+    child: Option<Child>,
+}
+
+/// Numbers the databases that this process makes.
+static DATABASES: AtomicU32 = AtomicU32::new(0);
+static SHARED: Mutex<Weak<Postgres>> = Mutex::const_new(Weak::new());
+
+impl Postgres {
+    /// Starts a server of the caller's own, with fsync on as in life.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts a server with further settings, each `name=value`.
+    pub async fn start_with(settings: &[&str]) -> Self {
+        Self::start_in(&std::env::temp_dir(), settings).await
+    }
+
+    /// Starts a server whose data lies below `parent`, for measurements on a chosen disk.
+    pub async fn start_in(parent: &Path, settings: &[&str]) -> Self {
+        let (bin, account) = (binaries::postgres_bin(), Account::needed());
+        let folder = tempfile::Builder::new()
+            .prefix("lpg-")
+            .tempdir_in(parent)
+            .expect("a temporary folder can be made");
+        Account::own(account, folder.path());
+        let template = template(&bin, account);
+        // A copy takes a tenth of the time of initdb.
+        let copied = Command::new("cp")
+            .args(["-a", "--reflink=auto"])
+            .arg(&template)
+            .arg(folder.path().join("data"))
+            .status();
+        assert!(
+            copied.is_ok_and(|status| status.success()),
+            "copying {} failed",
+            template.display()
+        );
+        let settings = settings.iter().map(|&text| text.to_owned()).collect();
+        let mut server = Self {
+            bin,
+            account,
+            folder,
+            settings,
+            child: None,
+        };
+        server.launch().await;
+        server
+    }
+
+    /// The server that the tests of this process share; it stops with the last of them. Each takes a
+    /// database of its own from [`Postgres::create_database`].
+    pub async fn shared() -> Arc<Self> {
+        let mut shared = SHARED.lock().await;
+        if let Some(running) = shared.upgrade() {
+            return running;
+        }
+        let server = Arc::new(Self::start().await);
+        *shared = Arc::downgrade(&server);
+        server
+    }
+
+    /// The folder of the socket and the data.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// How to connect to a database as superuser.
+    pub fn config(&self, database: &str) -> Config {
+        let mut config = Config::new();
+        config
+            .host_path(self.folder.path())
+            .user(SUPERUSER)
+            .dbname(database);
+        config
+    }
+
+    /// The same as a `key=value` connection string.
+    pub fn dsn(&self, database: &str) -> String {
+        format!(
+            "host={} user={SUPERUSER} dbname={database}",
+            self.folder.path().display()
+        )
+    }
+
+    /// Connects as superuser.
+    pub async fn connect(&self, database: &str) -> Client {
+        self.try_connect(database)
+            .await
+            .expect("the private server accepts connections")
+    }
+
+    async fn try_connect(&self, database: &str) -> Result<Client, tokio_postgres::Error> {
+        let (client, connection) = self.config(database).connect(NoTls).await?;
+        // The connection ends with its client; an error reaches the client as well.
+        tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        Ok(client)
+    }
+
+    /// Makes an empty database and gives its name.
+    pub async fn create_database(&self) -> String {
+        let number = DATABASES.fetch_add(1, Ordering::Relaxed);
+        let name = format!("t{}_{number}", std::process::id());
+        let admin = self.connect("postgres").await;
+        admin
+            .batch_execute(&format!("CREATE DATABASE {name}"))
+            .await
+            .expect("a new database");
+        name
+    }
+
+    /// Stops the server as an administrator would: clients are cut off, everything is written.
+    pub fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            process::end(&mut child, Signal::INT);
+        }
+    }
+
+    /// Kills the server outright, as a power cut would.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("the server can be killed");
+            child.wait().expect("the server was ours");
+        }
+    }
+
+    /// Starts a stopped or killed server again, over the same data, and waits until it answers.
+    pub async fn restart(&mut self) {
+        self.stop();
+        self.launch().await;
+    }
+
+    fn spawn(&self) -> Child {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log_path());
+        let log = log.expect("the server's log can be written");
+        let mut command = Account::command(self.account, &self.bin.join("postgres"));
+        command.arg("-D").arg(self.folder.path().join("data"));
+        let socket = format!("unix_socket_directories={}", self.folder.path().display());
+        let fixed = [
+            "listen_addresses=",
+            "max_connections=100",
+            "log_min_messages=warning",
+            &socket,
+        ];
+        for setting in fixed
+            .into_iter()
+            .chain(self.settings.iter().map(String::as_str))
+        {
+            command.arg("-c").arg(setting);
+        }
+        command
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("postgres can be started")
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    async fn launch(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut child = self.spawn();
+        while self.try_connect("postgres").await.is_err() {
+            // After a kill the old backends may still hold the shared memory for a moment: try again.
+            if child.try_wait().expect("the server is our child").is_some() {
+                child = self.spawn();
+            }
+            if Instant::now() > deadline {
+                let log = fs::read_to_string(self.log_path()).unwrap_or_default();
+                process::end(&mut child, Signal::QUIT);
+                panic!("PostgreSQL did not become ready within {PATIENCE:?}; its log:\n{log}");
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.child = Some(child);
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // The data goes with the folder: there is nothing to write in order.
+            process::end(&mut child, Signal::QUIT);
+        }
+    }
+}
+
+/// A fresh data folder of this version, made once on this machine.
+fn template(bin: &Path, account: Option<Account>) -> PathBuf {
+    let version = Command::new(bin.join("postgres")).arg("--version").output();
+    let version = version.expect("postgres --version runs").stdout;
+    let version: String = String::from_utf8_lossy(&version)
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '.')
+        .collect();
+    let ours = fs::metadata("/proc/self").expect("/proc is mounted").uid();
+    let cache = std::env::temp_dir().join(format!("ledger-tests-{ours}"));
+    fs::create_dir_all(&cache).expect("the cache folder can be made");
+    fs::set_permissions(&cache, fs::Permissions::from_mode(0o755))
+        .expect("the cache folder is ours");
+    let ready = cache.join(format!("{version}-1"));
+    if ready.is_dir() {
+        return ready;
+    }
+    let making = tempfile::tempdir_in(&cache).expect("a temporary folder can be made");
+    Account::own(account, making.path());
+    let data = making.path().join("data");
+    let made = Account::command(account, &bin.join("initdb"))
+        .arg("-D")
+        .arg(&data)
+        .args([
+            "-U",
+            SUPERUSER,
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--no-sync",
+        ])
+        .output()
+        .expect("initdb can be started");
+    assert!(
+        made.status.success(),
+        "initdb failed: {}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    // Whoever renames first wins; the others' work is the same and goes away with its folder.
+    if fs::rename(&data, &ready).is_err() {
+        assert!(
+            ready.is_dir(),
+            "{} can neither be made nor found",
+            ready.display()
+        );
+    }
+    ready
+}
