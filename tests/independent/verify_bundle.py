@@ -309,7 +309,10 @@ def main(arguments):
     if not pinned:
         keys = [f.Key(line) for line in bundle.text("keys").splitlines() if line.strip()]
     verifier = Verifier(bundle, keys)
-    verifier.run()
+    try:
+        verifier.run()
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        verifier.problem(None, "header", f"the bundle cannot be read: {error!r}")
     if as_json:
         print(json.dumps(verifier.report()))
         return 3 if verifier.problems else 0
