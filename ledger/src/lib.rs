@@ -3,7 +3,12 @@
 //! Times that are hashed are whole microseconds since the Unix epoch in an `i64`; hashed integers are
 //! big-endian. The clock, randomness and the network are parameters.
 
+pub mod checkpoint;
 pub mod digest;
+pub mod keyring;
+pub mod note;
 pub mod record;
+pub mod report;
+pub mod tree;
 
 pub use record::{Header, Record};
