@@ -7,8 +7,10 @@ pub mod checkpoint;
 pub mod digest;
 pub mod keyring;
 pub mod note;
+pub mod proof;
 pub mod record;
 pub mod report;
+pub mod tile;
 pub mod tree;
 
 pub use record::{Header, Record};

@@ -6,7 +6,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use ledger::checkpoint::Checkpoint;
 use ledger::digest::{self, Digests, Hash};
 use ledger::note::{Signer, VerifyingKey};
+use ledger::proof::{Plan, verify_consistency, verify_inclusion};
 use ledger::record::Header;
+use ledger::tile::{Edge, TileSet};
 use ledger::tree::{EMPTY_ROOT, Frontier, leaf_hash};
 use serde_json::Value;
 
@@ -130,4 +132,69 @@ fn the_signed_head() {
     let (opened, _) =
         Checkpoint::open(text(&vectors, "checkpoint").as_bytes(), &[key]).expect("opens");
     assert_eq!(opened, head);
+}
+
+/// The leaves of the events, and the root after each of them.
+fn leaves_and_roots(vectors: &Value) -> (Vec<Hash>, Vec<Hash>) {
+    let events = vectors["events"].as_array().expect("events");
+    let root = |event: &Value| {
+        let bytes = BASE64.decode(text(event, "root_base64")).expect("base64");
+        bytes.try_into().expect("32 bytes")
+    };
+    let leaves = events.iter().map(|event| hash(event, "leaf")).collect();
+    (leaves, events.iter().map(root).collect())
+}
+
+fn tiles(leaves: &[Hash]) -> TileSet {
+    let mut edge = Edge::new();
+    for leaf in leaves {
+        edge.push(*leaf, drop);
+    }
+    edge.tiles().into_iter().collect()
+}
+
+fn listed(proof: &Value) -> Vec<Hash> {
+    let hashes = proof.as_array().expect("a proof").iter();
+    hashes
+        .map(|hash| hash_of(hash.as_str().expect("hex")))
+        .collect()
+}
+
+#[test]
+fn inclusion_proofs() {
+    let vectors = vectors();
+    let (leaves, roots) = leaves_and_roots(&vectors);
+    let set = tiles(&leaves);
+    let proofs = vectors["inclusion"].as_object().expect("proofs");
+    assert_eq!(proofs.len(), 8);
+    for (index, expected) in proofs {
+        let index: u64 = index.parse().expect("a position");
+        let plan = Plan::inclusion(index, 8).expect("in the tree");
+        let proof = plan.resolve(|node| set.hash(node)).expect("in the tiles");
+        assert_eq!(proof, listed(expected));
+        let at = usize::try_from(index).expect("small");
+        verify_inclusion(index, 8, &leaves[at], &proof, &roots[7]).expect("holds");
+    }
+}
+
+#[test]
+fn consistency_proofs() {
+    let vectors = vectors();
+    let (leaves, roots) = leaves_and_roots(&vectors);
+    let proofs = vectors["consistency"].as_object().expect("proofs");
+    assert_eq!(proofs.len(), 5);
+    for (sizes, expected) in proofs {
+        let (old, new) = sizes.split_once('-').expect("two sizes");
+        let (old, new): (usize, usize) = (old.parse().expect("size"), new.parse().expect("size"));
+        let set = tiles(&leaves[..new]);
+        let sizes = (
+            u64::try_from(old).expect("small"),
+            u64::try_from(new).expect("small"),
+        );
+        let plan = Plan::consistency(sizes.0, sizes.1).expect("grows");
+        let proof = plan.resolve(|node| set.hash(node)).expect("in the tiles");
+        assert_eq!(proof, listed(expected), "{old}-{new}");
+        verify_consistency(sizes.0, &roots[old - 1], sizes.1, &roots[new - 1], &proof)
+            .expect("holds");
+    }
 }
