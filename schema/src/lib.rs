@@ -4,12 +4,27 @@
 //! read with the same catalog gives the same event or the same refusal, on every machine, for ever. The
 //! chain rests on that.
 
+pub mod catalog;
+mod check;
+pub mod diagnostic;
 pub mod event;
+mod example;
+mod interim;
+pub mod kind;
+pub mod lifecycle;
+mod load;
+mod merge;
 pub mod message;
 pub mod name;
+pub mod package;
 pub mod refusal;
 
+pub use catalog::{Activation, Catalog, ENGINE};
+pub use diagnostic::Diagnostic;
 pub use event::{Event, EventType};
+pub use kind::{EventDef, Field, Kind};
+pub use lifecycle::Step;
 pub use message::Message;
 pub use name::{KindName, LedgerName, Name};
+pub use package::Package;
 pub use refusal::{Reason, Refusal};

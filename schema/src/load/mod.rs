@@ -1,0 +1,161 @@
+//! Reading a kind file: strictly, so that a file that loads means what it says.
+//!
+//! Every message names the file, the line, what is wrong and what would mend it. All that is wrong with a
+//! file is said at once.
+
+mod events;
+mod fields;
+mod lifecycle;
+mod rules;
+pub(crate) mod table;
+
+use toml::de::DeTable;
+
+use crate::diagnostic::Diagnostic;
+use crate::kind::{Kind, Retention};
+use crate::name::{KindName, Name};
+use table::{Source, Table};
+
+/// Reads the text of a kind file of a package.
+pub fn kind(package: &Name, file: &str, text: &str) -> Result<Kind, Vec<Diagnostic>> {
+    let source = Source::new(format!("{package}/{file}"), text);
+    let kind = match DeTable::parse(text) {
+        Ok(parsed) => read(&source, package, file, parsed.get_ref()),
+        Err(error) => {
+            let at = error.span().map_or(0, |span| span.start);
+            let (message, mend) = syntax(error.message());
+            source.report(at, message, mend);
+            None
+        }
+    };
+    match kind {
+        Some(kind) if source.is_clean() => Ok(kind),
+        _ => Err(source.into_found()),
+    }
+}
+
+fn syntax(message: &str) -> (String, &'static str) {
+    let twice = message.contains("duplicate");
+    let mend = if twice {
+        "a table or a key stands once in a file: merge the two or rename one"
+    } else {
+        "mend the TOML there (https://toml.io)"
+    };
+    (format!("not TOML: {}", message.replace('\n', ", ")), mend)
+}
+
+fn read<'a>(
+    source: &'a Source,
+    package: &Name,
+    file: &str,
+    parsed: &'a DeTable<'a>,
+) -> Option<Kind> {
+    let top = Table::new(source, "the file", 0, parsed);
+    let name = identity(&top, package, file);
+    let title = top.need_text(
+        "title",
+        "say what people call it, e.g. `title = \"Environment\"`",
+    );
+    let about = top.need_text("about", "say in a sentence what it is");
+    let subject = top.need_text("subject", "say in a sentence what identifies one of them");
+    let view = top.need_text(
+        "view",
+        "name its read model, e.g. `view = \"environments\"`",
+    );
+    let view_name = view.and_then(|view| match Name::new(view.value) {
+        Ok(name) => Some(name.to_string()),
+        Err(error) => {
+            source.report(view.at, error.to_string(), "write e.g. `environments`");
+            None
+        }
+    });
+    let stateless = top.flag("stateless").unwrap_or(false);
+    let retention = retention(&top);
+    let additional = top.flag("additional").unwrap_or(true);
+    let mut references = Vec::new();
+    let fields = match top.table("fields") {
+        Some(table) => fields::fields(&table, &mut references),
+        None => Vec::new(),
+    };
+    let lifecycle = top.table("lifecycle").map(|table| {
+        if stateless {
+            let mend = "remove `stateless` or the lifecycle";
+            source.report(table.at, "what is `stateless` has no lifecycle", mend);
+        }
+        lifecycle::lifecycle(&table)
+    });
+    let events = events::events(
+        &top,
+        &fields,
+        lifecycle.as_ref(),
+        additional,
+        &mut references,
+    );
+    let rules = rules::rules(&top, &fields, &events);
+    if let (Some(table), Some(lifecycle)) = (top.table("lifecycle"), &lifecycle) {
+        lifecycle::agree(&table, lifecycle, &events);
+    }
+    top.finish();
+    Some(Kind {
+        name: name?,
+        title: title?.value.to_owned(),
+        about: about?.value.to_owned(),
+        subject: subject?.value.to_owned(),
+        view: view_name?,
+        stateless,
+        retention: retention?,
+        additional,
+        fields,
+        events,
+        lifecycle,
+        rules,
+        references: references
+            .into_iter()
+            .map(|(kind, at)| (kind, source.line(at)))
+            .collect(),
+        view_line: view.map_or(1, |view| source.line(view.at)),
+    })
+}
+
+/// `kind = "<package>.<entity>"`, in a file `<entity>.toml` of that package.
+fn identity(top: &Table<'_>, package: &Name, file: &str) -> Option<KindName> {
+    let stem = file.strip_suffix(".toml").unwrap_or(file);
+    let mend = format!("write `kind = \"{package}.{stem}\"`");
+    let text = top.need_text("kind", &mend)?;
+    match text.value.parse::<KindName>() {
+        Err(error) => {
+            top.source.report(text.at, error.to_string(), mend);
+            None
+        }
+        Ok(name) if name.package != *package || name.entity.as_str() != stem => {
+            let message = format!("`{name}` stands in `{file}` of package `{package}`");
+            let mend = format!(
+                "{mend}, or move it to `{}/{}.toml`",
+                name.package, name.entity
+            );
+            top.source.report(text.at, message, mend);
+            None
+        }
+        Ok(name) => Some(name),
+    }
+}
+
+fn retention(top: &Table<'_>) -> Option<Retention> {
+    let mend = "write `retention = \"forever\"`, or the days at least, e.g. `\"365d\"`";
+    let text = top.need_text("retention", mend)?;
+    if text.value == "forever" {
+        return Some(Retention::Forever);
+    }
+    let days = text
+        .value
+        .strip_suffix('d')
+        .and_then(|days| days.parse().ok());
+    match days {
+        Some(days) if days > 0 => Some(Retention::Days(days)),
+        _ => {
+            let message = format!("`{}` is not a retention class", text.value);
+            top.source.report(text.at, message, mend);
+            None
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! A package: a folder of kind files, built in or a user's own, and its text as the chain keeps it.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::diagnostic::Diagnostic;
+use crate::interim as canonical;
+use crate::kind::Kind;
+use crate::load;
+use crate::name::{KindName, Name};
+
+/// The file of package `ledger` that is no kind: the patterns of secrets.
+pub const PATTERNS_FILE: &str = "secrets.toml";
+
+/// The ledger's own package.
+pub const LEDGER: &str = "ledger";
+
+/// The longest text, in bytes, that `ledger.catalog.recorded` can carry beside its other members.
+const LONGEST: usize = 256 * 1024 - 512;
+
+/// Every built-in package: its name and its files, listed at build time.
+static BUILTIN: &[(&str, &[(&str, &str)])] = include!(concat!(env!("OUT_DIR"), "/kinds.rs"));
+
+/// A package whose files were all read.
+#[derive(Debug, Clone)]
+pub struct Package {
+    name: Name,
+    files: BTreeMap<String, String>,
+    kinds: Vec<Kind>,
+}
+
+impl Package {
+    /// The packages that the program brings, in the order of their names.
+    ///
+    /// A file among them that does not load is a fault of the build, which the tests find: its package is
+    /// left out.
+    pub fn builtin() -> Vec<Self> {
+        let parsed = BUILTIN.iter().map(|(name, _)| Self::builtin_named(name));
+        parsed.filter_map(Result::ok).collect()
+    }
+
+    /// One built-in package, or what is wrong with it.
+    pub fn builtin_named(name: &str) -> Result<Self, Vec<Diagnostic>> {
+        let unknown = || {
+            let names: Vec<&str> = BUILTIN.iter().map(|(name, _)| *name).collect();
+            let mend = format!("the program brings {}", names.join(", "));
+            vec![Diagnostic::new(
+                name,
+                1,
+                format!("there is no built-in package `{name}`"),
+                mend,
+            )]
+        };
+        let (_, files) = BUILTIN
+            .iter()
+            .find(|(known, _)| *known == name)
+            .ok_or_else(unknown)?;
+        let legal = Name::new(name).map_err(|_| unknown())?;
+        let files = files
+            .iter()
+            .map(|(file, text)| ((*file).to_owned(), (*text).to_owned()));
+        Self::parse(legal, files.collect())
+    }
+
+    /// The names of the built-in packages.
+    pub fn builtin_names() -> impl Iterator<Item = &'static str> {
+        BUILTIN.iter().map(|(name, _)| *name)
+    }
+
+    /// Reads the files of a package: names without folders, and texts. All that is wrong is said at once, in
+    /// the order of the files and lines.
+    pub fn parse(name: Name, files: Vec<(String, String)>) -> Result<Self, Vec<Diagnostic>> {
+        let mut found = Vec::new();
+        let mut kinds: Vec<Kind> = Vec::new();
+        let mut texts = BTreeMap::new();
+        for (file, text) in files {
+            if texts.contains_key(&file) {
+                let message = "the file was given twice";
+                found.push(Diagnostic::new(
+                    format!("{name}/{file}"),
+                    1,
+                    message,
+                    "give it once",
+                ));
+                continue;
+            }
+            texts.insert(file, text);
+        }
+        for (file, text) in &texts {
+            if name.as_str() == LEDGER && file == PATTERNS_FILE {
+                continue;
+            }
+            if file.strip_suffix(".toml").is_none() || file.contains('/') {
+                let message = "this is no kind file";
+                let mend = "a package holds `<entity>.toml` files and nothing else: move it out";
+                found.push(Diagnostic::new(format!("{name}/{file}"), 1, message, mend));
+                continue;
+            }
+            match load::kind(&name, file, text) {
+                Ok(kind) => kinds.push(kind),
+                Err(wrong) => found.extend(wrong),
+            }
+        }
+        let package = Self {
+            name,
+            files: texts,
+            kinds,
+        };
+        package.agree(&mut found);
+        if found.is_empty() {
+            Ok(package)
+        } else {
+            Err(found)
+        }
+    }
+
+    /// What is wrong between the files.
+    fn agree(&self, found: &mut Vec<Diagnostic>) {
+        let mut views: BTreeMap<&str, &Kind> = BTreeMap::new();
+        let mut rules: BTreeMap<&str, &Kind> = BTreeMap::new();
+        for kind in &self.kinds {
+            let file = format!("{}/{}.toml", self.name, kind.name.entity);
+            if let Some(other) = views.insert(&kind.view, kind) {
+                let message = format!("`view = \"{}\"` is `{}`'s already", kind.view, other.name);
+                found.push(Diagnostic::new(
+                    &file,
+                    kind.view_line,
+                    message,
+                    "name another view",
+                ));
+            }
+            for rule in &kind.rules {
+                if let Some(other) = rules.insert(&rule.id, kind) {
+                    let message = format!("the rule `{}` is `{}`'s already", rule.id, other.name);
+                    found.push(Diagnostic::new(&file, 1, message, "name it otherwise"));
+                }
+            }
+            if self.name.as_str() != LEDGER && kind.events.iter().any(|event| event.operators) {
+                let message = "`operators` is for the ledger's own events";
+                found.push(Diagnostic::new(&file, 1, message, "remove it"));
+            }
+            // Kinds of other packages are looked for when a catalog is compiled. Where a file is
+            // broken, it would seem missing.
+            let broken = self.kinds.len() < self.files.len();
+            for (reference, line) in &kind.references {
+                let own = reference.package == self.name;
+                if own && !broken && self.kind(reference.entity.as_str()).is_none() {
+                    found.push(unknown_kind(&file, *line, reference));
+                }
+            }
+        }
+        let longest = json!(self.text()).to_string().len();
+        if longest > LONGEST {
+            let message = format!("the package is {longest} bytes as the chain keeps it");
+            let mend = format!("at most {LONGEST} are possible: divide it into two packages");
+            found.push(Diagnostic::new(self.name.as_str(), 1, message, mend));
+        }
+    }
+
+    /// Reads a package from the text that the chain keeps.
+    pub fn from_text(name: &Name, text: &str) -> Result<Self, Vec<Diagnostic>> {
+        let wrong = |message: &str| {
+            let mend = "it is {\"files\": {name: text}} in RFC 8785 form";
+            vec![Diagnostic::new(name.as_str(), 1, message, mend)]
+        };
+        let Ok(Value::Object(mut top)) = serde_json::from_str(text) else {
+            return Err(wrong("the package's text is no JSON object"));
+        };
+        let Some(Value::Object(entries)) = top.remove("files") else {
+            return Err(wrong("the package's text has no `files`"));
+        };
+        let mut files = Vec::new();
+        for (file, content) in entries {
+            let Value::String(content) = content else {
+                return Err(wrong("a file of the package is no text"));
+            };
+            files.push((file, content));
+        }
+        let package = Self::parse(name.clone(), files)?;
+        if package.text() == text {
+            Ok(package)
+        } else {
+            Err(wrong("the package's text is not in RFC 8785 form"))
+        }
+    }
+
+    /// The package's name.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Its kinds, in the order of their files.
+    pub fn kinds(&self) -> &[Kind] {
+        &self.kinds
+    }
+
+    /// The kind of that entity.
+    pub fn kind(&self, entity: &str) -> Option<&Kind> {
+        self.kinds
+            .iter()
+            .find(|kind| kind.name.entity.as_str() == entity)
+    }
+
+    /// The text of one of its files.
+    pub fn file(&self, name: &str) -> Option<&str> {
+        self.files.get(name).map(String::as_str)
+    }
+
+    /// What `ledger.catalog.recorded` carries: `{"files": {name: text}}` in RFC 8785 form.
+    pub fn text(&self) -> String {
+        canonical::to_text(&json!({ "files": self.files }))
+    }
+
+    /// `hex(H("catalog", text))`.
+    pub fn digest(&self) -> String {
+        digest(&self.text())
+    }
+
+    pub(crate) fn into_kinds(self) -> Vec<Kind> {
+        self.kinds
+    }
+}
+
+/// `hex(H("catalog", text))`: BLAKE3 in key-derivation mode.
+pub fn digest(text: &str) -> String {
+    let hash = blake3::derive_key("event-ledger v1 catalog", text.as_bytes());
+    hex::encode(hash)
+}
+
+pub(crate) fn unknown_kind(file: &str, line: usize, kind: &KindName) -> Diagnostic {
+    let message = format!("`{kind}` is no kind");
+    Diagnostic::new(
+        file,
+        line,
+        message,
+        "name a kind of this package or of an active one",
+    )
+}

@@ -1,0 +1,58 @@
+//! The kinds that the program brings: all of them load, fit together, and have examples that pass.
+
+use schema::{Catalog, EventType, Package};
+use serde_json::json;
+
+fn packages() -> Vec<Package> {
+    let parsed = Package::builtin_names().map(|name| {
+        Package::builtin_named(name).unwrap_or_else(|found| {
+            let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
+            panic!("package {name} does not load:\n{}", lines.join("\n"))
+        })
+    });
+    parsed.collect()
+}
+
+#[test]
+fn every_package_loads_and_all_compile_together() {
+    let packages = packages();
+    assert_eq!(packages.len(), Package::builtin().len());
+    let catalog = Catalog::of(&packages, json!({"operators": ["oncall"]})).unwrap();
+    assert!(catalog.is_operator(&"oncall".parse().unwrap()));
+    for kind in Catalog::bootstrap().kinds() {
+        assert_eq!(kind.name.package.as_str(), "ledger");
+        assert!(catalog.kind(&kind.name).is_some());
+    }
+}
+
+#[test]
+fn a_package_is_read_back_from_its_text() {
+    for package in packages() {
+        let again = Package::from_text(package.name(), &package.text()).unwrap();
+        assert_eq!(again.digest(), package.digest());
+    }
+}
+
+#[test]
+fn every_example_passes_its_check() {
+    for package in packages() {
+        for kind in package.kinds() {
+            for event in &kind.events {
+                let example = event.example().to_string();
+                let checked = kind.check(&event.verb, example.as_bytes());
+                assert_eq!(checked, Ok(()), "{}.{}: {example}", kind.name, event.verb);
+            }
+        }
+    }
+}
+
+#[test]
+fn events_are_found_by_their_type() {
+    let catalog = Catalog::bootstrap();
+    let found = |text| catalog.event(&EventType::parse(text).unwrap()).is_some();
+    assert!(found("ledger.chain.started"));
+    assert!(found("ledger.chain.started.v1"));
+    assert!(!found("ledger.chain.started.v2"));
+    assert!(!found("ledger.chain.ended"));
+    assert!(!found("platform.environment.created"));
+}
