@@ -3,6 +3,7 @@
 //! Times that are hashed are whole microseconds since the Unix epoch in an `i64`; hashed integers are
 //! big-endian. The clock, randomness and the network are parameters.
 
+pub mod bundle;
 pub mod checkpoint;
 pub mod digest;
 pub mod keyring;

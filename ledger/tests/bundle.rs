@@ -1,0 +1,249 @@
+//! Bundles that hold: what is written verifies, in all its shapes.
+
+mod support;
+
+use std::fs;
+
+use ledger::bundle::{self, BundleError, Manifest, Redacted, Writer};
+use ledger::report::What;
+use support::*;
+
+#[test]
+fn a_whole_ledger_verifies_as_a_folder_and_packed() {
+    let (place, sample) = (Place::new(), sample(700, plain));
+    let (folder, packed) = (place.join("bundle"), place.join("bundle.tar.zst"));
+    sample.write(&folder);
+    sample.write(&packed);
+    let report = verify(&folder);
+    assert!(report.ok && report.complete, "{report:?}");
+    assert_eq!((report.size, report.checkpoint_size), (700, Some(700)));
+    assert_eq!(report.chain, hex::encode(sample.records[699].chain));
+    let text = sample.head.text();
+    assert_eq!(Some(report.root.as_str()), text.lines().nth(2));
+    assert!(report.notes.is_empty());
+    assert_eq!(verify(&packed), report);
+    let names: Vec<_> = fs::read_dir(place.root()).unwrap().collect();
+    assert_eq!(names.len(), 2, "no draft is left: {names:?}");
+}
+
+#[test]
+fn the_manifest_says_what_is_in_it() {
+    let (place, sample) = (Place::new(), sample(9, plain));
+    let mut writer = sample.writer(&place.join("b"));
+    writer.resume_after(sample.records[2].chain);
+    writer.withheld(&sample.records[3]).unwrap();
+    writer.event(&sample.records[4]).unwrap();
+    writer.withheld(&sample.records[5]).unwrap();
+    sample.prove(&mut writer, 3);
+    sample.prove(&mut writer, 5);
+    let manifest: Manifest = writer.finish(&signer()).unwrap();
+    assert_eq!((manifest.format, manifest.from, manifest.to), (1, 3, 5));
+    assert_eq!(
+        (
+            manifest.events,
+            manifest.matching,
+            manifest.withheld,
+            manifest.redacted
+        ),
+        (3, 1, 2, 0)
+    );
+    assert_eq!(manifest.checkpoint_size, 9);
+    let names: Vec<&str> = manifest.files.keys().map(String::as_str).collect();
+    let expected = [
+        "checkpoint",
+        "events.ndjson",
+        "keys",
+        "proofs.ndjson",
+        "verdicts.ndjson",
+    ];
+    assert_eq!(names, expected);
+    let report = verify(&place.join("b"));
+    assert!(report.ok && report.complete, "{report:?}");
+}
+
+#[test]
+fn parts_verify_by_the_proofs_of_their_ends() {
+    let sample = sample(600, plain);
+    for (ranges, complete) in [
+        (vec![(0, 0)], true),
+        (vec![(599, 599)], true),
+        (vec![(0, 300)], true),
+        (vec![(250, 261)], true),
+        (vec![(0, 599)], true),
+        (vec![(3, 3), (7, 7), (9, 40), (599, 599)], false),
+    ] {
+        let place = Place::new();
+        sample.write_parts(&place.join("b.tar.zst"), &ranges);
+        let report = verify(&place.join("b.tar.zst"));
+        assert!(report.ok, "{ranges:?} {report:?}");
+        assert_eq!(report.complete, complete, "{ranges:?}");
+    }
+}
+
+fn with_retention(seq: u64) -> (&'static str, String) {
+    match seq {
+        6 => (
+            "ledger.retention.applied",
+            r#"{"class":"redaction","ranges":[[2,3],[4,4]],"scheduled_by":5}"#.into(),
+        ),
+        _ => plain(seq),
+    }
+}
+
+fn redacted(by: u64) -> Redacted {
+    Redacted {
+        by,
+        rule: "redaction".into(),
+        at: "2026-11-21T00:00:00Z".into(),
+    }
+}
+
+#[test]
+fn redacted_events_still_verify_and_their_redaction_is_looked_up() {
+    let sample = sample(9, with_retention);
+    let write = |which: usize, by: u64| {
+        let place = Place::new();
+        let mut writer = sample.writer(&place.join("b"));
+        for (at, record) in sample.records.iter().enumerate() {
+            let gone = at == 2 || at == 3 || at == which;
+            let done = if gone {
+                writer.redacted(record, redacted(by))
+            } else {
+                writer.event(record)
+            };
+            done.unwrap();
+        }
+        writer.finish(&signer()).unwrap();
+        verify(&place.join("b"))
+    };
+    let report = write(4, 6);
+    assert!(report.ok, "{report:?}");
+    // Position 5 is not among what 6 takes; 7 is no retention; 8 is the last; 1 is before.
+    assert_eq!(kinds(&write(5, 6)), [What::Redaction]);
+    assert_eq!(kinds(&write(4, 7)), [What::Redaction]);
+    assert_eq!(kinds(&write(4, 1)), [What::Redaction]);
+    let later = write(4, 9);
+    assert!(later.ok && later.notes.len() == 1, "{later:?}");
+}
+
+fn with_verdict(seq: u64) -> (&'static str, String) {
+    match seq {
+        4 => (
+            "ledger.violation.raised",
+            r#"{"rule":"transition.illegal","cause_seq":3}"#.into(),
+        ),
+        _ => plain(seq),
+    }
+}
+
+#[test]
+fn verdicts_are_listed_and_compared() {
+    let (place, sample) = (Place::new(), sample(6, with_verdict));
+    let path = place.join("b");
+    sample.write(&path);
+    let listed = fs::read_to_string(path.join("verdicts.ndjson")).unwrap();
+    let expected = r#"{"seq":4,"type":"ledger.violation.raised","data":{"rule":"transition.illegal","cause_seq":3}}"#;
+    assert_eq!(listed.trim_end(), expected);
+    assert!(verify(&path).ok);
+    edit(&path, "verdicts.ndjson", |text| {
+        text.replace("\"cause_seq\":3", "\"cause_seq\":2")
+    });
+    assert_eq!(kinds(&verify(&path)), [What::Verdict]);
+    edit(&path, "verdicts.ndjson", |text| {
+        text.replace("\"seq\":4", "\"seq\":40")
+    });
+    assert_eq!(kinds(&verify(&path)), [What::Verdict]);
+}
+
+#[test]
+fn without_a_pinned_key_the_report_says_so() {
+    let (place, sample) = (Place::new(), sample(5, plain));
+    sample.write(&place.join("b"));
+    let report = bundle::verify(&place.join("b"), &[], &|_| ()).unwrap();
+    assert!(
+        report.ok
+            && report
+                .notes
+                .iter()
+                .any(|note| note.contains("no key was pinned"))
+    );
+    let stranger = ledger::note::Signer::from_seed("other.example", &[1; 32]).unwrap();
+    let report = bundle::verify(
+        &place.join("b"),
+        &[stranger.verifying_key().clone()],
+        &|_| (),
+    )
+    .unwrap();
+    assert_eq!(kinds(&report), [What::Signature]);
+    let impostor = ledger::note::Signer::from_seed(ORIGIN, &[1; 32]).unwrap();
+    let report = bundle::verify(
+        &place.join("b"),
+        &[impostor.verifying_key().clone()],
+        &|_| (),
+    )
+    .unwrap();
+    assert_eq!(kinds(&report), [What::Signature]);
+}
+
+#[test]
+fn progress_is_told() {
+    let (place, sample) = (Place::new(), sample(5000, plain));
+    sample.write(&place.join("b"));
+    let told = std::sync::Mutex::new(Vec::new());
+    bundle::verify(&place.join("b"), &[key()], &|done| {
+        told.lock().unwrap().push(done);
+    })
+    .unwrap();
+    assert_eq!(*told.lock().unwrap(), [4096, 5000]);
+}
+
+#[test]
+fn writing_out_of_order_over_something_or_nothing_is_refused() {
+    let (place, sample) = (Place::new(), sample(6, plain));
+    let path = place.join("b");
+    let mut writer = sample.writer(&path);
+    assert!(matches!(
+        writer.event(&sample.records[1]),
+        Err(BundleError::Order { seq: 1, .. })
+    ));
+    writer.event(&sample.records[0]).unwrap();
+    assert!(matches!(
+        writer.event(&sample.records[0]),
+        Err(BundleError::Order { .. })
+    ));
+    assert!(matches!(
+        writer.event(&sample.records[2]),
+        Err(BundleError::Order { .. })
+    ));
+    drop(writer);
+    assert!(!path.exists(), "an unfinished bundle leaves nothing behind");
+    let empty = sample.writer(&path).finish(&signer());
+    assert!(matches!(empty, Err(BundleError::Empty)));
+    fs::create_dir(&path).unwrap();
+    sample.write(&path);
+    assert!(matches!(
+        Writer::create(&path, sample.about()),
+        Err(BundleError::Exists { .. })
+    ));
+    assert!(verify(&path).ok, "what was there is as it was");
+    sample.write(&place.join("b.tar.zst"));
+    let again = Writer::create(&place.join("b.tar.zst"), sample.about());
+    assert!(matches!(again, Err(BundleError::Exists { .. })));
+    let mut about = sample.about();
+    about.origin = "other.example".into();
+    assert!(matches!(
+        Writer::create(&place.join("c"), about),
+        Err(BundleError::Checkpoint { .. })
+    ));
+}
+
+#[test]
+fn packing_the_same_gives_the_same_bytes() {
+    let (place, sample) = (Place::new(), sample(50, plain));
+    sample.write(&place.join("a.tar.zst"));
+    sample.write(&place.join("b.tar.zst"));
+    assert_eq!(
+        fs::read(place.join("a.tar.zst")).unwrap(),
+        fs::read(place.join("b.tar.zst")).unwrap()
+    );
+}
