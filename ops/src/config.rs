@@ -1,0 +1,309 @@
+//! Configuration: a file, then `LEDGER_…` variables, then flags; unknown keys are refused with their line.
+
+mod secret;
+mod settings;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use schema::{LedgerName, Name};
+
+pub use secret::Secret;
+pub use settings::Settings;
+
+use crate::exit::Failure;
+
+/// Where a setting may be found when no file is named.
+const FILE: &str = "ledger.toml";
+/// The data folder of `ledger up` when none is named.
+pub const DATA_FOLDER: &str = ".ledger";
+
+/// The environment, read once at the start.
+pub type Variables = BTreeMap<String, String>;
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// How to reach NATS as one user.
+#[derive(Debug, Clone, Default)]
+pub struct NatsUser {
+    /// The user's name.
+    pub user: Option<String>,
+    /// The user's password.
+    pub password: Option<Secret>,
+    /// A `.creds` file with a JWT and a seed.
+    pub credentials: Option<PathBuf>,
+}
+
+/// What the program runs with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file that was read.
+    pub file: Option<PathBuf>,
+    /// The ledger's name.
+    pub ledger: LedgerName,
+    /// The name by which the world knows the ledger; the default is `ledger.local/<ledger>`.
+    pub origin: String,
+    /// How to reach PostgreSQL.
+    pub postgres: Option<Secret>,
+    /// How many connections to PostgreSQL at most.
+    pub postgres_connections: usize,
+    /// Where NATS listens.
+    pub nats_url: Option<Secret>,
+    /// As whom the ledger itself connects.
+    pub nats: NatsUser,
+    /// As whom `ledger publish` connects; the ledger's user where there is none.
+    pub publish: NatsUser,
+    /// The publisher that `ledger publish` speaks for.
+    pub publisher: Name,
+    /// Where `ledger publish` keeps what NATS has not taken.
+    pub spool: PathBuf,
+    /// Salt keys and the signing key.
+    pub keys: PathBuf,
+    /// The last signed head, kept outside the database.
+    pub head: PathBuf,
+    /// A folder of packages beside the built-in ones.
+    pub kinds: Option<PathBuf>,
+    /// Where `/healthz`, `/readyz`, `/metrics` and the tiles are served.
+    pub listen: SocketAddr,
+    /// How log lines are written; by default as text on a terminal.
+    pub log_format: Option<LogFormat>,
+    /// What is logged, e.g. `info` or `warn,ingest=debug`.
+    pub log_level: Option<String>,
+    /// How often a head is signed at least, while events come.
+    pub seal_every: Duration,
+    /// How many events without a signed head are too many.
+    pub seal_events: u64,
+    /// How long the incoming stream keeps a message.
+    pub stream_max_age: Duration,
+    /// How many bytes the incoming stream keeps.
+    pub stream_max_bytes: Option<u64>,
+    /// How many NATS servers keep each message.
+    pub stream_replicas: u64,
+    /// Publisher names that may acknowledge incidents, place holds and the like.
+    pub operators: Vec<String>,
+}
+
+/// Reads the configuration: the file, then the variables, then `flags`.
+///
+/// `data` is the data folder of `ledger up`, the last place where a file is looked for.
+pub fn load(
+    named: Option<&Path>,
+    data: Option<&Path>,
+    variables: &Variables,
+    flags: Settings,
+) -> Result<Config, Failure> {
+    let file = find(named, data, variables)?;
+    let mut settings = match &file {
+        Some(file) => read(file)?,
+        None => Settings::default(),
+    };
+    settings = Settings::from_variables(variables)?.over(settings);
+    settings = flags.over(settings);
+    resolve(settings, file)
+}
+
+/// The file that is read: `--config`, `LEDGER_CONFIG`, `./ledger.toml`, the data folder of `ledger up`.
+pub fn find(
+    named: Option<&Path>,
+    data: Option<&Path>,
+    variables: &Variables,
+) -> Result<Option<PathBuf>, Failure> {
+    if let Some(named) = named {
+        return Ok(Some(named.to_owned()));
+    }
+    if let Some(named) = variable(variables, "LEDGER_CONFIG")? {
+        return Ok(Some(PathBuf::from(named)));
+    }
+    let candidates = [
+        PathBuf::from(FILE),
+        data_folder(data, variables)?.join(FILE),
+    ];
+    Ok(candidates.into_iter().find(|file| file.exists()))
+}
+
+/// The data folder of `ledger up`: `--data`, `LEDGER_DATA`, `./.ledger`.
+pub fn data_folder(data: Option<&Path>, variables: &Variables) -> Result<PathBuf, Failure> {
+    let named = variable(variables, "LEDGER_DATA")?.map(PathBuf::from);
+    Ok(data
+        .map(Path::to_owned)
+        .or(named)
+        .unwrap_or_else(|| PathBuf::from(DATA_FOLDER)))
+}
+
+/// A variable's value; an empty one is refused, since it never says what was meant.
+pub fn variable<'a>(variables: &'a Variables, name: &str) -> Result<Option<&'a str>, Failure> {
+    match variables.get(name).map(String::as_str) {
+        Some("") => Err(Failure::usage(format!("the variable {name} is empty"))
+            .mend(format!("give it a value, or: unset {name}"))),
+        other => Ok(other),
+    }
+}
+
+fn read(file: &Path) -> Result<Settings, Failure> {
+    let shown = file.display();
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Failure::usage(format!("cannot read the configuration {shown}"))
+            .because(error)
+            .mend("name another file with --config, or make this one readable")
+    })?;
+    let settings: Settings = toml::from_str(&text).map_err(|error| {
+        let line = error
+            .span()
+            .and_then(|span| text.get(..span.start))
+            .map_or(1, |before| before.matches('\n').count() + 1);
+        Failure::usage(format!("{shown}:{line}: {}", error.message().trim()))
+            .mend("docs/reference/configuration.md lists every key")
+    })?;
+    let folder = file.parent().unwrap_or(Path::new("."));
+    settings.check(&shown.to_string())?;
+    Ok(settings.relative_to(folder))
+}
+
+fn resolve(settings: Settings, file: Option<PathBuf>) -> Result<Config, Failure> {
+    let name = settings.ledger.unwrap_or_else(|| "main".to_owned());
+    let ledger = LedgerName::new(&name).map_err(|error| Failure::usage(error.to_string()))?;
+    let origin = settings
+        .origin
+        .unwrap_or_else(|| format!("ledger.local/{ledger}"));
+    check_origin(&origin)?;
+    let publisher = settings
+        .publish
+        .publisher
+        .unwrap_or_else(|| "local".to_owned());
+    let publisher = Name::new(&publisher)
+        .map_err(|error| Failure::usage(format!("publish.publisher: {error}")))?;
+    let listen = settings
+        .http
+        .listen
+        .unwrap_or_else(|| "127.0.0.1:8686".to_owned());
+    let listen = listen.parse().map_err(|_| {
+        Failure::usage(format!(
+            "http.listen is {listen:?}, which is no address and port"
+        ))
+        .mend("write it as 127.0.0.1:8686")
+    })?;
+    let log_format = match settings.log.format.as_deref() {
+        None => None,
+        Some("text") => Some(LogFormat::Text),
+        Some("json") => Some(LogFormat::Json),
+        Some(other) => {
+            return Err(
+                Failure::usage(format!("log.format is {other:?}")).mend("it is text or json")
+            );
+        }
+    };
+    let home = PathBuf::from(DATA_FOLDER);
+    let days = positive(
+        "stream.max_age_days",
+        settings.stream.max_age_days.unwrap_or(14),
+    )?;
+    let seconds = positive("seal.seconds", settings.seal.seconds.unwrap_or(1))?;
+    let connections = positive(
+        "postgres.connections",
+        settings.postgres.connections.unwrap_or(8),
+    )?;
+    Ok(Config {
+        file,
+        ledger,
+        origin,
+        postgres: settings.postgres.url.map(Secret::new),
+        postgres_connections: usize::try_from(connections).unwrap_or(usize::MAX),
+        nats_url: settings.nats.url.map(Secret::new),
+        nats: user(
+            settings.nats.user,
+            settings.nats.password,
+            settings.nats.password_file,
+            settings.nats.credentials,
+        )?,
+        publish: user(
+            settings.publish.user,
+            settings.publish.password,
+            settings.publish.password_file,
+            settings.publish.credentials,
+        )?,
+        publisher,
+        spool: settings.publish.spool.unwrap_or_else(|| home.join("spool")),
+        keys: settings.data.keys.unwrap_or_else(|| home.join("keys")),
+        head: settings.data.head.unwrap_or_else(|| home.join("head")),
+        kinds: settings.data.kinds,
+        listen,
+        log_format,
+        log_level: settings.log.level,
+        seal_every: Duration::from_secs(seconds),
+        seal_events: positive("seal.events", settings.seal.events.unwrap_or(10_000))?,
+        stream_max_age: Duration::from_secs(days.saturating_mul(86_400)),
+        stream_max_bytes: settings.stream.max_bytes,
+        stream_replicas: positive("stream.replicas", settings.stream.replicas.unwrap_or(1))?,
+        operators: settings
+            .catalog
+            .operators
+            .map(|names| {
+                names
+                    .split(',')
+                    .map(|name| name.trim().to_owned())
+                    .collect()
+            })
+            .unwrap_or_default(),
+    })
+}
+
+fn positive(key: &str, value: u64) -> Result<u64, Failure> {
+    if value == 0 {
+        return Err(Failure::usage(format!("{key} is 0")).mend("it is 1 or more"));
+    }
+    Ok(value)
+}
+
+/// An origin has no scheme, no white space and no `+`: it is the name in signed notes and public keys.
+pub fn check_origin(origin: &str) -> Result<(), Failure> {
+    let legal = !origin.is_empty()
+        && origin.len() <= 128
+        && origin
+            .chars()
+            .all(|c| !c.is_whitespace() && !c.is_control() && c != '+')
+        && !origin.contains("://");
+    if legal {
+        return Ok(());
+    }
+    Err(
+        Failure::usage(format!("the origin {origin:?} is not a legal one")).mend(
+            "an origin is like ledger.example/main: no scheme, no spaces, no +, at most 128 bytes",
+        ),
+    )
+}
+
+fn user(
+    user: Option<String>,
+    password: Option<String>,
+    password_file: Option<PathBuf>,
+    credentials: Option<PathBuf>,
+) -> Result<NatsUser, Failure> {
+    let password = match (password, password_file) {
+        (Some(password), _) => Some(Secret::new(password)),
+        (None, Some(file)) => {
+            let text = std::fs::read_to_string(&file).map_err(|error| {
+                Failure::usage(format!("cannot read the password in {}", file.display()))
+                    .because(error)
+            })?;
+            Some(Secret::new(text.trim().to_owned()))
+        }
+        (None, None) => None,
+    };
+    Ok(NatsUser {
+        user,
+        password,
+        credentials,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,302 @@
+//! What is asked for goes to standard output, in one of five forms; JSON is the contract, a table is for people.
+
+mod render;
+
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+
+use serde_json::Value;
+
+use crate::exit::Failure;
+
+/// A form of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Columns for people; it may change
+    Table,
+    /// One JSON document: an array for lists
+    Json,
+    /// One JSON object a line
+    Ndjson,
+    /// Comma-separated values with a first line of names
+    Csv,
+    /// A Markdown table
+    Markdown,
+}
+
+/// A column of tables, CSV and Markdown: its heading and the key whose value it shows, as a path with dots.
+pub type Column = (&'static str, &'static str);
+
+/// How many rows a table looks at to choose its widths before it starts to print.
+const LOOK_AHEAD_ROWS: usize = 200;
+
+/// Writes a list of items, one at a time, in the chosen form.
+pub struct Rows<W: Write> {
+    format: Format,
+    columns: Vec<Column>,
+    out: W,
+    bold: bool,
+    waiting: Vec<Vec<String>>,
+    widths: Option<Vec<usize>>,
+    look_ahead: usize,
+    written: u64,
+}
+
+/// Rows on standard output.
+pub type Printed = Rows<BufWriter<StdoutLock<'static>>>;
+
+/// A list on standard output; headings are bold where colours are wanted.
+pub fn rows(format: Format, columns: &[Column], colour: bool) -> Printed {
+    let bold = colour && format == Format::Table;
+    Rows::new(format, columns, BufWriter::new(io::stdout().lock()), bold)
+}
+
+impl<W: Write> Rows<W> {
+    /// A list that is written to `out`.
+    pub fn new(format: Format, columns: &[Column], out: W, bold: bool) -> Self {
+        Self {
+            format,
+            columns: columns.to_vec(),
+            out,
+            bold,
+            waiting: Vec::new(),
+            widths: None,
+            look_ahead: LOOK_AHEAD_ROWS,
+            written: 0,
+        }
+    }
+
+    /// Prints every row at once instead of looking ahead, for lists that never end.
+    #[must_use]
+    pub fn unbuffered(mut self) -> Self {
+        self.look_ahead = 1;
+        self
+    }
+
+    /// Writes one item, an object.
+    pub fn row(&mut self, item: &Value) -> Result<(), Failure> {
+        match self.format {
+            Format::Json => {
+                self.out.write_all(if self.written == 0 {
+                    b"[\n  "
+                } else {
+                    b",\n  "
+                })?;
+                write_json(&mut self.out, item)?;
+            }
+            Format::Ndjson => {
+                write_json(&mut self.out, item)?;
+                self.out.write_all(b"\n")?;
+            }
+            Format::Csv => {
+                if self.written == 0 {
+                    self.csv_heading()?;
+                }
+                let cells = self.cells(item);
+                self.csv(&cells)?;
+            }
+            Format::Markdown => {
+                if self.written == 0 {
+                    self.markdown_heading()?;
+                }
+                let cells: Vec<String> = self
+                    .cells(item)
+                    .iter()
+                    .map(|cell| render::markdown(cell))
+                    .collect();
+                writeln!(self.out, "| {} |", cells.join(" | "))?;
+            }
+            Format::Table => {
+                let cells = self
+                    .cells(item)
+                    .iter()
+                    .map(|cell| render::printable(cell))
+                    .collect();
+                self.waiting.push(cells);
+                if self.widths.is_some() || self.waiting.len() >= self.look_ahead {
+                    self.flush_table()?;
+                }
+            }
+        }
+        self.written += 1;
+        if self.look_ahead == 1 {
+            self.out.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Ends the list and gives the number of its items.
+    pub fn finish(mut self) -> Result<u64, Failure> {
+        match (self.format, self.written) {
+            (Format::Json, 0) => self.out.write_all(b"[]\n")?,
+            (Format::Json, _) => self.out.write_all(b"\n]\n")?,
+            (Format::Csv, 0) => self.csv_heading()?,
+            (Format::Markdown, 0) => self.markdown_heading()?,
+            (Format::Table, 1..) => self.flush_table()?,
+            _ => {}
+        }
+        self.out.flush()?;
+        Ok(self.written)
+    }
+
+    fn cells(&self, item: &Value) -> Vec<String> {
+        self.columns
+            .iter()
+            .map(|(_, path)| render::cell(render::at(item, path)))
+            .collect()
+    }
+
+    fn csv_heading(&mut self) -> Result<(), Failure> {
+        let names: Vec<String> = self
+            .columns
+            .iter()
+            .map(|(_, path)| (*path).to_owned())
+            .collect();
+        self.csv(&names)
+    }
+
+    fn csv(&mut self, cells: &[String]) -> Result<(), Failure> {
+        let mut writer = csv::Writer::from_writer(&mut self.out);
+        writer
+            .write_record(cells)
+            .map_err(|error| Failure::new("cannot write the output").because(error))?;
+        Ok(writer.flush()?)
+    }
+
+    fn markdown_heading(&mut self) -> Result<(), Failure> {
+        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        writeln!(self.out, "| {} |", names.join(" | "))?;
+        writeln!(self.out, "|{}", " --- |".repeat(names.len()))?;
+        Ok(())
+    }
+
+    fn flush_table(&mut self) -> Result<(), Failure> {
+        if self.widths.is_none() {
+            let names: Vec<String> = self
+                .columns
+                .iter()
+                .map(|(name, _)| name.to_uppercase())
+                .collect();
+            let widths = render::widths(&names, &self.waiting);
+            let heading = render::line(&names, &widths);
+            if self.bold {
+                writeln!(self.out, "\u{1b}[1m{heading}\u{1b}[0m")?;
+            } else {
+                writeln!(self.out, "{heading}")?;
+            }
+            self.widths = Some(widths);
+        }
+        let widths = self.widths.clone().unwrap_or_default();
+        for cells in std::mem::take(&mut self.waiting) {
+            writeln!(self.out, "{}", render::line(&cells, &widths))?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes one thing, an object: a table shows a line a key.
+pub fn one(format: Format, item: &Value, colour: bool) -> Result<(), Failure> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match format {
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut out, item).map_err(io::Error::from)?;
+            out.write_all(b"\n")?;
+        }
+        Format::Ndjson => {
+            write_json(&mut out, item)?;
+            out.write_all(b"\n")?;
+        }
+        Format::Table => render::pairs(&mut out, item, colour)?,
+        Format::Csv | Format::Markdown => {
+            let pairs = render::flat(item);
+            let mut rows = Rows::new(
+                format,
+                &[("key", "key"), ("value", "value")],
+                &mut out,
+                false,
+            );
+            for (key, value) in pairs {
+                rows.row(&serde_json::json!({"key": key, "value": value}))?;
+            }
+            rows.finish()?;
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// Writes text that was asked for as it is.
+pub fn text(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Says something beside what was asked for, on standard error. Nobody listening there is no failure.
+pub fn say(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Whether standard error is a terminal: the place for a progress bar.
+pub fn stderr_is_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Text of others, made safe for a terminal: control characters are escaped.
+pub fn printable(text: &str) -> String {
+    render::printable(text)
+}
+
+fn write_json(out: &mut impl Write, item: &Value) -> Result<(), Failure> {
+    serde_json::to_writer(out, item).map_err(io::Error::from)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const COLUMNS: &[Column] = &[("seq", "seq"), ("who", "data.who"), ("note", "note")];
+
+    fn printed(format: Format, items: &[Value]) -> String {
+        let mut out = Vec::new();
+        let mut rows = Rows::new(format, COLUMNS, &mut out, false);
+        for item in items {
+            rows.row(item).expect("memory takes it");
+        }
+        rows.finish().expect("memory takes it");
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn every_form_of_a_list() {
+        let items = [
+            json!({"seq": 7, "data": {"who": "ann"}, "note": "a|b, \"c\""}),
+            json!({"seq": 12, "data": {}, "note": "x\ny\u{1b}[2J"}),
+        ];
+        assert_eq!(
+            printed(Format::Table, &items),
+            "SEQ  WHO  NOTE\n7    ann  a|b, \"c\"\n12   -    x\\ny\\u{1b}[2J\n"
+        );
+        assert_eq!(
+            printed(Format::Csv, &items),
+            "seq,data.who,note\n7,ann,\"a|b, \"\"c\"\"\"\n12,,\"x\ny\u{1b}[2J\"\n"
+        );
+        assert_eq!(
+            printed(Format::Markdown, &items),
+            "| seq | who | note |\n| --- | --- | --- |\n| 7 | ann | a\\|b, \"c\" |\n| 12 |  | x<br>y\\u{1b}[2J |\n"
+        );
+        let parsed: Value = serde_json::from_str(&printed(Format::Json, &items)).expect("JSON");
+        assert_eq!(parsed, json!(items));
+        assert_eq!(printed(Format::Ndjson, &items).lines().count(), 2);
+    }
+
+    #[test]
+    fn nothing_is_an_empty_list() {
+        assert_eq!(printed(Format::Json, &[]), "[]\n");
+        assert_eq!(printed(Format::Ndjson, &[]), "");
+        assert_eq!(printed(Format::Table, &[]), "");
+        assert_eq!(printed(Format::Csv, &[]), "seq,data.who,note\n");
+    }
+}

@@ -1,0 +1,223 @@
+//! The private NATS server of `ledger up`: JetStream on files, on this machine's own address alone.
+//!
+//! Two users even here. `ledger` may do everything. `publisher` may publish events in any publisher's name
+//! but `ledger`, and hear of what became of them; it has no JetStream API and cannot hear the ledger's replies,
+//! whose inbox has a prefix of its own.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal};
+use schema::LedgerName;
+use tokio::process::Child;
+use tokio::time::{Instant, sleep};
+
+use super::folder::{Folder, last_lines, write_private};
+use super::postgres::{own_folder, spawn};
+use super::process;
+use crate::app;
+use crate::exit::{Context, Failure};
+
+/// The port that everybody tries first.
+pub const USUAL_PORT: u16 = 4222;
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A running server; whoever has it stops it.
+#[derive(Debug)]
+pub struct Nats {
+    /// The server's process.
+    pub child: Child,
+    /// Its port on 127.0.0.1.
+    pub port: u16,
+    /// The file with the ledger's password.
+    pub ledger_password: PathBuf,
+    /// The file with the publishers' password.
+    pub publisher_password: PathBuf,
+    log: PathBuf,
+}
+
+/// Stops a server that an earlier `ledger up` left behind, and starts one.
+pub async fn start(
+    folder: &Folder,
+    program: &Path,
+    ledger: &LedgerName,
+    wanted_port: Option<u16>,
+) -> Result<Nats, Failure> {
+    let home = own_folder(&folder.join("nats"), None)?;
+    let log = own_folder(&folder.join("log"), None)?.join("nats.log");
+    let config = home.join("nats.conf");
+    stop_left_over(&home, &config).await?;
+    let port = choose_port(wanted_port, &home.join("port"))?;
+    let ledger_password = home.join("ledger.password");
+    let publisher_password = home.join("publisher.password");
+    let text = config_text(
+        &home,
+        ledger,
+        port,
+        &password(&ledger_password)?,
+        &password(&publisher_password)?,
+    );
+    write_private(&config, &text)?;
+    let mut command = Command::new(program);
+    command.arg("-c").arg(&config).stdin(Stdio::null());
+    let child = spawn(command, &log).context(format!("cannot start {}", program.display()))?;
+    let mut server = Nats {
+        child,
+        port,
+        ledger_password,
+        publisher_password,
+        log,
+    };
+    server.wait_until_ready().await?;
+    write_private(&home.join("port"), &format!("{port}\n"))?;
+    Ok(server)
+}
+
+impl Nats {
+    /// Where it listens.
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Stops the server; it writes down what it has first.
+    pub async fn stop(mut self) {
+        if let Some(pid) = self
+            .child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw)
+        {
+            let _ = rustix::process::kill_process(pid, Signal::TERM);
+        }
+        let _ = self.child.wait().await;
+    }
+
+    /// Why it ended, for a message.
+    pub fn last_words(&self) -> String {
+        last_lines(&self.log)
+    }
+
+    /// It is ready when it lets the ledger in, which also proves that the port is not somebody else's.
+    async fn wait_until_ready(&mut self) -> Result<(), Failure> {
+        let secret = password(&self.ledger_password)?;
+        let until = Instant::now() + START_TIMEOUT;
+        loop {
+            let options =
+                async_nats::ConnectOptions::with_user_and_password("ledger".into(), secret.clone())
+                    .connection_timeout(Duration::from_secs(2));
+            match options.connect(self.url()).await {
+                Ok(client) => {
+                    let _ = client.drain().await;
+                    return Ok(());
+                }
+                Err(error) if Instant::now() > until => {
+                    return Err(Failure::new("the NATS server does not answer")
+                        .because(error)
+                        .mend(format!("its log is {}", self.log.display())));
+                }
+                Err(_) => {}
+            }
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(Failure::new(format!(
+                    "the NATS server stopped while starting ({status}); its last words:{}",
+                    self.last_words()
+                )));
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// The wanted port; else the one of last time, the usual one, any free one.
+fn choose_port(wanted: Option<u16>, last: &Path) -> Result<u16, Failure> {
+    if let Some(port) = wanted {
+        return if is_free(port) {
+            Ok(port)
+        } else {
+            Err(Failure::usage(format!("port {port} on 127.0.0.1 is taken"))
+                .mend("name another with --nats-port, or none"))
+        };
+    }
+    let last = fs::read_to_string(last)
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
+    if let Some(port) = last
+        .into_iter()
+        .chain([USUAL_PORT])
+        .find(|port| is_free(*port))
+    {
+        return Ok(port);
+    }
+    free_port().context("no port is free on 127.0.0.1")
+}
+
+/// Whether nobody listens on the port of this machine's own address.
+pub fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
+}
+
+async fn stop_left_over(home: &Path, config: &Path) -> Result<(), Failure> {
+    let argument = config.to_string_lossy().into_owned();
+    match process::left_over(&home.join("nats.pid"), |pid| {
+        process::has_argument(pid, &argument)
+    }) {
+        Some(pid) => process::stop(pid, Signal::TERM, "the NATS server").await,
+        None => Ok(()),
+    }
+}
+
+/// The password in the file, made when there is none.
+fn password(file: &Path) -> Result<String, Failure> {
+    if let Ok(text) = fs::read_to_string(file)
+        && !text.trim().is_empty()
+    {
+        return Ok(text.trim().to_owned());
+    }
+    let mut bytes = [0; 24];
+    app::random(&mut bytes)?;
+    let text = hex::encode(bytes);
+    write_private(file, &format!("{text}\n"))?;
+    Ok(text)
+}
+
+/// The payload limit leaves room for the receipt of the largest message that was refused, which carries it
+/// and its headers as base64.
+fn config_text(home: &Path, ledger: &LedgerName, port: u16, ours: &str, theirs: &str) -> String {
+    let path = |name: &str| {
+        home.join(name)
+            .to_string_lossy()
+            .replace('\\', "\\\\")
+            .replace('"', "\\\"")
+    };
+    format!(
+        r#"# Written by `ledger up` at every start.
+server_name: "ledger-up"
+listen: "127.0.0.1:{port}"
+pid_file: "{pid}"
+max_payload: 8388608
+max_pending: 134217728
+jetstream {{ store_dir: "{store}" }}
+authorization {{
+  users: [
+    {{ user: "ledger", password: "{ours}" }}
+    {{ user: "publisher", password: "{theirs}", permissions: {{
+        publish: {{ allow: ["ledger.{ledger}.ingest.*.*.*.*"], deny: ["ledger.{ledger}.ingest.ledger.>"] }}
+        subscribe: {{ allow: ["_INBOX.>", "ledger.{ledger}.event.>", "ledger.{ledger}.quarantine.>"] }}
+    }} }}
+  ]
+}}
+"#,
+        pid = path("nats.pid"),
+        store = path("jetstream"),
+    )
+}
