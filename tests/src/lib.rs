@@ -11,9 +11,12 @@
 )]
 
 pub mod binaries;
+pub mod feed;
 pub mod nats;
 pub mod postgres;
 mod process;
+pub mod program;
 
 pub use nats::Nats;
 pub use postgres::Postgres;
+pub use program::Installation;

@@ -1,0 +1,97 @@
+//! Messages to publish: believable ones, the sample, and raw bytes.
+
+use std::fs;
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::Context;
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+
+use crate::binaries;
+
+/// The subject of a type for the ledger `main`, as published by `terraform`.
+pub fn subject(event_type: &str) -> String {
+    format!("ledger.main.ingest.terraform.{event_type}")
+}
+
+/// A structured event that changes an environment's status; `id` is its identity.
+pub fn status_changed(id: &str, environment: &str, from: &str, to: &str) -> String {
+    serde_json::json!({
+        "specversion": "1.0", "id": id, "source": "urn:test", "type": "platform.environment.status_changed",
+        "subject": environment, "time": "2026-07-01T12:00:00Z", "authid": "ana@example.org",
+        "data": {"from": from, "to": to},
+    })
+    .to_string()
+}
+
+/// A structured event that creates an environment.
+pub fn created(id: &str, environment: &str) -> String {
+    serde_json::json!({
+        "specversion": "1.0", "id": id, "source": "urn:test", "type": "platform.environment.created",
+        "subject": environment, "time": "2026-07-01T11:00:00Z", "authid": "ana@example.org",
+        "data": {"name": environment, "namespace": format!("env-{environment}"), "status": "provisioning",
+                 "quota": {"cpu": "16", "memory": "64Gi", "pods": 250}, "labels": {}},
+    })
+    .to_string()
+}
+
+/// The sample quarter, one `CloudEvent` a line.
+pub fn quarter() -> String {
+    fs::read_to_string(binaries::checkout().join("ops/samples/quarter.ndjson"))
+        .expect("the sample is there")
+}
+
+/// The type of a structured event.
+pub fn type_of(event: &str) -> String {
+    let event: serde_json::Value = serde_json::from_str(event).expect("JSON");
+    event
+        .get("type")
+        .and_then(|text| text.as_str())
+        .expect("a type")
+        .to_owned()
+}
+
+/// Publishes structured events, many in flight, and waits until the server has acknowledged them all. In order.
+pub async fn publish(jetstream: &Context, events: impl IntoIterator<Item = String>) -> u64 {
+    let messages = events
+        .into_iter()
+        .map(|event| (subject(&type_of(&event)), event));
+    send(jetstream, messages).await
+}
+
+/// Publishes bodies on subjects, many in flight, and gives the number of the last in the stream.
+pub async fn send<S: Into<String>, B: Into<Bytes>>(
+    jetstream: &Context,
+    messages: impl IntoIterator<Item = (S, B)>,
+) -> u64 {
+    let mut acks = Vec::new();
+    for (subject, body) in messages {
+        acks.push(
+            jetstream
+                .publish(subject.into(), body.into())
+                .await
+                .expect("sent"),
+        );
+    }
+    let acks = try_join_all(acks.into_iter().map(IntoFuture::into_future)).await;
+    acks.expect("acknowledged")
+        .last()
+        .map_or(0, |ack| ack.sequence)
+}
+
+/// Publishes one message with headers.
+pub async fn send_with(
+    jetstream: &Context,
+    subject: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> u64 {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.append(*name, *value);
+    }
+    let sent = jetstream
+        .publish_with_headers(subject.to_owned(), map, body.to_vec().into())
+        .await;
+    sent.expect("sent").await.expect("acknowledged").sequence
+}
