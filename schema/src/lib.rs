@@ -4,12 +4,15 @@
 //! read with the same catalog gives the same event or the same refusal, on every machine, for ever. The
 //! chain rests on that.
 
+pub mod canonical;
 pub mod catalog;
 mod check;
 pub mod diagnostic;
+pub mod envelope;
 pub mod event;
 mod example;
 mod interim;
+pub mod json;
 pub mod kind;
 pub mod lifecycle;
 mod load;
@@ -17,7 +20,10 @@ mod merge;
 pub mod message;
 pub mod name;
 pub mod package;
+pub mod read;
 pub mod refusal;
+pub mod secret;
+pub mod time;
 
 pub use catalog::{Activation, Catalog, ENGINE};
 pub use diagnostic::Diagnostic;
@@ -27,4 +33,5 @@ pub use lifecycle::Step;
 pub use message::Message;
 pub use name::{KindName, LedgerName, Name};
 pub use package::Package;
+pub use read::read;
 pub use refusal::{Reason, Refusal};
