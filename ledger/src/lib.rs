@@ -3,13 +3,20 @@
 //! Times that are hashed are whole microseconds since the Unix epoch in an `i64`; hashed integers are
 //! big-endian. The clock, randomness and the network are parameters.
 
+pub mod append;
 pub mod bundle;
 pub mod checkpoint;
+pub mod db;
 pub mod digest;
+pub mod head;
+pub mod init;
 pub mod keyring;
+pub mod migrate;
 pub mod note;
 pub mod proof;
+pub mod read;
 pub mod record;
+pub mod redaction;
 pub mod report;
 pub mod tile;
 pub mod tree;

@@ -1,0 +1,380 @@
+//! The one append: all that enters the chain enters here, in the order of the stream.
+//!
+//! Read [`Appender::append`] downwards. What is decided is decided by pure functions over the head, the
+//! messages and what the chain holds already; so the same stream gives the same chain, bit for bit, in
+//! whatever batches it comes. What is awaited is one look-up, where identities may be taken, and one
+//! statement, which is one transaction.
+
+mod commit;
+mod draft;
+mod error;
+mod known;
+mod link;
+
+use schema::{Event, LedgerName, Message, Reason, Refusal};
+use serde::Deserialize;
+use tracing::{info, warn};
+
+pub use self::error::AppendError;
+
+use self::commit::{Committed, commit, half};
+use self::draft::{Draft, drafts, resolve};
+use self::known::Known;
+use self::link::Linker;
+use crate::db::{Client, Database, DbError};
+use crate::head::{Head, bigint};
+use crate::keyring::Keyring;
+
+/// A message of the stream, and what `schema::read` made of it with the catalog of its position.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// The message as it lay in the stream.
+    pub message: Message,
+    /// The event, or why it is none.
+    pub read: Result<Event, Refusal>,
+}
+
+/// What became of one position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The position.
+    pub seq: u64,
+    /// What stands there.
+    pub kind: Kind,
+}
+
+/// What stands at a position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// The event itself.
+    Recorded,
+    /// The same event again.
+    Duplicate {
+        /// The position of the first one.
+        of: u64,
+    },
+    /// A message that is no event of its own, and why.
+    Quarantined(Reason),
+    /// Numbers that the stream no longer has.
+    Gap,
+}
+
+/// The one writer of a ledger, until another takes over.
+#[derive(Debug)]
+pub struct Appender {
+    db: Database,
+    /// `None` where the connection was lost.
+    client: Option<Client>,
+    head: Head,
+    linker: Linker,
+    /// The first position that has no partition for its data yet.
+    room_until: u64,
+    /// Identities are looked up before the batch is sent. That costs a round trip, and not doing it costs a
+    /// batch where one is taken; so what the last batches held decides.
+    look_first: bool,
+    /// What the last batch would be, where it is not known whether it was committed.
+    in_doubt: Vec<Outcome>,
+}
+
+/// How often a batch is sent whose connection was lost each time, before the caller is told.
+const MOST_LOSSES: u32 = 16;
+
+impl Appender {
+    /// Takes over appending to a ledger: whoever did so before no longer can. Waits for an append of theirs that
+    /// is under way.
+    pub async fn take_over(
+        db: Database,
+        ledger: &LedgerName,
+        keyring: Keyring,
+    ) -> Result<Self, AppendError> {
+        let client = db.client().await?;
+        let row = client
+            .query_opt(include_str!("sql/take_over.sql"), &[&ledger.as_str()])
+            .await
+            .map_err(db.error("taking over"))?;
+        let Some(row) = row else {
+            let server = db.server().to_owned();
+            let ledger = ledger.clone();
+            return Err(AppendError::NoLedger { ledger, server });
+        };
+        let head = Head::from_row(&db, ledger, row.get("ledger"), &row)?;
+        info!(%ledger, epoch = head.epoch, size = head.size, "took over appending to {ledger}");
+        Ok(Self {
+            db,
+            client: Some(client),
+            linker: Linker::new(keyring),
+            room_until: 0,
+            look_first: false,
+            in_doubt: Vec::new(),
+            head,
+        })
+    }
+
+    /// The head behind which the next batch goes. After [`AppendError::Unavailable`] it may be behind the truth
+    /// until the next append.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Appends messages of one stream, in the order of their numbers, as one batch; gives what stands at each new
+    /// position, gaps included. Either all of it is committed or, but for [`AppendError::Refused`], nothing.
+    ///
+    /// After [`AppendError::Unavailable`] the same messages may be given again: what turns out to have been
+    /// committed is reported, never appended twice.
+    pub async fn append(
+        &mut self,
+        stream: &str,
+        arrivals: Vec<Arrival>,
+    ) -> Result<Vec<Outcome>, AppendError> {
+        // Whether the last batch is in may not be known yet.
+        let mut outcomes = self.settle().await?;
+        let arrivals = self.unread(stream, arrivals, !outcomes.is_empty());
+        self.check_order(stream, &arrivals)?;
+        // Gaps, positions, times.
+        let mut drafts = drafts(&self.head, stream, arrivals);
+        self.make_room(drafts.len()).await?;
+        // Duplicates and conflicts, then the hashes of what is left.
+        if self.look_first {
+            let known = self.look_up(&drafts).await?;
+            self.decide(&mut drafts, &known)?;
+        } else {
+            self.decide(&mut drafts, &Known::default())?;
+        }
+        // One transaction. What became of each message is final only after it.
+        let result = self.commit(&mut drafts).await;
+        outcomes.extend(drafts.iter().filter_map(Draft::outcome));
+        if let Err(error) = result {
+            self.in_doubt = outcomes;
+            return Err(error);
+        }
+        Ok(outcomes)
+    }
+
+    /// After a loss: reads the head anew, and gives what the batch in doubt has become, if it is in.
+    async fn settle(&mut self) -> Result<Vec<Outcome>, AppendError> {
+        if self.in_doubt.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.reload().await?;
+        let mut outcomes = std::mem::take(&mut self.in_doubt);
+        outcomes.retain(|outcome| outcome.seq < self.head.size);
+        Ok(outcomes)
+    }
+
+    /// What is left to append of messages that are given again.
+    fn unread(&self, stream: &str, mut arrivals: Vec<Arrival>, again: bool) -> Vec<Arrival> {
+        if again && stream == self.head.stream {
+            arrivals.retain(|arrival| arrival.message.stream_seq > self.head.stream_seq);
+        }
+        arrivals
+    }
+
+    /// Numbers rise, from the head's on.
+    fn check_order(&self, stream: &str, arrivals: &[Arrival]) -> Result<(), AppendError> {
+        let mut last = if stream == self.head.stream {
+            self.head.stream_seq
+        } else {
+            0
+        };
+        for Arrival { message, .. } in arrivals {
+            if message.stream_seq <= last {
+                return Err(AppendError::OutOfOrder {
+                    expected: last + 1,
+                    arrived: message.stream_seq,
+                });
+            }
+            last = message.stream_seq;
+        }
+        Ok(())
+    }
+
+    /// Sees to it that the next positions' data has partitions to lie in.
+    async fn make_room(&mut self, positions: usize) -> Result<(), AppendError> {
+        let end = self.head.size + u64::try_from(positions).unwrap_or(u64::MAX);
+        while self.room_until < end {
+            let from = bigint(self.room_until.max(self.head.size));
+            let (id, failed) = (self.head.id, self.db.error("making a partition for data"));
+            let client = self.client().await?;
+            let row = client
+                .query_one(include_str!("sql/make_room.sql"), &[&id, &from])
+                .await
+                .map_err(failed)?;
+            self.room_until = u64::try_from(row.get::<_, i64>(0)).unwrap_or(0);
+        }
+        Ok(())
+    }
+
+    /// Looks up which of the claimed identities are taken.
+    async fn look_up(&mut self, drafts: &[Draft]) -> Result<Known, AppendError> {
+        let claims: Vec<_> = drafts.iter().filter_map(|d| d.claim.as_ref()).collect();
+        let (db, ledger) = (self.db.clone(), self.head.id);
+        let known = Known::look_up(&db, self.client().await?, ledger, &claims).await?;
+        self.look_first = known.len() > 0;
+        Ok(known)
+    }
+
+    /// Settles what each draft is, and hashes. May be done again with more known.
+    fn decide(&mut self, drafts: &mut [Draft], known: &Known) -> Result<(), AppendError> {
+        resolve(&self.head, drafts, known)?;
+        if let Some(first) = drafts.first()
+            && !continues(&self.head, first)
+        {
+            let arrived = first.content().map(|content| content.header.stream.clone());
+            return Err(AppendError::OtherStream {
+                ours: self.head.stream.clone(),
+                last: self.head.stream_seq,
+                arrived: arrived.unwrap_or_default(),
+            });
+        }
+        Ok(self.linker.link(self.head.chain, drafts)?)
+    }
+
+    /// Commits the drafts, as one batch if possible, and moves the head. On each turn the head says how much of
+    /// them is in, so that nothing is in twice whatever happened to a connection.
+    async fn commit(&mut self, drafts: &mut [Draft]) -> Result<(), AppendError> {
+        let (mut looked, mut losses, mut most) = (self.look_first, 0, usize::MAX);
+        loop {
+            let rest = remaining(&self.head, drafts)?;
+            let part = rest.get(..most.min(rest.len())).unwrap_or_default();
+            if part.is_empty() {
+                return Ok(());
+            }
+            let (db, head) = (self.db.clone(), self.head.clone());
+            match commit(&db, self.client().await?, &head, part).await {
+                Committed::Yes(head) => {
+                    self.head = head;
+                    (losses, most) = (0, usize::MAX);
+                }
+                Committed::Taken if !looked => {
+                    looked = true;
+                    let known = self.look_up(rest).await?;
+                    self.decide(rest, &known)?;
+                }
+                Committed::Taken => {
+                    return Err(AppendError::Corrupt(
+                        "ledger.seen holds an identity whose event ledger.event does not hold"
+                            .into(),
+                    ));
+                }
+                Committed::Refused(source) => {
+                    most = half(part).ok_or_else(|| refused(part, source))?;
+                    warn!(
+                        "PostgreSQL refused a batch of {}; trying {most}",
+                        part.len()
+                    );
+                }
+                Committed::Unknown(source) => {
+                    losses += 1;
+                    if losses > MOST_LOSSES {
+                        return Err(AppendError::Unavailable(source));
+                    }
+                    warn!(%source, losses, "an append was not answered; reading the head");
+                    // A batch that brings the server down, or runs into a limit of time, gets smaller too.
+                    most = half(part).unwrap_or(part.len());
+                    self.client = None;
+                    self.reload().await?;
+                }
+                Committed::Moved => {
+                    self.reload().await?;
+                    if self.head == head {
+                        return Err(AppendError::Corrupt(
+                            "the head is as expected and yet does not move".into(),
+                        ));
+                    }
+                }
+                Committed::Failed(source) => return Err(AppendError::Database(source)),
+            }
+        }
+    }
+
+    /// Reads the head, once an append on a lost connection has ended, and stops where another has taken over.
+    async fn reload(&mut self) -> Result<(), AppendError> {
+        let id = self.head.id;
+        let db = self.db.clone();
+        let row = self
+            .client()
+            .await?
+            .query_opt(include_str!("sql/settle.sql"), &[&id])
+            .await
+            .map_err(db.error("reading the head again"))?;
+        let Some(row) = row else {
+            return Err(AppendError::Corrupt("the head's row is gone".into()));
+        };
+        let head = Head::from_row(&db, &self.head.ledger, id, &row)?;
+        if head.epoch != self.head.epoch {
+            return Err(AppendError::Fenced {
+                ours: self.head.epoch,
+                theirs: head.epoch,
+            });
+        }
+        self.head = head;
+        Ok(())
+    }
+
+    async fn client(&mut self) -> Result<&Client, AppendError> {
+        let client = match self.client.take().filter(|client| !client.is_closed()) {
+            Some(client) => client,
+            None => self.db.client().await?,
+        };
+        Ok(self.client.insert(client))
+    }
+}
+
+/// The drafts that stand behind the head. Those before it must be the ones that it holds.
+fn remaining<'d>(head: &Head, drafts: &'d mut [Draft]) -> Result<&'d mut [Draft], AppendError> {
+    let Some(first) = drafts.first().and_then(Draft::content) else {
+        return Ok(drafts);
+    };
+    let arrived = first.header.stream_seq;
+    let done = head.size.checked_sub(first.header.seq);
+    let done = done.and_then(|done| usize::try_from(done).ok());
+    let Some(done) = done.filter(|done| *done <= drafts.len()) else {
+        let expected = head.stream_seq + 1;
+        return Err(AppendError::OutOfOrder { expected, arrived });
+    };
+    let last = done.checked_sub(1).and_then(|last| drafts.get(last));
+    if last.is_some_and(|last| last.seal.chain != head.chain) {
+        return Err(AppendError::Corrupt(format!(
+            "position {} holds another event than the one this writer appended there",
+            head.size - 1
+        )));
+    }
+    Ok(drafts.get_mut(done..).unwrap_or_default())
+}
+
+/// The error for the one message (and the gap before it) that PostgreSQL does not take.
+fn refused(part: &[Draft], source: DbError) -> AppendError {
+    let content = part.last().and_then(Draft::content);
+    AppendError::Refused {
+        seq: content.map_or(0, |content| content.header.seq),
+        stream_seq: content.map_or(0, |content| content.header.stream_seq),
+        source,
+    }
+}
+
+/// The data of `ledger.stream.continued`.
+#[derive(Deserialize)]
+struct Continued {
+    stream: String,
+    last: u64,
+}
+
+/// Whether the first draft may stand behind the head: it is of the same stream, or says itself that it continues
+/// the head's stream from its last number.
+fn continues(head: &Head, first: &Draft) -> bool {
+    let Some(content) = first.content() else {
+        return true;
+    };
+    let header = &content.header;
+    if header.stream == head.stream {
+        return true;
+    }
+    let own = first.kind == Kind::Recorded && header.publisher == "ledger";
+    let named = matches!(
+        header.event_type.as_str(),
+        "ledger.stream.continued" | "ledger.stream.continued.v1"
+    );
+    own && named
+        && serde_json::from_slice::<Continued>(&content.data)
+            .is_ok_and(|from| from.stream == head.stream && from.last == head.stream_seq)
+}

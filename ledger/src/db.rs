@@ -1,0 +1,183 @@
+//! The way to PostgreSQL: a pool, and errors that name the server.
+
+use std::fmt;
+use std::sync::Arc;
+
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod,
+};
+use tokio_postgres::config::Host;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Config, NoTls};
+
+/// A pooled connection. It derefs to `tokio_postgres::Client`.
+pub type Client = deadpool_postgres::Client;
+
+/// One database of one server. Cloning it shares the pool.
+#[derive(Clone)]
+pub struct Database {
+    pool: Pool,
+    server: Arc<str>,
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Database").field(&self.server).finish()
+    }
+}
+
+/// What can go wrong between this program and PostgreSQL.
+#[derive(Debug, thiserror::Error)]
+#[error("PostgreSQL {server}: {step} failed")]
+pub struct DbError {
+    server: Arc<str>,
+    step: &'static str,
+    #[source]
+    cause: Cause,
+}
+
+/// Where the error came from.
+#[derive(Debug, thiserror::Error)]
+enum Cause {
+    #[error("{}", describe(.0))]
+    Postgres(#[source] tokio_postgres::Error),
+    #[error("no connection")]
+    Pool(#[source] PoolError),
+    #[error("the answer has another form than this version writes: {0}")]
+    Form(String),
+}
+
+/// PostgreSQL's own message, detail and hint; the driver's text says only "db error".
+fn describe(error: &tokio_postgres::Error) -> String {
+    let Some(db) = error.as_db_error() else {
+        return error.to_string();
+    };
+    let mut text = format!("{} (SQLSTATE {})", db.message(), db.code().code());
+    for more in [db.detail(), db.hint()].into_iter().flatten() {
+        text.push_str("; ");
+        text.push_str(more);
+    }
+    text
+}
+
+impl DbError {
+    /// True where the server was away or cut the connection: the same may succeed later, and whether the
+    /// statement took effect is not known.
+    pub fn is_unavailable(&self) -> bool {
+        match &self.cause {
+            Cause::Pool(PoolError::Backend(error)) => is_unavailable(error),
+            Cause::Pool(_) => true,
+            Cause::Postgres(error) => is_unavailable(error),
+            Cause::Form(_) => false,
+        }
+    }
+
+    /// The server, as `host:port/database`.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// PostgreSQL's code for what it refused.
+    pub(crate) fn code(&self) -> Option<&SqlState> {
+        match &self.cause {
+            Cause::Postgres(error) => error.code(),
+            _ => None,
+        }
+    }
+
+    /// The constraint that was broken.
+    pub(crate) fn constraint(&self) -> Option<&str> {
+        match &self.cause {
+            Cause::Postgres(error) => error.as_db_error()?.constraint(),
+            _ => None,
+        }
+    }
+}
+
+/// Classes 08 (connection), 53 (resources: memory, disk, connections), 57 (an operator intervened), and
+/// a standby that cannot write: none of them is about what was sent.
+fn is_unavailable(error: &tokio_postgres::Error) -> bool {
+    match error.code() {
+        None => true,
+        Some(code) => {
+            let class = code.code().get(..2);
+            matches!(class, Some("08" | "53" | "57" | "58"))
+                || *code == SqlState::READ_ONLY_SQL_TRANSACTION
+        }
+    }
+}
+
+impl Database {
+    /// Prepares a pool of at most `max` connections. Nothing is connected until one is asked for.
+    pub fn connect(config: Config, max: usize) -> Self {
+        let server = server(&config).into();
+        let manager = Manager::from_config(
+            config,
+            NoTls,
+            ManagerConfig {
+                recycling_method: RecyclingMethod::Fast,
+            },
+        );
+        // Compiling a plan takes longer than any of our statements runs.
+        let quiet = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
+            Box::pin(async move {
+                let set = client.batch_execute("SET jit = off").await;
+                set.map_err(HookError::Backend)
+            })
+        });
+        let pool = Pool::builder(manager)
+            .max_size(max.max(1))
+            .post_create(quiet)
+            .build();
+        Self {
+            // Building fails only where a timeout is set without a runtime; none is set.
+            pool: pool.unwrap_or_else(|_| unreachable!("no timeout is set")),
+            server,
+        }
+    }
+
+    /// A connection; it goes back to the pool when it is dropped.
+    pub async fn client(&self) -> Result<Client, DbError> {
+        self.pool.get().await.map_err(|error| DbError {
+            server: self.server.clone(),
+            step: "connecting",
+            cause: Cause::Pool(error),
+        })
+    }
+
+    /// The server, as `host:port/database`.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Wraps the driver's error with the server and what was being done.
+    pub fn error(&self, step: &'static str) -> impl Fn(tokio_postgres::Error) -> DbError + use<> {
+        let server = self.server.clone();
+        move |error| DbError {
+            server: server.clone(),
+            step,
+            cause: Cause::Postgres(error),
+        }
+    }
+
+    /// An answer that this version cannot read.
+    pub(crate) fn form(&self, step: &'static str, detail: impl Into<String>) -> DbError {
+        DbError {
+            server: self.server.clone(),
+            step,
+            cause: Cause::Form(detail.into()),
+        }
+    }
+}
+
+fn server(config: &Config) -> String {
+    let host = match config.get_hosts().first() {
+        Some(Host::Tcp(name)) => name.clone(),
+        #[cfg(unix)]
+        Some(Host::Unix(path)) => path.display().to_string(),
+        None => "localhost".to_owned(),
+    };
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    let database = config.get_dbname().or(config.get_user()).unwrap_or("");
+    format!("{host}:{port}/{database}")
+}

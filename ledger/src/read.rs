@@ -1,0 +1,242 @@
+//! Reading the chain back. Nothing that is read here was recomputed: that is `crate::verify`.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use schema::LedgerName;
+use serde::Deserialize;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use crate::db::{Database, DbError};
+use crate::digest::Hash;
+use crate::head::{Head, bigint};
+use crate::record::{Body, Header, Record};
+
+/// How many bytes of data one call reads at most, give or take one event.
+const MOST_BYTES: usize = 16 << 20;
+
+/// Why nothing could be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The ledger does not exist.
+    #[error("there is no ledger {ledger} in {server}; `ledger init` makes one")]
+    NoLedger {
+        /// The name that was looked for.
+        ledger: LedgerName,
+        /// Where.
+        server: String,
+    },
+    /// The database did not answer.
+    #[error(transparent)]
+    Database(#[from] DbError),
+}
+
+impl ReadError {
+    /// True where the server was away: the same may succeed later.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Database(error) if error.is_unavailable())
+    }
+}
+
+/// Reads one ledger. Cloning it shares the pool.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    db: Database,
+    ledger: LedgerName,
+    id: i32,
+}
+
+/// The catalog that judges what follows a position, as the chain has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActiveCatalog {
+    /// The position of its `ledger.catalog.activated`.
+    pub seq: u64,
+    /// That event's data.
+    pub activation: Bytes,
+    /// The text of each package that it names, by digest.
+    pub texts: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Activated {
+    packages: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Recorded {
+    digest: String,
+    text: String,
+}
+
+impl Reader {
+    /// Finds the ledger.
+    pub async fn open(db: &Database, ledger: &LedgerName) -> Result<Self, ReadError> {
+        let id = require_head(db, ledger).await?.id;
+        Ok(Self {
+            db: db.clone(),
+            ledger: ledger.clone(),
+            id,
+        })
+    }
+
+    /// The ledger's number in this database.
+    pub fn id(&self) -> i32 {
+        self.id
+    }
+
+    /// The database that is read.
+    pub fn database(&self) -> &Database {
+        &self.db
+    }
+
+    /// Where the ledger stands now.
+    pub async fn head(&self) -> Result<Head, ReadError> {
+        require_head(&self.db, &self.ledger).await
+    }
+
+    /// The positions from `from` on, in order: at most `limit`, and fewer where they are large. None means that
+    /// the chain ends before `from`.
+    pub async fn records(&self, from: u64, limit: u64) -> Result<Vec<Record>, ReadError> {
+        let failed = self.db.error("reading events");
+        let client = self.db.client().await?;
+        let statement = client
+            .prepare_cached(include_str!("sql/records.sql"))
+            .await
+            .map_err(&failed)?;
+        let (from, to) = (bigint(from), bigint(from.saturating_add(limit)));
+        let parameters: [&(dyn ToSql + Sync); 3] = [&self.id, &from, &to];
+        let rows = client
+            .query_raw(&statement, parameters)
+            .await
+            .map_err(&failed)?;
+        let mut rows = std::pin::pin!(rows);
+        let (mut records, mut bytes) = (Vec::new(), 0);
+        while let Some(row) = rows.try_next().await.map_err(&failed)? {
+            let record = record(&self.db, &row)?;
+            bytes += record.body.as_ref().map_or(0, |body| body.data.len());
+            records.push(record);
+            if bytes > MOST_BYTES {
+                break;
+            }
+        }
+        Ok(records)
+    }
+
+    /// One position; `None` where the chain ends before it.
+    pub async fn record(&self, seq: u64) -> Result<Option<Record>, ReadError> {
+        Ok(self.records(seq, 1).await?.pop())
+    }
+
+    /// The last activation at or before a position, with the packages it names; `None` before the first.
+    pub async fn catalog_at(&self, seq: u64) -> Result<Option<ActiveCatalog>, ReadError> {
+        let failed = self.db.error("reading the catalog");
+        let client = self.db.client().await?;
+        let seq = bigint(seq);
+        let row = client
+            .query_opt(include_str!("sql/activation.sql"), &[&self.id, &seq])
+            .await
+            .map_err(&failed)?;
+        let Some(row) = row else { return Ok(None) };
+        let activation = Bytes::copy_from_slice(row.get::<_, &[u8]>(1));
+        let unreadable =
+            |error: serde_json::Error| self.db.form("reading the catalog", error.to_string());
+        let named = serde_json::from_slice::<Activated>(&activation).map_err(unreadable)?;
+        let rows = client
+            .query(include_str!("sql/catalogs.sql"), &[&self.id, &seq])
+            .await
+            .map_err(&failed)?;
+        let mut texts = BTreeMap::new();
+        for row in rows {
+            let recorded: Recorded = serde_json::from_slice(row.get(0)).map_err(unreadable)?;
+            if named
+                .packages
+                .values()
+                .any(|digest| *digest == recorded.digest)
+            {
+                texts.insert(recorded.digest, recorded.text);
+            }
+        }
+        let seq = position(&self.db, row.get(0))?;
+        Ok(Some(ActiveCatalog {
+            seq,
+            activation,
+            texts,
+        }))
+    }
+
+    /// How many positions were recorded up to a time: what the ledger knew then. Recorded time never falls along
+    /// the chain, so a search by halves finds it without an index.
+    pub async fn size_as_known(&self, recorded_us: i64) -> Result<u64, ReadError> {
+        let client = self.db.client().await?;
+        let (mut known, mut unknown) = (0, self.head().await?.size);
+        while known < unknown {
+            let middle = known.midpoint(unknown);
+            let row = client
+                .query_one(
+                    include_str!("sql/as_known.sql"),
+                    &[&self.id, &bigint(middle)],
+                )
+                .await
+                .map_err(self.db.error("looking for a time"))?;
+            if row.get::<_, i64>(0) <= recorded_us {
+                known = middle + 1;
+            } else {
+                unknown = middle;
+            }
+        }
+        Ok(known)
+    }
+}
+
+pub(crate) async fn require_head(db: &Database, ledger: &LedgerName) -> Result<Head, ReadError> {
+    let missing = || ReadError::NoLedger {
+        ledger: ledger.clone(),
+        server: db.server().to_owned(),
+    };
+    Head::load(db, ledger).await?.ok_or_else(missing)
+}
+
+fn position(db: &Database, number: i64) -> Result<u64, DbError> {
+    u64::try_from(number).map_err(|_| db.form("reading events", format!("{number} is negative")))
+}
+
+fn hash(db: &Database, bytes: &[u8]) -> Result<Hash, DbError> {
+    let not = |_| {
+        db.form(
+            "reading events",
+            format!("a hash has {} bytes", bytes.len()),
+        )
+    };
+    bytes.try_into().map_err(not)
+}
+
+fn record(db: &Database, row: &Row) -> Result<Record, DbError> {
+    let header = Header {
+        seq: position(db, row.get(0))?,
+        occurred_us: row.get(1),
+        recorded_us: row.get(2),
+        stream_seq: position(db, row.get(3))?,
+        source: row.get(7),
+        id: row.get(8),
+        event_type: row.get(9),
+        subject: row.get(10),
+        actor: row.get(11),
+        publisher: row.get(12),
+        context: row.get(13),
+        stream: row.get(14),
+    };
+    let salt = row
+        .get::<_, Option<&[u8]>>(15)
+        .map(|salt| hash(db, salt))
+        .transpose()?;
+    let data = row.get::<_, Option<&[u8]>>(16).map(Bytes::copy_from_slice);
+    Ok(Record {
+        header,
+        data_commitment: hash(db, row.get(4))?,
+        event_hash: hash(db, row.get(5))?,
+        chain: hash(db, row.get(6))?,
+        body: salt.zip(data).map(|(salt, data)| Body { salt, data }),
+    })
+}
