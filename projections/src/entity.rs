@@ -1,0 +1,220 @@
+//! The state of one entity, and how an event advances it.
+
+use schema::kind::{EventDef, Kind};
+use serde_json::{Map, Value};
+
+use crate::fact::Fact;
+use crate::verdict;
+
+/// Which entity.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// `<package>.<entity>`.
+    pub kind: String,
+    /// The identifier (CloudEvents `subject`).
+    pub id: String,
+}
+
+/// What is known of the status of an entity.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Status {
+    /// No event has given it one.
+    #[default]
+    None,
+    /// It is in this one.
+    Is {
+        /// The status.
+        name: String,
+        /// The position that led to it.
+        seq: u64,
+        /// When it began, by that event's word, in µs.
+        since_us: i64,
+    },
+    /// The event that led to it was deleted before this fold saw it.
+    Unknown {
+        /// The position of that event.
+        seq: u64,
+    },
+}
+
+impl Status {
+    /// Its name, where it is known.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Is { name, .. } => Some(name),
+            Self::None | Self::Unknown { .. } => None,
+        }
+    }
+}
+
+/// The state of an entity after its last event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entity {
+    /// Its status.
+    pub status: Status,
+    /// Its fields: every event's merged into those before (RFC 7396).
+    pub attributes: Map<String, Value>,
+    /// The position of its first event.
+    pub created_seq: u64,
+    /// The position of its last event.
+    pub seq: u64,
+    /// How many events it has.
+    pub events: u64,
+    /// The first of them whose data was deleted before this fold saw it: attributes may be missing from there on.
+    pub redacted_seq: Option<u64>,
+}
+
+/// One line of an entity's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The status before the event.
+    pub from: Option<String>,
+    /// The status after it.
+    pub to: Option<String>,
+    /// The status that the publisher believed it was in.
+    pub claimed: Option<String>,
+    /// Whether the lifecycle has this way; `None` where that cannot be judged any more.
+    pub legal: Option<bool>,
+}
+
+/// A rule of the lifecycle that an event broke.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The rule.
+    pub rule: &'static str,
+    /// The positions that it was judged from, rising.
+    pub judged_from: Vec<u64>,
+}
+
+/// What an event did to its entity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Advance {
+    /// The state after it; `None` for a kind whose entities have none.
+    pub entity: Option<Entity>,
+    /// The line of history.
+    pub entry: Entry,
+    /// What it broke.
+    pub broken: Vec<Broken>,
+}
+
+/// Applies an event to the entity that it is about. An illegal event is a fact all the same: the state
+/// follows it.
+///
+/// `kind` is that of the catalog of the event's position. Deleted data changes no attribute; where it would
+/// have named the status, the status is unknown until an event gives the next one, and nothing is judged.
+pub fn advance(before: Option<Entity>, fact: &Fact, kind: Option<&Kind>) -> Advance {
+    if kind.is_some_and(|kind| kind.stateless) {
+        let entry = Entry {
+            from: None,
+            to: None,
+            claimed: None,
+            legal: Some(true),
+        };
+        return Advance {
+            entity: None,
+            entry,
+            broken: Vec::new(),
+        };
+    }
+    let seq = fact.header.seq;
+    let existed = before.is_some();
+    let mut entity = before.unwrap_or_else(|| Entity {
+        status: Status::None,
+        attributes: Map::new(),
+        created_seq: seq,
+        seq,
+        events: 0,
+        redacted_seq: None,
+    });
+    entity.seq = seq;
+    entity.events += 1;
+    if fact.data.is_none() {
+        entity.redacted_seq.get_or_insert(seq);
+    }
+    let Some(kind) = kind else {
+        let name = entity.status.name().map(str::to_owned);
+        let entry = Entry {
+            from: name.clone(),
+            to: name,
+            claimed: None,
+            legal: Some(true),
+        };
+        return Advance {
+            entity: Some(entity),
+            entry,
+            broken: Vec::new(),
+        };
+    };
+    let (status, entry, broken) = transition(&entity.status, existed, fact, kind);
+    entity.status = status;
+    if let Some(data) = &fact.data {
+        kind.merge(&mut entity.attributes, fact.event_type.verb(), &data.value);
+    }
+    Advance {
+        entity: Some(entity),
+        entry,
+        broken,
+    }
+}
+
+fn transition(
+    before: &Status,
+    existed: bool,
+    fact: &Fact,
+    kind: &Kind,
+) -> (Status, Entry, Vec<Broken>) {
+    let seq = fact.header.seq;
+    let verb = fact.event_type.verb();
+    let nothing = Value::Null;
+    let data = fact.data.as_ref().map_or(&nothing, |data| &data.value);
+    let step = kind.step(before.name(), verb, data);
+    let hidden = fact.data.is_none() && kind.event(verb).is_some_and(named_by_data);
+    let after = match step.to {
+        _ if hidden => Status::Unknown { seq },
+        Some(name) => Status::Is {
+            name,
+            seq,
+            since_us: fact.header.occurred_us,
+        },
+        None => before.clone(),
+    };
+    let judged = !hidden && !matches!(before, Status::Unknown { .. });
+    let mut broken = Vec::new();
+    if judged {
+        let judged_from = || match before {
+            Status::Is {
+                seq: status_seq, ..
+            } => vec![*status_seq, seq],
+            _ => vec![seq],
+        };
+        if !step.legal {
+            broken.push(Broken {
+                rule: verdict::ILLEGAL,
+                judged_from: judged_from(),
+            });
+        }
+        // An entity that never began is illegal; that its status is not the claimed one says no more.
+        let mismatch = step
+            .from_claimed
+            .as_deref()
+            .is_some_and(|from| Some(from) != before.name());
+        if existed && mismatch {
+            broken.push(Broken {
+                rule: verdict::FROM_MISMATCH,
+                judged_from: judged_from(),
+            });
+        }
+    }
+    let entry = Entry {
+        from: before.name().map(str::to_owned),
+        to: after.name().map(str::to_owned),
+        claimed: step.from_claimed,
+        legal: judged.then_some(step.legal),
+    };
+    (after, entry, broken)
+}
+
+/// Whether the status that an event leads to, or the one that it claims, stands in its data.
+fn named_by_data(event: &EventDef) -> bool {
+    event.to_field.is_some()
+}

@@ -1,0 +1,112 @@
+//! One position of the chain, read for folding.
+
+use bytes::Bytes;
+use ledger::digest::Hash;
+use ledger::{Header, Record};
+use schema::EventType;
+use serde_json::Value;
+
+use crate::entity::Key;
+use crate::verdict;
+
+/// A position whose data was parsed once, for everything that looks at it.
+#[derive(Debug, Clone)]
+pub struct Fact {
+    /// The event's header.
+    pub header: Header,
+    /// The chain's value after it.
+    pub chain: Hash,
+    /// Its type, parsed.
+    pub event_type: EventType,
+    /// Its data; `None` where it was deleted.
+    pub data: Option<Data>,
+}
+
+/// An event's data: what was received, and what it says.
+#[derive(Debug, Clone)]
+pub struct Data {
+    /// The bytes as received.
+    pub bytes: Bytes,
+    /// The object that they are.
+    pub value: Value,
+}
+
+/// A record that no version of this program could have appended.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "position {seq} cannot be read: {what}. Run `ledger verify`: the database was changed, or is damaged"
+)]
+pub struct Unreadable {
+    seq: u64,
+    what: String,
+}
+
+impl Fact {
+    /// Reads a record.
+    pub fn read(record: Record) -> Result<Self, Unreadable> {
+        let Record {
+            header,
+            chain,
+            body,
+            ..
+        } = record;
+        let unreadable = |what: String| Unreadable {
+            seq: header.seq,
+            what,
+        };
+        let event_type = EventType::parse(&header.event_type)
+            .ok_or_else(|| unreadable(format!("{:?} is no type", header.event_type)))?;
+        let data = match body {
+            None => None,
+            Some(body) => {
+                let value = serde_json::from_slice(&body.data)
+                    .map_err(|error| unreadable(format!("its data is not JSON: {error}")))?;
+                Some(Data {
+                    bytes: body.data,
+                    value,
+                })
+            }
+        };
+        Ok(Self {
+            header,
+            chain,
+            event_type,
+            data,
+        })
+    }
+
+    /// The entity that it is about; `None` for events about no entity (an empty subject).
+    pub fn key(&self) -> Option<Key> {
+        (!self.header.subject.is_empty()).then(|| Key {
+            kind: self.event_type.kind().to_string(),
+            id: self.header.subject.clone(),
+        })
+    }
+
+    /// True for an event of package `ledger` with this entity and verb.
+    pub fn is_own(&self, entity: &str, verb: &str) -> bool {
+        let kind = self.event_type.kind();
+        kind.package.as_str() == "ledger"
+            && kind.entity.as_str() == entity
+            && self.event_type.verb().as_str() == verb
+    }
+
+    /// A member of the data that is a text.
+    pub fn text(&self, member: &str) -> Option<&str> {
+        self.data.as_ref()?.value.get(member)?.as_str()
+    }
+
+    /// The verdict that came back with this event: its id, and the entity that it says it is about.
+    pub fn returned(&self) -> Option<(&str, Option<Key>)> {
+        if !self.is_own(verdict::ENTITY, "raised") {
+            return None;
+        }
+        let about = || {
+            Some(Key {
+                kind: self.text("kind")?.to_owned(),
+                id: self.text("id")?.to_owned(),
+            })
+        };
+        Some((&self.header.id, about()))
+    }
+}
