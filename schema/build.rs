@@ -27,11 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         {
             println!("cargo:rerun-if-changed=kinds/{package}/{file}");
             let path = folder.join(&file);
-            writeln!(
-                code,
-                "        ({file:?}, include_str!({path:?})),",
-                path = path.display().to_string()
-            )?;
+            let path = path.display().to_string();
+            writeln!(code, "        ({file:?}, include_str!({path:?})),")?;
         }
         code.push_str("    ]),\n");
     }

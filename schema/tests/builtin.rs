@@ -1,5 +1,7 @@
 //! The kinds that the program brings: all of them load, fit together, and have examples that pass.
 
+#![expect(clippy::panic, reason = "a test says what is wrong by panicking")]
+
 use schema::{Catalog, EventType, Package};
 use serde_json::json;
 
