@@ -321,6 +321,8 @@ pub struct Rule {
     pub about: String,
     /// The fields that it looks at.
     pub fields: Vec<String>,
+    /// Its line in the file.
+    pub(crate) line: usize,
 }
 
 macro_rules! words {

@@ -7,7 +7,9 @@
 pub mod canonical;
 pub mod catalog;
 mod check;
+pub mod describe;
 pub mod diagnostic;
+pub mod draw;
 pub mod envelope;
 pub mod event;
 mod example;

@@ -133,12 +133,13 @@ impl Package {
             for rule in &kind.rules {
                 if let Some(other) = rules.insert(&rule.id, kind) {
                     let message = format!("the rule `{}` is `{}`'s already", rule.id, other.name);
-                    found.push(Diagnostic::new(&file, 1, message, "name it otherwise"));
+                    found.push(Diagnostic::new(
+                        &file,
+                        rule.line,
+                        message,
+                        "name it otherwise",
+                    ));
                 }
-            }
-            if self.name.as_str() != LEDGER && kind.events.iter().any(|event| event.operators) {
-                let message = "`operators` is for the ledger's own events";
-                found.push(Diagnostic::new(&file, 1, message, "remove it"));
             }
             // Kinds of other packages are looked for when a catalog is compiled. Where a file is
             // broken, it would seem missing.

@@ -11,7 +11,7 @@ pub(super) fn events(
     top: &Table<'_>,
     entity: &[Field],
     lifecycle: Option<&Lifecycle>,
-    additional: bool,
+    ledger: bool,
     references: &mut References,
 ) -> Vec<EventDef> {
     let Some(table) = top.table("events") else {
@@ -22,7 +22,8 @@ pub(super) fn events(
     let reader = Reader {
         entity,
         lifecycle,
-        additional,
+        additional: top.flag("additional").unwrap_or(true),
+        ledger,
     };
     table
         .named_tables()
@@ -35,6 +36,7 @@ struct Reader<'r> {
     entity: &'r [Field],
     lifecycle: Option<&'r Lifecycle>,
     additional: bool,
+    ledger: bool,
 }
 
 impl Reader<'_> {
@@ -82,6 +84,10 @@ impl Reader<'_> {
         self.status_field(table, "to_field", to_field, &all);
         self.status_field(table, "from_field", from_field, &all);
         let operators = table.flag("operators").unwrap_or(false);
+        if let (true, Some(at), false) = (operators, table.place("operators"), self.ledger) {
+            let message = "`operators` is for the ledger's own events";
+            table.source.report(at, message, "remove it");
+        }
         table.finish();
         let owned = |text: Option<Text<'_>>| text.map(|text| text.value.to_owned());
         Some(EventDef {
@@ -135,7 +141,7 @@ impl Reader<'_> {
     fn status(&self, table: &Table<'_>, to: Option<Text<'_>>) {
         let Some(to) = to else { return };
         let states = self.states(table, to);
-        if self.lifecycle.is_some() && !states.contains(&to.value) {
+        if !states.is_empty() && !states.contains(&to.value) {
             let mend = match nearest(to.value, &states) {
                 Some(near) => format!("write `{near}`"),
                 None => format!(
@@ -169,7 +175,7 @@ impl Reader<'_> {
         let unknown = values
             .iter()
             .find(|value| !states.contains(&value.as_str()));
-        if let (Some(unknown), true) = (unknown, self.lifecycle.is_some()) {
+        if let (Some(unknown), false) = (unknown, states.is_empty()) {
             let message = format!(
                 "{} leads to the unknown status `{unknown}` by its field `{}`",
                 table.name, name.value

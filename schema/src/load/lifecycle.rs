@@ -71,7 +71,8 @@ fn states_of<'a>(table: &Table<'a>, key: &'static str, known: &[&str]) -> Vec<Te
 }
 
 fn unknown(table: &Table<'_>, text: Text<'_>, key: &str, known: &[&str]) {
-    if known.contains(&text.value) {
+    // Where there are no states at all, that is said once.
+    if known.is_empty() || known.contains(&text.value) {
         return;
     }
     let mend = match nearest(text.value, known) {

@@ -14,6 +14,7 @@ use toml::de::DeTable;
 use crate::diagnostic::Diagnostic;
 use crate::kind::{Kind, Retention};
 use crate::name::{KindName, Name};
+use crate::package::LEDGER;
 use table::{Source, Table};
 
 /// Reads the text of a kind file of a package.
@@ -22,9 +23,10 @@ pub fn kind(package: &Name, file: &str, text: &str) -> Result<Kind, Vec<Diagnost
     let kind = match DeTable::parse(text) {
         Ok(parsed) => read(&source, package, file, parsed.get_ref()),
         Err(error) => {
-            let at = error.span().map_or(0, |span| span.start);
-            let (message, mend) = syntax(error.message());
-            source.report(at, message, mend);
+            let span = error.span().unwrap_or(0..0);
+            let there = text.get(span.clone()).unwrap_or_default();
+            let (message, mend) = syntax(error.message(), there);
+            source.report(span.start, message, mend);
             None
         }
     };
@@ -34,14 +36,13 @@ pub fn kind(package: &Name, file: &str, text: &str) -> Result<Kind, Vec<Diagnost
     }
 }
 
-fn syntax(message: &str) -> (String, &'static str) {
-    let twice = message.contains("duplicate");
-    let mend = if twice {
-        "a table or a key stands once in a file: merge the two or rename one"
-    } else {
-        "mend the TOML there (https://toml.io)"
-    };
-    (format!("not TOML: {}", message.replace('\n', ", ")), mend)
+fn syntax(said: &str, there: &str) -> (String, &'static str) {
+    if said.contains("duplicate") {
+        let mend = "a table or a key stands once in a file: merge the two or rename one";
+        return (format!("`{there}` is declared twice"), mend);
+    }
+    let message = format!("not TOML: {}", said.replace('\n', ", "));
+    (message, "mend the TOML there (https://toml.io)")
 }
 
 fn read<'a>(
@@ -71,28 +72,23 @@ fn read<'a>(
     });
     let stateless = top.flag("stateless").unwrap_or(false);
     let retention = retention(&top);
-    let additional = top.flag("additional").unwrap_or(true);
     let mut references = Vec::new();
     let fields = match top.table("fields") {
         Some(table) => fields::fields(&table, &mut references),
         None => Vec::new(),
     };
-    let lifecycle = top.table("lifecycle").map(|table| {
+    let table = top.table("lifecycle");
+    let lifecycle = table.as_ref().map(|table| {
         if stateless {
             let mend = "remove `stateless` or the lifecycle";
             source.report(table.at, "what is `stateless` has no lifecycle", mend);
         }
-        lifecycle::lifecycle(&table)
+        lifecycle::lifecycle(table)
     });
-    let events = events::events(
-        &top,
-        &fields,
-        lifecycle.as_ref(),
-        additional,
-        &mut references,
-    );
+    let ledger = package.as_str() == LEDGER;
+    let events = events::events(&top, &fields, lifecycle.as_ref(), ledger, &mut references);
     let rules = rules::rules(&top, &fields, &events);
-    if let (Some(table), Some(lifecycle)) = (top.table("lifecycle"), &lifecycle) {
+    if let (Some(table), Some(lifecycle), true) = (table, &lifecycle, source.is_clean()) {
         lifecycle::agree(&table, lifecycle, &events);
     }
     top.finish();
@@ -104,7 +100,7 @@ fn read<'a>(
         view: view_name?,
         stateless,
         retention: retention?,
-        additional,
+        additional: events.first().is_none_or(|event| event.members.additional),
         fields,
         events,
         lifecycle,

@@ -42,6 +42,7 @@ fn rule(table: &Table<'_>, all: &[Field]) -> Option<Rule> {
         shape: shape?,
         about: about?.value.to_owned(),
         fields: looked_at.iter().map(|name| name.value.to_owned()).collect(),
+        line: table.source.line(table.at),
     })
 }
 

@@ -43,7 +43,12 @@ impl Source {
     }
 
     pub(crate) fn is_clean(&self) -> bool {
-        self.found.borrow().is_empty()
+        self.count() == 0
+    }
+
+    /// How many things were found wrong so far.
+    pub(crate) fn count(&self) -> usize {
+        self.found.borrow().len()
     }
 }
 
@@ -321,9 +326,16 @@ fn article(type_name: &str) -> String {
 
 /// The known word that is most like this one, if one is near enough to be meant.
 pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    if let Some(longer) = known
+        .iter()
+        .find(|other| word.len() > 2 && other.starts_with(word))
+    {
+        return Some(longer);
+    }
     let near = |other: &&str| distance(word, other);
     let best = known.iter().copied().min_by_key(near)?;
-    (distance(word, best) <= 2 && best.len() > 2).then_some(best)
+    let far = distance(word, best);
+    (far <= 2 && far * 2 < word.len()).then_some(best)
 }
 
 /// Levenshtein's distance, in bytes.
