@@ -63,15 +63,12 @@ fn field(
     let example = table.json("example");
     table.finish();
     let shape = shape?;
-    let example = match example {
-        Some((value, at)) => {
-            judge_example(table, &shape, &value, at);
-            value
-        }
-        None => {
-            let sound = table.source.count() == found_before;
-            derived_example(name, table, &shape, sound)
-        }
+    let example = if let Some((value, at)) = example {
+        judge_example(table, &shape, &value, at);
+        value
+    } else {
+        let sound = table.source.count() == found_before;
+        derived_example(name, table, &shape, sound)
     };
     Some(Field {
         name: name.value.to_owned(),
