@@ -126,9 +126,10 @@ impl Report {
         }
     }
 
-    /// Adds a problem; the report is no longer `ok`.
+    /// Adds a problem; the report is no longer `ok`, and after a gap not `complete` either.
     pub fn problem(&mut self, seq: Option<u64>, what: What, detail: impl Into<String>) {
         self.ok = false;
+        self.complete &= what != What::Gap;
         if self.problems.len() < MOST_PROBLEMS {
             self.problems.push(Problem {
                 seq,
