@@ -10,6 +10,7 @@ use crate::interim as canonical;
 use crate::kind::{EventDef, Kind};
 use crate::name::{KindName, Name};
 use crate::package::{self, LEDGER, Package};
+use crate::secret::Patterns;
 
 /// The version of what this program makes of a catalog. A catalog of a newer one cannot be judged by it.
 pub const ENGINE: u32 = 1;
@@ -99,6 +100,7 @@ pub struct Catalog {
     kinds: BTreeMap<KindName, Kind>,
     settings: Value,
     operators: Vec<Name>,
+    patterns: Patterns,
     digest: String,
 }
 
@@ -109,9 +111,15 @@ impl Catalog {
     pub fn bootstrap() -> Self {
         let packages: Vec<Package> = Package::builtin_named(LEDGER).into_iter().collect();
         let activation = Activation::of(&packages, json!({}));
-        let kinds = packages.into_iter().flat_map(Package::into_kinds);
+        let (kinds, patterns) = packages
+            .into_iter()
+            .next()
+            .map(Package::into_parts)
+            .unwrap_or_default();
+        let kinds = kinds.into_iter();
         Self {
             kinds: kinds.map(|kind| (kind.name.clone(), kind)).collect(),
+            patterns: patterns.unwrap_or_default(),
             settings: json!({}),
             operators: Vec::new(),
             digest: activation.digest(),
@@ -125,6 +133,7 @@ impl Catalog {
     ) -> Result<Self, Vec<Diagnostic>> {
         let mut found = Vec::new();
         let mut kinds = BTreeMap::new();
+        let mut patterns = Patterns::default();
         if activation.engine > ENGINE {
             let message = format!("the catalog is for engine {}", activation.engine);
             let mend = format!("this program has engine {ENGINE}: upgrade it");
@@ -157,8 +166,9 @@ impl Catalog {
                     found.push(Diagnostic::new("packages", 1, message, mend));
                 }
                 Ok(package) => {
-                    let named = package.into_kinds().into_iter();
-                    kinds.extend(named.map(|kind| (kind.name.clone(), kind)));
+                    let (named, secrets) = package.into_parts();
+                    kinds.extend(named.into_iter().map(|kind| (kind.name.clone(), kind)));
+                    patterns = secrets.unwrap_or(patterns);
                 }
             }
         }
@@ -173,6 +183,7 @@ impl Catalog {
             kinds,
             settings: activation.settings.clone(),
             operators,
+            patterns,
             digest: activation.digest(),
         })
     }
@@ -208,6 +219,11 @@ impl Catalog {
     /// Whether the settings name this publisher as an operator.
     pub fn is_operator(&self, publisher: &Name) -> bool {
         self.operators.contains(publisher)
+    }
+
+    /// What looks like a secret.
+    pub fn patterns(&self) -> &Patterns {
+        &self.patterns
     }
 
     /// The settings, an object.

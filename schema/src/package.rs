@@ -9,6 +9,7 @@ use crate::interim as canonical;
 use crate::kind::Kind;
 use crate::load;
 use crate::name::{KindName, Name};
+use crate::secret::Patterns;
 
 /// The file of package `ledger` that is no kind: the patterns of secrets.
 pub const PATTERNS_FILE: &str = "secrets.toml";
@@ -28,6 +29,7 @@ pub struct Package {
     name: Name,
     files: BTreeMap<String, String>,
     kinds: Vec<Kind>,
+    patterns: Option<Patterns>,
 }
 
 impl Package {
@@ -73,6 +75,7 @@ impl Package {
     pub fn parse(name: Name, files: Vec<(String, String)>) -> Result<Self, Vec<Diagnostic>> {
         let mut found = Vec::new();
         let mut kinds: Vec<Kind> = Vec::new();
+        let mut patterns = None;
         let mut texts = BTreeMap::new();
         for (file, text) in files {
             if texts.contains_key(&file) {
@@ -89,6 +92,13 @@ impl Package {
         }
         for (file, text) in &texts {
             if name.as_str() == LEDGER && file == PATTERNS_FILE {
+                match Patterns::parse(text) {
+                    Ok(compiled) => patterns = Some(compiled),
+                    Err(wrong) => found.extend(wrong.into_iter().map(|wrong| {
+                        let file = format!("{name}/{file}");
+                        Diagnostic::new(file, wrong.line, wrong.message, wrong.mend)
+                    })),
+                }
                 continue;
             }
             if file.strip_suffix(".toml").is_none() || file.contains('/') {
@@ -106,6 +116,7 @@ impl Package {
             name,
             files: texts,
             kinds,
+            patterns,
         };
         package.agree(&mut found);
         if found.is_empty() {
@@ -117,6 +128,12 @@ impl Package {
 
     /// What is wrong between the files.
     fn agree(&self, found: &mut Vec<Diagnostic>) {
+        if self.name.as_str() == LEDGER && !self.files.contains_key(PATTERNS_FILE) {
+            let file = format!("{LEDGER}/{PATTERNS_FILE}");
+            let message = "the patterns of secrets are missing";
+            let mend = "package `ledger` has this file: restore it";
+            found.push(Diagnostic::new(file, 1, message, mend));
+        }
         let mut views: BTreeMap<&str, &Kind> = BTreeMap::new();
         let mut rules: BTreeMap<&str, &Kind> = BTreeMap::new();
         for kind in &self.kinds {
@@ -143,7 +160,7 @@ impl Package {
             }
             // Kinds of other packages are looked for when a catalog is compiled. Where a file is
             // broken, it would seem missing.
-            let broken = self.kinds.len() < self.files.len();
+            let broken = self.kinds.len() + usize::from(self.patterns.is_some()) < self.files.len();
             for (reference, line) in &kind.references {
                 let own = reference.package == self.name;
                 if own && !broken && self.kind(reference.entity.as_str()).is_none() {
@@ -218,8 +235,9 @@ impl Package {
         digest(&self.text())
     }
 
-    pub(crate) fn into_kinds(self) -> Vec<Kind> {
-        self.kinds
+    /// Its kinds, and what looks like a secret where it is the ledger's own.
+    pub(crate) fn into_parts(self) -> (Vec<Kind>, Option<Patterns>) {
+        (self.kinds, self.patterns)
     }
 }
 

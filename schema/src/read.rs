@@ -5,13 +5,14 @@
 
 use std::borrow::Cow;
 
+use crate::catalog::Catalog;
 use crate::envelope::{self, Envelope, Mode};
 use crate::event::{Event, EventType};
 use crate::json::{self, Scan};
 use crate::message::Message;
 use crate::name::{LedgerName, Name};
+use crate::package::LEDGER;
 use crate::refusal::{Reason, Refusal};
-use crate::secret::Patterns;
 
 /// The largest body: 512 KiB.
 pub const MAX_BODY: usize = 512 * 1024;
@@ -20,38 +21,11 @@ pub const MAX_DATA: usize = 256 * 1024;
 /// The largest context: 4 KiB.
 pub const MAX_CONTEXT: usize = 4 * 1024;
 
-/// What people decide: types of package `ledger` that operators may publish.
-const DECIDED_BY_PEOPLE: [&str; 7] = [
-    "ledger.incident.acknowledged",
-    "ledger.incident.resolved",
-    "ledger.hold.placed",
-    "ledger.hold.released",
-    "ledger.redaction.requested",
-    "ledger.task.closed",
-    "ledger.rule.silenced",
-];
-
-/// What reading asks of a catalog.
-pub trait Known {
-    /// What looks like a secret.
-    fn patterns(&self) -> &Patterns;
-    /// Whether the settings name this publisher as an operator.
-    fn is_operator(&self, publisher: &Name) -> bool;
-    /// Whether it has this type.
-    fn knows(&self, event_type: &EventType) -> bool;
-    /// Checks data against the kind's fields; the JSON pointer of the first offending place otherwise.
-    fn check(&self, event_type: &EventType, data: &[u8]) -> Result<(), String>;
-}
-
 /// Reads a message of a ledger with the catalog of its position.
 ///
 /// Pure: the same three give the same answer everywhere and for ever. Never panics, whatever was sent, and takes
 /// time near-linear in the message's size.
-pub fn read(
-    message: &Message,
-    ledger: &LedgerName,
-    catalog: &impl Known,
-) -> Result<Event, Refusal> {
+pub fn read(message: &Message, ledger: &LedgerName, catalog: &Catalog) -> Result<Event, Refusal> {
     let body = &message.body;
     refuse_if(
         catalog.patterns().find_in(message, ledger).is_some(),
@@ -97,8 +71,10 @@ pub fn read(
     let reserved = speaks_for_ledger(&publisher, &source, &event_type, catalog);
     refuse_if(reserved, Reason::PublisherReserved, "")?;
     // Room for `signature.invalid`: publishers' signatures are verified here, once they are sent.
-    refuse_if(!catalog.knows(&event_type), Reason::TypeUnknown, "")?;
-    let checked = catalog.check(&event_type, data);
+    let Some((_, definition)) = catalog.event(&event_type) else {
+        return Err(refusal(Reason::TypeUnknown, ""));
+    };
+    let checked = definition.check(data);
     checked.map_err(|pointer| Refusal {
         reason: Reason::DataInvalid,
         at: pointer,
@@ -142,9 +118,9 @@ fn speaks_for_ledger(
     publisher: &Name,
     source: &str,
     event_type: &EventType,
-    catalog: &impl Known,
+    catalog: &Catalog,
 ) -> bool {
-    if publisher.as_str() == "ledger" {
+    if publisher.as_str() == LEDGER {
         return false;
     }
     // Schemes are compared without case (RFC 3986, 3.1).
@@ -154,9 +130,12 @@ fn speaks_for_ledger(
     {
         return true;
     }
-    event_type.kind().package.as_str() == "ledger"
-        && !(DECIDED_BY_PEOPLE.contains(&event_type.unversioned().as_str())
-            && catalog.is_operator(publisher))
+    let of_people = || {
+        catalog
+            .event(event_type)
+            .is_some_and(|(_, event)| event.operators)
+    };
+    event_type.kind().package.as_str() == LEDGER && !(catalog.is_operator(publisher) && of_people())
 }
 
 /// The `data` of a structured message. Where it stands there twice, which is refused later, the longest.

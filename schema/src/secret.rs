@@ -67,8 +67,8 @@ impl Pattern {
     }
 }
 
-/// Compiled patterns.
-#[derive(Debug, Clone)]
+/// Compiled patterns; by default none.
+#[derive(Debug, Clone, Default)]
 pub struct Patterns {
     /// All of them at once, which says quickly that there is nothing.
     all: RegexSet,
