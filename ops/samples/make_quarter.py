@@ -7,7 +7,7 @@
 quarter.ndjson holds CloudEvents that `ledger check` accepts, for `ledger publish`. Some of them are facts
 that should not have happened: a retired environment comes back, one is degraded while it recovers.
 broken.ndjson holds messages that no good tool sends, each with its NATS subject, headers and body (base64),
-for publish_raw.py. There is no clock and no randomness here: the same files come out every time.
+for publish_raw.py, and what becomes of it (`expect`). There is no clock and no randomness here: the same files come out every time.
 """
 
 import base64
@@ -258,7 +258,7 @@ def routine(q):
         for number, environment in enumerate(("staging", "production", "system")):
             rotation, time = f"rot-2026-{week + 7:02}-{environment}", at(day, 20 * number)
             q.report(time, "secrets_bundle.rotated", stable_uuid("bundle " + environment), {
-                "environment": environment, "rotation_id": rotation, "items": ["api-token"],
+                "environment": environment, "rotation_id": rotation, "rotated_items": ["api-token"],
             }, VAULT, "vault-rotator")
             sync(q, time + timedelta(minutes=6), environment, rotation)
     for number, (environment, role) in enumerate((e, r) for e in POOLS for r in ("platform-engineer", "app-team")):
@@ -363,10 +363,10 @@ def quarter():
 
 # What goes wrong between tools and the ledger.
 
-def raw(why, subject, body, **headers):
+def raw(expect, why, subject, body, **headers):
     body = body if isinstance(body, bytes) else body.encode()
     return json.dumps({
-        "why": why, "subject": f"ledger.main.ingest.{subject}", "headers": headers,
+        "why": why, "expect": expect, "subject": f"ledger.main.ingest.{subject}", "headers": headers,
         "body": base64.b64encode(body).decode(),
     }, separators=(", ", ": "))
 
@@ -390,29 +390,29 @@ def broken(good):
 
     conflict = dict(second, subject=second["subject"], authid="mallory@example.org")
     status = "platform.platform.environment.status_changed"
-    yield raw("the first event again: a retry after a lost acknowledgement", to(first), good[0])
-    yield raw("another one again, hours later", to(third), good[90])
-    yield raw("the id of an event that exists, with another actor", to(second), json.dumps(conflict))
-    yield raw("not JSON: a script forgot to quote", status, "{specversion: 1.0, \"specversion\": oops}")
-    yield raw("no CloudEvent at all", status, "environment staging is degraded")
-    yield raw("an empty message", status, "")
-    yield raw("a key twice: which one holds?", status, '{"specversion": "1.0", "id": "odd-2", "source": "https://ci.example/odd", '
+    yield raw("duplicate", "the first event again: a retry after a lost acknowledgement", to(first), good[0])
+    yield raw("duplicate", "another one again, hours later", to(third), good[90])
+    yield raw("id.conflict", "the id of an event that exists, with another actor", to(second), json.dumps(conflict))
+    yield raw("json.syntax", "not JSON: a script forgot to quote", status, "{specversion: 1.0, \"specversion\": oops}")
+    yield raw("envelope.mode", "no CloudEvent at all", status, "environment staging is degraded")
+    yield raw("envelope.mode", "an empty message", status, "")
+    yield raw("json.duplicate_key", "a key twice: which one holds?", status, '{"specversion": "1.0", "id": "odd-2", "source": "https://ci.example/odd", '
               '"type": "platform.environment.status_changed", "subject": "staging", '
               '"data": {"from": "ready", "from": "degraded", "to": "recovering"}}')
-    yield raw("no id", status, envelope(id=None))
-    yield raw("a type that is not three names", status, envelope(id="odd-3", type="environment-changed"))
-    yield raw("a type that is not the subject's", "platform.platform.environment.updated", envelope(id="odd-4"))
-    yield raw("a type that nobody declared", "platform.platform.environment.teleported",
+    yield raw("envelope.attribute", "no id", status, envelope(id=None))
+    yield raw("envelope.type", "a type that is not three names", status, envelope(id="odd-3", type="environment-changed"))
+    yield raw("subject.mismatch", "a type that is not the subject's", "platform.platform.environment.updated", envelope(id="odd-4"))
+    yield raw("type.unknown", "a type that nobody declared", "platform.platform.environment.teleported",
               envelope(id="odd-5", type="platform.environment.teleported"))
-    yield raw("a status that does not exist", status, envelope(id="odd-6", data={"from": "ready", "to": "wonderful"}))
-    yield raw("a token in the data; nothing of it is kept", status,
+    yield raw("data.invalid", "a status that does not exist", status, envelope(id="odd-6", data={"from": "ready", "to": "wonderful"}))
+    yield raw("payload.secret_suspected", "a token in the data; nothing of it is kept", status,
               envelope(id="odd-7", data={"from": "ready", "to": "degraded", "note": "ghp_" + "0123456789abcdefghijABCDEFGHIJ012345"}))
-    yield raw("somebody speaks for the ledger", "intruder.ledger.violation.cleared",
+    yield raw("publisher.reserved", "somebody speaks for the ledger", "intruder.ledger.violation.cleared",
               envelope(id="odd-8", type="ledger.violation.cleared", subject="x", data={}))
-    yield raw("bytes that are not UTF-8", status, b'{"specversion": "1.0", "id": "\xff\xfe"}')
-    yield raw("a number that no computer agrees on", status, envelope(id="odd-9").replace('"to"', '"cost": 1e999, "to"'))
-    yield raw("data nested 70 deep", status, envelope(id="odd-10").replace('"degraded"', "[" * 70 + "]" * 70))
-    yield raw("binary mode, as `nats pub` sends it", status, '{"from": "ready", "to": "degraded", "alert_ref": "c0ffee0000000001"}',
+    yield raw("json.encoding", "bytes that are not UTF-8", status, b'{"specversion": "1.0", "id": "\xff\xfe"}')
+    yield raw("json.number", "a number that no computer agrees on", status, envelope(id="odd-9").replace('"to"', '"cost": 1e999, "to"'))
+    yield raw("json.depth", "data nested 70 deep", status, envelope(id="odd-10").replace('"degraded"', "[" * 70 + "]" * 70))
+    yield raw("recorded", "binary mode, as `nats pub` sends it", status, '{"from": "ready", "to": "degraded", "alert_ref": "c0ffee0000000001"}',
               **{"ce-specversion": "1.0", "ce-id": "odd-11", "ce-source": "https://ci.example/odd", "ce-subject": "staging",
                  "ce-type": "platform.environment.status_changed", "ce-time": "2026-09-30T12:00:00+02:00"})
 

@@ -3,7 +3,7 @@
 
     publish_raw.py nats://[user:password@]host:port broken.ndjson
 
-Each line of the file: {"why", "subject", "headers": {name: value}, "body": base64}. It speaks the NATS client
+Each line of the file: {"why", "expect", "subject", "headers": {name: value}, "body": base64}. It speaks the NATS client
 protocol itself (docs.nats.io, "NATS Protocol"), since a well-mannered client refuses some of them.
 """
 

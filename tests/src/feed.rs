@@ -41,6 +41,15 @@ pub fn quarter() -> String {
         .expect("the sample is there")
 }
 
+/// The sample's broken messages, as `ops/samples/make_quarter.py` describes them.
+pub fn broken() -> Vec<serde_json::Value> {
+    let text = fs::read_to_string(binaries::checkout().join("ops/samples/broken.ndjson"));
+    let text = text.expect("the sample is there");
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect()
+}
+
 /// The type of a structured event.
 pub fn type_of(event: &str) -> String {
     let event: serde_json::Value = serde_json::from_str(event).expect("JSON");

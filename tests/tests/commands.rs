@@ -1,0 +1,292 @@
+//! The contract of the command line: exit codes, keys, help.
+#![allow(
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test reports by panicking"
+)]
+
+use serde_json::Value;
+use tests::program::run_alone;
+use tests::{Installation, feed};
+
+const COMMANDS: [&str; 20] = [
+    "init",
+    "up",
+    "serve",
+    "publish",
+    "check",
+    "log",
+    "tail",
+    "state",
+    "history",
+    "violations",
+    "quarantine",
+    "verify",
+    "export",
+    "checkpoint",
+    "catalog",
+    "recover",
+    "status",
+    "completions",
+    "man",
+    "help",
+];
+
+#[tokio::test]
+async fn every_command_explains_itself() {
+    let help = run_alone(["--help"]).await.expect(0);
+    for command in COMMANDS {
+        assert!(
+            help.out.contains(command),
+            "--help does not name {command}:\n{}",
+            help.out
+        );
+        if command != "help" {
+            let own = run_alone([command, "--help"]).await.expect(0);
+            assert!(own.out.contains("Usage:"), "{}", own.out);
+        }
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(
+            run_alone(["completions", shell])
+                .await
+                .expect(0)
+                .out
+                .contains("ledger")
+        );
+    }
+}
+
+#[tokio::test]
+async fn used_wrongly_says_what_would_be_right() {
+    for (arguments, said) in [
+        (vec!["frobnicate"], "frobnicate"),
+        (vec!["verify", "--output", "yaml"], "yaml"),
+        (vec!["log", "-n", "many"], "many"),
+        (vec!["state", "--as-known", ""], "--as-known"),
+        (vec!["completions", "cobol"], "cobol"),
+        (
+            vec!["log", "--config", "/nowhere/ledger.toml"],
+            "/nowhere/ledger.toml",
+        ),
+    ] {
+        let ran = run_alone(&arguments).await.expect(2);
+        assert!(ran.err.contains(said), "{arguments:?}: {}", ran.err);
+        assert!(ran.out.is_empty(), "an error is no output: {}", ran.out);
+    }
+}
+
+#[tokio::test]
+async fn events_are_checked_without_a_server() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("events.ndjson");
+    let path = file.to_str().expect("a path in UTF-8");
+    std::fs::write(&file, feed::quarter()).expect("written");
+    run_alone(["check", path]).await.expect(0);
+    let wrong = feed::status_changed("1", "staging", "ready", "wonderful");
+    std::fs::write(
+        &file,
+        format!("{}\n{wrong}\n", feed::created("0", "staging")),
+    )
+    .expect("written");
+    let ran = run_alone(["check", path]).await;
+    assert_ne!(ran.code, 0);
+    let said = ran.out + &ran.err;
+    assert!(
+        said.contains("data.invalid") && said.contains("/to"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_named() {
+    let mut ledger = Installation::start().await;
+    ledger.postgres.stop();
+    let ran = ledger.run(["verify"]).await.expect(6);
+    assert!(ran.err.contains("PostgreSQL"), "{}", ran.err);
+    ledger.postgres.restart().await;
+    ledger.nats.stop();
+    let ran = ledger.run(["init"]).await;
+    assert_eq!(ran.code, 6, "{}", ran.err);
+    assert!(ran.err.contains("127.0.0.1"), "{}", ran.err);
+    // A publisher is never held up: what NATS does not take waits in the spool.
+    let event = feed::created("spooled", "staging");
+    let spooled = ledger
+        .run_with(["publish", "-o", "ndjson", "-"], &event)
+        .await
+        .expect(0);
+    assert_eq!(spooled.json()["status"], "spooled");
+    ledger.nats.restart().await;
+    let _serving = ledger.serve().await;
+    let next = feed::created("next", "production");
+    let sent = ledger
+        .run_with(["publish", "--wait", "-o", "ndjson", "-"], &next)
+        .await
+        .expect(0);
+    assert!(sent.out.contains("recorded"), "{}", sent.out);
+    ledger.settles().await;
+    let log = ledger.ask(["log"]).await;
+    let ids: Vec<&str> = log
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|line| line["id"].as_str())
+        .collect();
+    assert!(ids.contains(&"spooled"), "{ids:?}");
+}
+
+#[tokio::test]
+async fn a_database_of_another_ledger_is_refused() {
+    let mut ledger = Installation::start().await;
+    ledger.configure("ledger.example/other", "");
+    let ran = ledger.run(["init"]).await;
+    assert_ne!(ran.code, 0);
+    for origin in ["ledger.example/main", "ledger.example/other"] {
+        assert!(
+            ran.err.contains(origin),
+            "both origins are named: {}",
+            ran.err
+        );
+    }
+    let mut serving = ledger.serve_unready();
+    assert_ne!(serving.exits().await, 0, "{}", ledger.log());
+}
+
+#[track_caller]
+fn has(value: &Value, keys: &[&str]) {
+    let item = value
+        .as_array()
+        .map_or(value, |items| items.first().expect("at least one item"));
+    for key in keys {
+        assert!(item.get(key).is_some(), "no {key:?} in {item}");
+    }
+}
+
+#[tokio::test]
+async fn json_has_the_keys_that_scripts_rely_on() {
+    let ledger = Installation::start().await;
+    let _serving = ledger.serve().await;
+    let events = [
+        feed::created("1", "staging"),
+        feed::status_changed("2", "staging", "provisioning", "ready"),
+        feed::status_changed("3", "staging", "ready", "recovering"),
+    ];
+    let file = ledger.path("events.ndjson");
+    std::fs::write(&file, events.join("\n")).expect("written");
+    let published = ledger
+        .ask(["publish", "--wait", file.to_str().expect("UTF-8")])
+        .await;
+    has(&published, &["id", "status", "seq"]);
+    feed::send(
+        &ledger.nats.jetstream().await,
+        [("ledger.main.ingest.tf.platform.environment.created", "{")],
+    )
+    .await;
+    ledger.settles().await;
+
+    let log = [
+        "seq",
+        "type",
+        "subject",
+        "source",
+        "id",
+        "actor",
+        "publisher",
+        "occurred_at",
+        "recorded_at",
+        "data",
+        "redacted",
+    ];
+    has(&ledger.ask(["log"]).await, &log);
+    let state = ["kind", "id", "status", "attributes", "seq", "since"];
+    for arguments in [
+        &["state"][..],
+        &["state", "platform.environment"],
+        &["state", "platform.environment", "staging"],
+        &[
+            "state",
+            "platform.environment",
+            "--as-known",
+            "2100-01-01T00:00:00Z",
+        ],
+    ] {
+        has(&ledger.ask(arguments).await, &state);
+    }
+    has(
+        &ledger
+            .ask(["history", "platform.environment", "staging"])
+            .await,
+        &[
+            "seq",
+            "type",
+            "from",
+            "to",
+            "occurred_at",
+            "recorded_at",
+            "actor",
+            "legal",
+        ],
+    );
+    has(
+        &ledger.ask(["violations"]).await,
+        &[
+            "rule",
+            "severity",
+            "kind",
+            "id",
+            "cause_seq",
+            "seq",
+            "message",
+            "status",
+        ],
+    );
+    has(
+        &ledger.ask(["quarantine"]).await,
+        &["seq", "reason", "detail", "publisher", "received_at"],
+    );
+    let verify = [
+        "ok",
+        "size",
+        "chain",
+        "root",
+        "checkpoint_size",
+        "complete",
+        "problems",
+    ];
+    has(&ledger.ask(["verify"]).await, &verify);
+
+    for form in ["ndjson", "csv", "markdown", "table"] {
+        let ran = ledger.run(["log", "-o", form]).await.expect(0);
+        assert!(ran.out.lines().count() >= 3, "{form}:\n{}", ran.out);
+    }
+    let lines = ledger.run(["log", "-o", "ndjson"]).await.expect(0).out;
+    for line in lines.lines() {
+        has(&serde_json::from_str(line).expect("JSON"), &log);
+    }
+    ledger
+        .run(["state", "platform.environment", "nowhere"])
+        .await
+        .expect(5);
+    ledger
+        .run(["history", "platform.environment", "nowhere"])
+        .await
+        .expect(5);
+    ledger.run(["state", "no.such_kind"]).await;
+    let earlier = ledger
+        .ask([
+            "state",
+            "platform.environment",
+            "--as-known",
+            "2000-01-01T00:00:00Z",
+        ])
+        .await;
+    assert_eq!(earlier.as_array().map(Vec::len), Some(0), "{earlier}");
+    // Checkpoint: the text itself.
+    let checkpoint = ledger.run(["checkpoint"]).await.expect(0);
+    assert!(
+        checkpoint.out.contains("ledger.example/main"),
+        "{}",
+        checkpoint.out
+    );
+    has(&ledger.ask(["status"]).await, &[]);
+}
