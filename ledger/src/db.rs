@@ -65,9 +65,10 @@ impl DbError {
     /// statement took effect is not known.
     pub fn is_unavailable(&self) -> bool {
         match &self.cause {
-            Cause::Pool(PoolError::Backend(error)) => is_unavailable(error),
+            Cause::Postgres(error) | Cause::Pool(PoolError::Backend(error)) => {
+                is_unavailable(error)
+            }
             Cause::Pool(_) => true,
-            Cause::Postgres(error) => is_unavailable(error),
             Cause::Form(_) => false,
         }
     }

@@ -166,6 +166,43 @@ impl Reader {
         }))
     }
 
+    /// The last signed head, as a note; `None` before the first.
+    pub async fn last_checkpoint(&self) -> Result<Option<String>, ReadError> {
+        let client = self.db.client().await?;
+        let row = client
+            .query_opt(include_str!("sql/last_checkpoint.sql"), &[&self.id])
+            .await
+            .map_err(self.db.error("reading the last signed head"))?;
+        Ok(row.map(|row| row.get(0)))
+    }
+
+    /// The signed heads of sizes above `after` up to `to`, in order, as notes.
+    pub async fn checkpoints(&self, after: u64, to: u64) -> Result<Vec<String>, ReadError> {
+        let client = self.db.client().await?;
+        let rows = client
+            .query(
+                include_str!("sql/checkpoints.sql"),
+                &[&self.id, &bigint(after), &bigint(to)],
+            )
+            .await
+            .map_err(self.db.error("reading signed heads"))?;
+        Ok(rows.iter().map(|row| row.get(2)).collect())
+    }
+
+    /// A full tile of the tree, 256 hashes side by side; `None` where it is not full yet.
+    pub async fn tile(&self, level: u8, index: u64) -> Result<Option<Vec<u8>>, ReadError> {
+        let client = self.db.client().await?;
+        let (from, to) = (bigint(index), bigint(index.saturating_add(1)));
+        let row = client
+            .query_opt(
+                include_str!("sql/tiles.sql"),
+                &[&self.id, &i16::from(level), &from, &to],
+            )
+            .await
+            .map_err(self.db.error("reading a tile"))?;
+        Ok(row.map(|row| row.get(1)))
+    }
+
     /// How many positions were recorded up to a time: what the ledger knew then. Recorded time never falls along
     /// the chain, so a search by halves finds it without an index.
     pub async fn size_as_known(&self, recorded_us: i64) -> Result<u64, ReadError> {

@@ -6,4 +6,5 @@
 )]
 
 mod append;
+mod seal;
 mod support;
