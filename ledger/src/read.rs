@@ -143,21 +143,9 @@ impl Reader {
         let unreadable =
             |error: serde_json::Error| self.db.form("reading the catalog", error.to_string());
         let named = serde_json::from_slice::<Activated>(&activation).map_err(unreadable)?;
-        let rows = client
-            .query(include_str!("sql/catalogs.sql"), &[&self.id, &seq])
-            .await
-            .map_err(&failed)?;
-        let mut texts = BTreeMap::new();
-        for row in rows {
-            let recorded: Recorded = serde_json::from_slice(row.get(0)).map_err(unreadable)?;
-            if named
-                .packages
-                .values()
-                .any(|digest| *digest == recorded.digest)
-            {
-                texts.insert(recorded.digest, recorded.text);
-            }
-        }
+        drop(client);
+        let mut texts = self.packages_at(u64::try_from(seq).unwrap_or(0)).await?;
+        texts.retain(|digest, _| named.packages.values().any(|named| named == digest));
         let seq = position(&self.db, row.get(0))?;
         Ok(Some(ActiveCatalog {
             seq,
@@ -201,6 +189,22 @@ impl Reader {
             .await
             .map_err(self.db.error("reading a tile"))?;
         Ok(row.map(|row| row.get(1)))
+    }
+
+    /// The text of every package that was recorded at or before a position, by digest.
+    pub async fn packages_at(&self, seq: u64) -> Result<BTreeMap<String, String>, ReadError> {
+        let client = self.db.client().await?;
+        let rows = client
+            .query(include_str!("sql/catalogs.sql"), &[&self.id, &bigint(seq)])
+            .await
+            .map_err(self.db.error("reading the catalog"))?;
+        let mut texts = BTreeMap::new();
+        for row in rows {
+            let recorded: Recorded = serde_json::from_slice(row.get(0))
+                .map_err(|error| self.db.form("reading the catalog", error.to_string()))?;
+            texts.insert(recorded.digest, recorded.text);
+        }
+        Ok(texts)
     }
 
     /// How many positions were recorded up to a time: what the ledger knew then. Recorded time never falls along

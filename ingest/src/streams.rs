@@ -1,0 +1,270 @@
+//! The two streams of a ledger: what comes in, and what goes out.
+
+use std::time::Duration;
+
+use async_nats::jetstream::context::GetStreamErrorKind;
+use async_nats::jetstream::stream::{
+    Config, DiscardPolicy, Info, RetentionPolicy, StorageType, Stream,
+};
+use async_nats::jetstream::{self, ErrorCode};
+use schema::LedgerName;
+
+use crate::api;
+use crate::nats::{Connection, NatsError, warn_of_old_server};
+
+/// How the streams are kept.
+#[derive(Debug, Clone)]
+pub struct StreamSettings {
+    /// How long incoming messages are kept. Ingest must not be away for longer.
+    pub max_age: Duration,
+    /// How many bytes of incoming messages are kept; more are refused, and publishers spool.
+    pub max_bytes_in: i64,
+    /// How many bytes of outgoing messages are kept; the oldest make room.
+    pub max_bytes_out: i64,
+    /// Within which time `JetStream` itself drops a repeated `Nats-Msg-Id`.
+    pub duplicate_window: Duration,
+    /// How many servers of a cluster keep each message.
+    pub replicas: usize,
+}
+
+impl Default for StreamSettings {
+    fn default() -> Self {
+        Self {
+            max_age: Duration::from_hours(14 * 24),
+            max_bytes_in: 4 << 30,
+            max_bytes_out: 1 << 30,
+            duplicate_window: Duration::from_mins(2),
+            replicas: 1,
+        }
+    }
+}
+
+/// A stream that cannot be this ledger's.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// NATS is away or unwilling.
+    #[error(transparent)]
+    Nats(#[from] NatsError),
+    /// The stream belongs to somebody else.
+    #[error(
+        "stream {stream} belongs to {theirs:?}, not to ledger {ours:?}: choose another ledger name, \
+         or the NATS system or account that belongs to this ledger"
+    )]
+    Foreign {
+        /// The stream's name.
+        stream: String,
+        /// What it should say.
+        ours: String,
+        /// What it says.
+        theirs: String,
+    },
+}
+
+/// What the stream of a ledger says that it is for; it names the origin, so that another ledger's is noticed.
+fn description(origin: &str) -> String {
+    format!("event ledger {origin}")
+}
+
+fn incoming(ledger: &LedgerName, origin: &str, settings: &StreamSettings) -> Config {
+    Config {
+        name: ledger.stream_in(),
+        description: Some(description(origin)),
+        subjects: vec![format!("ledger.{ledger}.ingest.>")],
+        retention: RetentionPolicy::Limits,
+        storage: StorageType::File,
+        max_age: settings.max_age,
+        max_bytes: settings.max_bytes_in,
+        discard: DiscardPolicy::New,
+        duplicate_window: settings.duplicate_window,
+        num_replicas: settings.replicas,
+        max_messages: -1,
+        max_messages_per_subject: -1,
+        max_consumers: -1,
+        // Single messages are deleted (securely, by the ledger alone); all of them at once never.
+        deny_purge: true,
+        ..Config::default()
+    }
+}
+
+fn outgoing(ledger: &LedgerName, origin: &str, settings: &StreamSettings) -> Config {
+    let subjects = ["event", "violation", "incident", "quarantine"];
+    let mut subjects: Vec<_> = subjects
+        .iter()
+        .map(|what| format!("ledger.{ledger}.{what}.>"))
+        .collect();
+    subjects.push(format!("ledger.{ledger}.checkpoint"));
+    Config {
+        name: ledger.stream_out(),
+        subjects,
+        // No age: what was sent last says where to go on, however long ago that was.
+        max_age: Duration::ZERO,
+        max_bytes: settings.max_bytes_out,
+        discard: DiscardPolicy::Old,
+        ..incoming(ledger, origin, settings)
+    }
+}
+
+/// Makes both streams where they are missing, and gives them these settings where they differ.
+/// Returns when the incoming one was created, in µs.
+///
+/// A stream that says that it belongs to another ledger is refused, with both origins.
+pub async fn ensure(
+    connection: &Connection,
+    ledger: &LedgerName,
+    origin: &str,
+    settings: &StreamSettings,
+) -> Result<i64, StreamError> {
+    warn_of_old_server(&connection.client.server_info().version);
+    ensure_one(&connection.js, outgoing(ledger, origin, settings)).await?;
+    let info = ensure_one(&connection.js, incoming(ledger, origin, settings)).await?;
+    Ok(created_us(&info))
+}
+
+/// Makes the incoming stream anew, taking only `subjects`. The old one must be gone.
+pub(crate) async fn create_incoming(
+    js: &jetstream::Context,
+    ledger: &LedgerName,
+    origin: &str,
+    settings: &StreamSettings,
+    subjects: Vec<String>,
+) -> Result<(), StreamError> {
+    let config = Config {
+        subjects,
+        ..incoming(ledger, origin, settings)
+    };
+    create(js, config).await?;
+    Ok(())
+}
+
+/// Makes a stream that keeps everything, and knows for a day what it was given, if it is not there.
+pub(crate) async fn create_keeping(
+    js: &jetstream::Context,
+    name: &str,
+    subjects: Vec<String>,
+) -> Result<(), NatsError> {
+    if get(js, name).await?.is_none() {
+        let config = Config {
+            name: name.to_owned(),
+            subjects,
+            storage: StorageType::File,
+            duplicate_window: Duration::from_hours(24),
+            num_replicas: 1,
+            ..Config::default()
+        };
+        create(js, config).await?;
+    }
+    Ok(())
+}
+
+/// Lets a stream take these subjects from now on, and no others.
+pub(crate) async fn set_subjects(
+    js: &jetstream::Context,
+    name: &str,
+    subjects: Vec<String>,
+) -> Result<(), NatsError> {
+    let refused = |error: Box<dyn std::error::Error + Send + Sync>| {
+        NatsError::refused(format!("change the subjects of stream {name}"), error)
+    };
+    let stream = js.get_stream(name).await;
+    let stream = stream.map_err(|error| refused(error.into()))?;
+    let config = Config {
+        subjects,
+        ..stream.cached_info().config.clone()
+    };
+    let updated = js.update_stream(config).await;
+    updated.map(|_| ()).map_err(|error| refused(error.into()))
+}
+
+/// Deletes a stream, if it is there.
+pub(crate) async fn delete(js: &jetstream::Context, name: &str) -> Result<(), NatsError> {
+    if get(js, name).await?.is_some() {
+        let deleted = js.delete_stream(name).await;
+        deleted.map_err(|error| NatsError::refused(format!("delete stream {name}"), error))?;
+    }
+    Ok(())
+}
+
+/// Removes the messages of a stream whose number is below `seq`.
+pub(crate) async fn purge_below(
+    js: &jetstream::Context,
+    name: &str,
+    seq: u64,
+) -> Result<(), NatsError> {
+    let refused = |error: Box<dyn std::error::Error + Send + Sync>| {
+        NatsError::refused(format!("purge stream {name}"), error)
+    };
+    let stream = js.get_stream_no_info(name).await;
+    let stream = stream.map_err(|error| refused(error.into()))?;
+    let purged = stream.purge().sequence(seq).await;
+    purged.map(|_| ()).map_err(|error| refused(error.into()))
+}
+
+async fn create(js: &jetstream::Context, config: Config) -> Result<Info, NatsError> {
+    let name = config.name.clone();
+    match js.create_stream(config).await {
+        Ok(stream) => Ok(stream.cached_info().clone()),
+        Err(error) => Err(NatsError::refused(format!("create stream {name}"), error)),
+    }
+}
+
+async fn ensure_one(js: &jetstream::Context, wanted: Config) -> Result<Info, StreamError> {
+    let name = wanted.name.clone();
+    let Some(stream) = get(js, &name).await? else {
+        return Ok(create(js, wanted).await?);
+    };
+    let info = stream.cached_info();
+    if info.config.description != wanted.description {
+        return Err(StreamError::Foreign {
+            stream: name,
+            ours: wanted.description.unwrap_or_default(),
+            theirs: info.config.description.clone().unwrap_or_default(),
+        });
+    }
+    let settings = |config: &Config| {
+        (
+            config.max_age,
+            config.max_bytes,
+            config.duplicate_window,
+            config.num_replicas,
+        )
+    };
+    if settings(&info.config) == settings(&wanted) {
+        return Ok(info.clone());
+    }
+    let changed = Config {
+        max_age: wanted.max_age,
+        max_bytes: wanted.max_bytes,
+        duplicate_window: wanted.duplicate_window,
+        num_replicas: wanted.num_replicas,
+        ..info.config.clone()
+    };
+    let updated = js.update_stream(changed).await;
+    Ok(updated.map_err(|error| NatsError::refused(format!("update stream {name}"), error))?)
+}
+
+/// The stream of this name, or `None` where there is none.
+pub(crate) async fn get(js: &jetstream::Context, name: &str) -> Result<Option<Stream>, NatsError> {
+    match js.get_stream(name).await {
+        Ok(stream) => Ok(Some(stream)),
+        Err(error) => match error.kind() {
+            GetStreamErrorKind::JetStream(jetstream)
+                if jetstream.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+            {
+                Ok(None)
+            }
+            _ => Err(NatsError::refused(format!("find stream {name}"), error)),
+        },
+    }
+}
+
+/// When a stream was created, in µs.
+pub(crate) fn created_us(info: &Info) -> i64 {
+    let ns = info.created.unix_timestamp_nanos();
+    i64::try_from(ns.div_euclid(1000)).unwrap_or(i64::MAX)
+}
+
+/// `<name>@<its creation time in µs>`, or `None` where there is no such stream.
+pub async fn identity(connection: &Connection, name: &str) -> Result<Option<String>, NatsError> {
+    let stream = get(&connection.js, name).await?;
+    Ok(stream.map(|stream| api::identity(name, created_us(stream.cached_info()))))
+}
