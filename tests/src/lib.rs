@@ -16,6 +16,7 @@ pub mod nats;
 pub mod postgres;
 mod process;
 pub mod program;
+pub mod raw;
 
 pub use nats::Nats;
 pub use postgres::Postgres;

@@ -242,41 +242,55 @@ impl Installation {
         .await;
     }
 
-    /// Waits until everything in the stream is in the chain and the views, with nothing on its way, and sealed.
+    /// Waits until every message that is in the stream now has its position.
+    pub async fn catches_up(&self) {
+        let stream = self
+            .nats
+            .jetstream()
+            .await
+            .get_stream(format!("LEDGER-{}", self.ledger))
+            .await;
+        let last = stream
+            .expect("the stream")
+            .cached_info()
+            .state
+            .last_sequence;
+        let client = self.postgres.connect(&self.database).await;
+        eventually(&format!("message {last} has a position"), async || {
+            let row = client
+                .query_one("SELECT stream_seq FROM ledger.head", &[])
+                .await
+                .expect("a head");
+            u64::try_from(row.get::<_, i64>(0)).expect("a number") >= last
+        })
+        .await;
+    }
+
+    /// Waits until everything is in the chain, under a signed head, and no verdict is on its way any more: nothing
+    /// new for half a second. Gives the size.
     pub async fn settles(&self) -> u64 {
+        let client = self.postgres.connect(&self.database).await;
+        let deadline = Instant::now() + PATIENCE * 2;
         let mut before = 0;
         loop {
-            let stream = self
-                .nats
-                .jetstream()
-                .await
-                .get_stream(format!("LEDGER-{}", self.ledger))
-                .await;
-            let last = stream
-                .expect("the stream")
-                .cached_info()
-                .state
-                .last_sequence;
-            let row = self
-                .postgres
-                .connect(&self.database)
-                .await
+            self.catches_up().await;
+            let row = client
                 .query_one(
-                    "SELECT h.size, h.stream_seq, s.size FROM ledger.head h JOIN ledger.sealer s USING (ledger)",
+                    "SELECT h.size, s.size FROM ledger.head h JOIN ledger.sealer s USING (ledger)",
                     &[],
                 )
                 .await
                 .expect("a head");
-            let [size, read, sealed]: [i64; 3] = [row.get(0), row.get(1), row.get(2)];
-            let size = u64::try_from(size).expect("a size");
-            if u64::try_from(read) == Ok(last)
-                && u64::try_from(sealed) == Ok(size)
-                && size == before
-            {
-                return size;
+            let (size, sealed): (i64, i64) = (row.get(0), row.get(1));
+            if size == sealed && size == before {
+                return u64::try_from(size).expect("a size");
             }
+            assert!(
+                Instant::now() < deadline,
+                "sealed {sealed} of {size} positions, and no further:\n{}",
+                self.log()
+            );
             before = size;
-            // Verdicts come back by the front door: quiet means the same twice, half a second apart.
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }
