@@ -10,14 +10,16 @@
     reason = "a harness reads the environment and the clock, and reports by panicking"
 )]
 
+mod account;
 pub mod binaries;
 pub mod feed;
+pub mod installation;
 pub mod nats;
 pub mod postgres;
 mod process;
 pub mod program;
 pub mod raw;
 
+pub use installation::Installation;
 pub use nats::Nats;
 pub use postgres::Postgres;
-pub use program::Installation;
