@@ -124,6 +124,23 @@ impl Reader {
         Ok(records)
     }
 
+    /// These positions, in order, as far as the chain has them. How many are read at a time is the caller's to bound.
+    pub async fn records_at(&self, seqs: &[u64]) -> Result<Vec<Record>, ReadError> {
+        let failed = self.db.error("reading events");
+        let client = self.db.client().await?;
+        let seqs: Vec<i64> = seqs.iter().copied().map(bigint).collect();
+        let statement = client
+            .prepare_cached(include_str!("sql/records_at.sql"))
+            .await
+            .map_err(&failed)?;
+        let rows = client
+            .query(&statement, &[&self.id, &seqs])
+            .await
+            .map_err(&failed)?;
+        let read = |row: &Row| record(&self.db, row).map_err(ReadError::from);
+        rows.iter().map(read).collect()
+    }
+
     /// One position; `None` where the chain ends before it.
     pub async fn record(&self, seq: u64) -> Result<Option<Record>, ReadError> {
         Ok(self.records(seq, 1).await?.pop())

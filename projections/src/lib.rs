@@ -1,11 +1,24 @@
 //! What it means: state, history and verdicts, folded from the chain.
 //!
 //! The fold is pure: no clock, no input or output, and it consumes its state, so that a failure cannot
-//! leave half of one. [`fact`] reads a position, [`entity`] advances the state that it is about, [`fold`]
-//! does that for a batch and judges.
+//! leave half of one. Everything in schema `views` follows from the chain and can be made again.
+//!
+//! The way of an event through here: [`fact`] reads it, [`entity`] advances the state that it is about,
+//! [`fold`] does that for a batch and judges, `store` writes the changes with the checkpoint in one
+//! transaction, [`project`] does that for ever, [`outbox`] publishes verdicts until they are in the chain,
+//! and [`query`] answers.
 
 pub mod catalogs;
 pub mod entity;
 pub mod fact;
 pub mod fold;
+pub mod metrics;
+pub mod migrate;
+pub mod outbox;
+pub mod project;
+pub mod query;
+mod store;
 pub mod verdict;
+
+pub use metrics::Metrics;
+pub use project::ProjectError;

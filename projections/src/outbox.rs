@@ -1,0 +1,206 @@
+//! Publishes what was derived by the front door, until it is seen in the chain.
+//!
+//! JetStream's acknowledgement is not enough: it says that NATS has the message, no more. So each message stays
+//! in the outbox until the fold has seen it, and is sent again when that takes long, ever more rarely. Sending
+//! twice does no harm: the bytes are the same, so the second is a duplicate.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::header::{HeaderMap, NATS_MESSAGE_ID};
+use async_nats::jetstream;
+use ledger::db::Database;
+use ledger::digest;
+use ledger::read::{ReadError, Reader};
+use schema::LedgerName;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::metrics::Metrics;
+use crate::project::in_full;
+use crate::verdict::Outgoing;
+
+/// How long to wait before looking again when nobody rings.
+const POLL: Duration = Duration::from_millis(100);
+/// How long a message may take from NATS into the chain before it is sent again; doubled each time.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How many doublings there are at most: about an hour and a half between two attempts.
+const MOST_DOUBLINGS: u32 = 10;
+/// How long to wait at most before trying a server again.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Why a round did not end well.
+#[derive(Debug, thiserror::Error)]
+enum RoundError {
+    #[error("the outbox cannot be read")]
+    Database(#[from] ReadError),
+    #[error("NATS does not take {id} for {subject}")]
+    Nats {
+        id: String,
+        subject: String,
+        #[source]
+        source: jetstream::context::PublishError,
+    },
+}
+
+/// Publishes until `stop` is true, through outages of NATS and of the database. `js` is a connection as
+/// publisher `ledger`.
+///
+/// The only error that ends it is a database that is there and refuses.
+pub async fn run(
+    db: &Database,
+    ledger: &LedgerName,
+    js: &jetstream::Context,
+    metrics: Arc<Metrics>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), ReadError> {
+    let mut publisher = Publisher::new(db, ledger, js, &metrics);
+    let mut wait = POLL;
+    while !*stop.borrow() {
+        let pause = match publisher.round().await {
+            Ok(()) => {
+                wait = POLL;
+                POLL
+            }
+            Err(RoundError::Database(error)) if !error.is_unavailable() => return Err(error),
+            Err(error) => {
+                Metrics::add(&metrics.outages, 1);
+                tracing::warn!(%ledger, error = in_full(&error), "publishing the verdicts of ledger {ledger} waits");
+                wait = (wait * 2).min(LONGEST_WAIT);
+                wait
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = metrics.new_in_outbox.notified() => {}
+            ended = stop.changed() => if ended.is_err() { return Ok(()) },
+        }
+    }
+    Ok(())
+}
+
+/// When a message was last sent, and how often.
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    at: Instant,
+    times: u32,
+}
+
+impl Sent {
+    fn is_due(&self, now: Instant) -> bool {
+        now.duration_since(self.at) >= PATIENCE * 2_u32.pow((self.times - 1).min(MOST_DOUBLINGS))
+    }
+}
+
+struct Publisher<'a> {
+    db: &'a Database,
+    ledger: &'a LedgerName,
+    js: &'a jetstream::Context,
+    metrics: &'a Metrics,
+    reader: Option<Reader>,
+    sent: HashMap<String, Sent>,
+}
+
+impl<'a> Publisher<'a> {
+    fn new(
+        db: &'a Database,
+        ledger: &'a LedgerName,
+        js: &'a jetstream::Context,
+        metrics: &'a Metrics,
+    ) -> Self {
+        Self {
+            db,
+            ledger,
+            js,
+            metrics,
+            reader: None,
+            sent: HashMap::new(),
+        }
+    }
+
+    async fn round(&mut self) -> Result<(), RoundError> {
+        let waiting = self.waiting().await?;
+        Metrics::set(
+            &self.metrics.outbox,
+            u64::try_from(waiting.len()).unwrap_or(u64::MAX),
+        );
+        if waiting.is_empty() {
+            self.sent.clear();
+            return Ok(());
+        }
+        let now = Instant::now();
+        let mut acknowledgements = Vec::new();
+        for message in &waiting {
+            if self
+                .sent
+                .get(&message.id)
+                .is_none_or(|sent| sent.is_due(now))
+            {
+                acknowledgements.push((message, self.send(message).await?));
+            }
+        }
+        for (message, acknowledgement) in acknowledgements {
+            acknowledgement
+                .await
+                .map_err(|source| failed(message, source))?;
+            let times = self.sent.get(&message.id).map_or(1, |sent| sent.times + 1);
+            self.sent
+                .insert(message.id.clone(), Sent { at: now, times });
+            Metrics::add(&self.metrics.published, 1);
+            if times > 2 {
+                let id = &message.id;
+                tracing::warn!(ledger = %self.ledger, id, times, "verdict {id} was published {times} times and is not in the chain: is ingest running?");
+            }
+        }
+        Ok(())
+    }
+
+    async fn waiting(&mut self) -> Result<Vec<Outgoing>, ReadError> {
+        let reader = match &self.reader {
+            Some(reader) => reader,
+            None => self
+                .reader
+                .insert(Reader::open(self.db, self.ledger).await?),
+        };
+        let failed = self.db.error("reading the outbox");
+        let client = self.db.client().await?;
+        let rows = async {
+            let statement = client
+                .prepare_cached(include_str!("sql/outbox.sql"))
+                .await?;
+            client.query(&statement, &[&reader.id()]).await
+        };
+        let rows = rows.await.map_err(failed)?;
+        let message = |row: &tokio_postgres::Row| Outgoing {
+            id: row.get(0),
+            subject: row.get(1),
+            body: row.get(2),
+        };
+        Ok(rows.iter().map(message).collect())
+    }
+
+    async fn send(
+        &self,
+        message: &Outgoing,
+    ) -> Result<jetstream::context::PublishAckFuture, RoundError> {
+        let identity = digest::message_id("ledger", &self.ledger.source(), &message.id);
+        let mut headers = HeaderMap::new();
+        headers.insert("Content-Type", "application/cloudevents+json");
+        headers.insert(NATS_MESSAGE_ID, hex::encode(identity).as_str());
+        let body = message.body.clone().into();
+        let sent = self
+            .js
+            .publish_with_headers(message.subject.clone(), headers, body)
+            .await;
+        sent.map_err(|source| failed(message, source))
+    }
+}
+
+fn failed(message: &Outgoing, source: jetstream::context::PublishError) -> RoundError {
+    RoundError::Nats {
+        id: message.id.clone(),
+        subject: message.subject.clone(),
+        source,
+    }
+}

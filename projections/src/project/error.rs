@@ -1,0 +1,88 @@
+//! Why a projector stops.
+
+use ledger::db::DbError;
+use ledger::read::ReadError;
+use schema::LedgerName;
+
+use crate::fact::Unreadable;
+use crate::fold::FoldError;
+
+/// Why a projector stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectError {
+    /// Another one took over.
+    #[error("ledger {ledger} is projected by somebody else: our epoch was {ours}, it is {theirs}")]
+    Fenced {
+        /// The ledger.
+        ledger: LedgerName,
+        /// The epoch that was ours.
+        ours: i64,
+        /// The epoch now.
+        theirs: i64,
+    },
+    /// The views are not of this chain: the database was restored from two times, say.
+    #[error(
+        "the views of ledger {ledger} were folded up to position {next} of another chain: rebuild them"
+    )]
+    OtherChain {
+        /// The ledger.
+        ledger: LedgerName,
+        /// The next position by the views.
+        next: u64,
+    },
+    /// The views are of another engine.
+    #[error(
+        "the views of ledger {ledger} were folded by engine {theirs}, this program has {ours}: rebuild them"
+    )]
+    OtherEngine {
+        /// The ledger.
+        ledger: LedgerName,
+        /// This program's.
+        ours: i32,
+        /// The views'.
+        theirs: i32,
+    },
+    /// An activated catalog does not compile here.
+    #[error("the catalog that position {seq} activates cannot be judged by this program: {why}")]
+    Catalog {
+        /// The activation's position.
+        seq: u64,
+        /// What is wrong, and the mend.
+        why: String,
+    },
+    /// The chain cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    /// The fold refused to go on.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+    /// The ledger does not exist, or its database did not answer.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The database did not answer.
+    #[error(transparent)]
+    Database(#[from] DbError),
+}
+
+impl ProjectError {
+    /// True where the server was away: the same may succeed later.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Read(error) => error.is_unavailable(),
+            Self::Database(error) => error.is_unavailable(),
+            _ => false,
+        }
+    }
+}
+
+/// An error with all its causes, for a log line.
+pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

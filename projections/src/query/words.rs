@@ -1,0 +1,138 @@
+//! What verdicts and refusals mean in words. The chain holds none of this, so it may be worded better at any
+//! time.
+
+use schema::Reason;
+
+use crate::query::rows::ViolationRow;
+use crate::verdict;
+
+/// What the line of history that caused a verdict says.
+#[derive(Debug, Default)]
+pub(super) struct Cause<'a> {
+    pub(super) event_type: Option<&'a str>,
+    pub(super) from: Option<&'a str>,
+    pub(super) to: Option<&'a str>,
+    pub(super) claimed: Option<&'a str>,
+}
+
+/// What was wrong.
+pub(super) fn violation(row: &ViolationRow, cause: &Cause<'_>) -> String {
+    let ViolationRow {
+        kind,
+        id,
+        cause_seq,
+        ..
+    } = row;
+    let event = cause.event_type.unwrap_or("an event");
+    match row.rule.as_str() {
+        verdict::ILLEGAL => match (cause.from, cause.to) {
+            (None, Some(to)) => {
+                format!(
+                    "{event} (position {cause_seq}) put {kind} {id} into `{to}`; its life may not begin like that"
+                )
+            }
+            (None, None) => {
+                format!(
+                    "{event} (position {cause_seq}) is about {kind} {id}, which was never created"
+                )
+            }
+            (Some(from), Some(to)) if from != to => {
+                format!(
+                    "{event} (position {cause_seq}) took {kind} {id} from `{from}` to `{to}`; its lifecycle has no such way"
+                )
+            }
+            (Some(from), _) => {
+                format!(
+                    "{event} (position {cause_seq}) came to {kind} {id} in `{from}`, where its lifecycle has no place for it"
+                )
+            }
+        },
+        verdict::FROM_MISMATCH => {
+            let claimed = cause.claimed.unwrap_or("another status");
+            match cause.from {
+                Some(from) => format!(
+                    "{event} (position {cause_seq}) takes {kind} {id} to have been `{claimed}`; it was `{from}`"
+                ),
+                None => format!(
+                    "{event} (position {cause_seq}) takes {kind} {id} to have been `{claimed}`; it had no status"
+                ),
+            }
+        }
+        verdict::UNEXPECTED if row.detail_key == "differs" => {
+            format!(
+                "position {cause_seq} brought verdict {id} with another content than follows from the chain"
+            )
+        }
+        verdict::UNEXPECTED => {
+            format!(
+                "position {cause_seq} brought verdict {id}, which does not follow from the chain"
+            )
+        }
+        rule => format!("position {cause_seq} broke `{rule}` for {kind} {id}"),
+    }
+}
+
+/// Why a message was refused.
+pub(super) fn refusal(reason: Option<&str>, at: &str) -> String {
+    let Some(reason) = reason else {
+        return "the data of this position was deleted".to_owned();
+    };
+    let Some(known) = Reason::parse(reason) else {
+        return format!("refused for `{reason}`, which this program does not know");
+    };
+    let place = match at {
+        "" => "the whole of it".to_owned(),
+        at => format!("`{at}`"),
+    };
+    match known {
+        Reason::SecretSuspected => {
+            "something in it looks like a secret; nothing of it was kept. Revoke the secret, then send the event without it".to_owned()
+        }
+        Reason::SizeExceeded => {
+            "too large: a body has at most 512 KiB, data 256 KiB, the other attributes 4 KiB".to_owned()
+        }
+        Reason::EnvelopeMode => {
+            "no CloudEvent: neither a structured one nor `ce-…` headers were found".to_owned()
+        }
+        Reason::JsonEncoding => {
+            "not clean UTF-8: a byte order mark, `\\u0000`, an unpaired surrogate, or bytes that are no UTF-8".to_owned()
+        }
+        Reason::JsonSyntax => "the body is not JSON".to_owned(),
+        Reason::JsonDepth => "nested deeper than 64".to_owned(),
+        Reason::JsonDuplicateKey => format!("a key stands twice in one object: {place}"),
+        Reason::JsonNumber => format!("a number is too large to be kept exactly: {place}"),
+        Reason::EnvelopeAttribute => {
+            format!("the attribute {place} is missing, malformed, too long or given twice")
+        }
+        Reason::EnvelopeType => "`type` is not `<package>.<entity>.<verb>`".to_owned(),
+        Reason::SubjectMismatch => "`type` says something else than the NATS subject it was published to".to_owned(),
+        Reason::PublisherReserved => "only the ledger itself may say this".to_owned(),
+        Reason::SignatureInvalid => "the publisher's signature does not verify".to_owned(),
+        Reason::TypeUnknown => "the active catalog does not know this type: see `ledger catalog list`".to_owned(),
+        Reason::DataInvalid => {
+            format!("the data does not fit the kind's fields at {place}: see `ledger catalog show` and `ledger check`")
+        }
+        Reason::IdConflict => {
+            "an event with this source and id was recorded before, with other content".to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_words_of_its_own() {
+        let mut all: Vec<String> = Reason::ALL
+            .iter()
+            .map(|reason| refusal(Some(reason.as_str()), "/a"))
+            .collect();
+        all.push(refusal(None, ""));
+        all.push(refusal(Some("new.reason"), ""));
+        let many = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), many);
+    }
+}

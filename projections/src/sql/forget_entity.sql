@@ -1,0 +1,2 @@
+-- forget_entity: for a rebuild.
+DELETE FROM views.entity WHERE ledger = $1

@@ -1,0 +1,2 @@
+-- forget_outbox: for a rebuild.
+DELETE FROM views.outbox WHERE ledger = $1

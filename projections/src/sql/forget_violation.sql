@@ -1,0 +1,2 @@
+-- forget_violation: for a rebuild.
+DELETE FROM views.violation WHERE ledger = $1

@@ -1,0 +1,5 @@
+-- history: an entity's events before a position.
+SELECT seq, event_type, from_status, to_status, claimed, occurred_us, recorded_us, actor, legal, redacted
+  FROM views.history
+ WHERE ledger = $1 AND kind = $2 AND id = $3 AND seq < $4
+ ORDER BY seq

@@ -1,0 +1,6 @@
+-- positions: where the events of these entities stand, before a position.
+SELECT h.seq, k.number
+  FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS k (kind, id, number)
+  JOIN views.history h ON h.ledger = $1 AND h.kind = k.kind AND h.id = k.id
+ WHERE h.seq < $4
+ ORDER BY h.seq

@@ -1,0 +1,3 @@
+-- quarantine: what was refused before a position.
+SELECT seq, recorded_us, size, reason, at, publisher, nats_subject
+  FROM views.quarantine WHERE ledger = $1 AND seq < $2 ORDER BY seq

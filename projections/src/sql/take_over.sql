@@ -1,0 +1,4 @@
+-- take_over: becomes the one projector of a ledger; whoever was it before is fenced out.
+INSERT INTO views.projection AS p (ledger, engine, epoch) VALUES ($1, $2, 1)
+ON CONFLICT (ledger) DO UPDATE SET epoch = p.epoch + 1
+RETURNING p.epoch, p.next_seq, p.recorded_us, p.chain, p.engine

@@ -1,0 +1,10 @@
+-- violations: what was judged before a position, with the line of history that caused it.
+SELECT v.violation, v.rule, v.severity, v.kind, v.id, v.cause_seq, v.seq, v.judged, v.catalog, v.detail_key, v.judged_from,
+       CASE WHEN v.cleared_seq < $5 THEN v.status ELSE 'open' END AS status,
+       h.event_type, h.from_status, h.to_status, h.claimed, h.occurred_us, h.recorded_us, h.actor
+  FROM views.violation v
+  LEFT JOIN views.history h ON h.ledger = v.ledger AND h.kind = v.kind AND h.id = v.id AND h.seq = v.cause_seq
+ WHERE v.ledger = $1 AND ($2::text IS NULL OR v.kind = $2) AND ($3::text IS NULL OR v.id = $3)
+   AND ($4::text IS NULL OR CASE WHEN v.cleared_seq < $5 THEN v.status ELSE 'open' END = $4)
+   AND v.cause_seq < $5
+ ORDER BY v.cause_seq, v.rule, v.violation

@@ -1,0 +1,5 @@
+//! States, histories and verdicts on a real PostgreSQL, fed by the real appender.
+
+mod fold;
+mod support;
+mod verdicts;

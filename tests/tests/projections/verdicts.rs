@@ -1,0 +1,205 @@
+//! Verdicts: derived at the cause, published by the front door, matched when they come back.
+
+use projections::query::{self, ViolationStatus, When, Which};
+use serde_json::json;
+
+use crate::support::{ENVIRONMENT, Fixture, key, main};
+
+#[tokio::test]
+async fn an_illegal_transition_is_followed_and_its_verdict_comes_back_matched() {
+    let mut fixture = Fixture::new().await;
+    fixture
+        .environment("staging", "created", json!({ "name": "staging" }))
+        .await;
+    let cause = fixture
+        .environment(
+            "staging",
+            "status_changed",
+            json!({ "from": "provisioning", "to": "retired" }),
+        )
+        .await;
+    fixture.fold().await;
+
+    let violations = fixture.violations().await;
+    assert_eq!(violations.len(), 1, "{violations:?}");
+    let violation = &violations[0];
+    assert_eq!(
+        (violation.rule.as_str(), violation.severity.as_str()),
+        ("transition.illegal", "error")
+    );
+    assert_eq!(
+        (violation.kind.as_str(), violation.id.as_str()),
+        (ENVIRONMENT, "staging")
+    );
+    assert_eq!((violation.cause_seq, violation.seq), (cause, None));
+    assert_eq!(violation.judged_from, [cause - 1, cause]);
+    assert_eq!(violation.status, ViolationStatus::Open);
+    assert!(
+        violation.message.contains("`provisioning` to `retired`"),
+        "{}",
+        violation.message
+    );
+    let history = query::history(&fixture.db, &main(), &key("staging"), When::Now)
+        .await
+        .expect("a history");
+    assert_eq!(
+        history[1].to.as_deref(),
+        Some("retired"),
+        "the state follows the fact"
+    );
+    assert_eq!(
+        (history[0].legal, history[1].legal),
+        (Some(true), Some(false))
+    );
+
+    let before = fixture.outbox().await;
+    assert_eq!(before.len(), 1);
+    fixture.publish().await;
+    let head = fixture.appender.head().size;
+    fixture.fold().await;
+    let violations = fixture.violations().await;
+    assert_eq!(violations.len(), 1, "{violations:?}");
+    assert_eq!(violations[0].seq, Some(head - 1));
+    assert_eq!(fixture.outbox().await, []);
+
+    let again = fixture
+        .send("ledger", "ledger.violation.raised", before[0].1.clone())
+        .await;
+    assert!(
+        matches!(again.kind, ledger::append::Kind::Duplicate { .. }),
+        "{again:?}"
+    );
+    fixture.fold().await;
+    assert_eq!(fixture.violations().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_stale_from_is_a_mismatch() {
+    let mut fixture = Fixture::new().await;
+    fixture.environment("staging", "created", json!({})).await;
+    let cause = fixture
+        .environment(
+            "staging",
+            "status_changed",
+            json!({ "from": "recovering", "to": "ready" }),
+        )
+        .await;
+    fixture.fold().await;
+    let violations = fixture.violations().await;
+    assert_eq!(violations.len(), 1, "{violations:?}");
+    assert_eq!(
+        (violations[0].rule.as_str(), violations[0].cause_seq),
+        ("transition.from_mismatch", cause)
+    );
+    assert!(
+        violations[0].message.contains("it was `provisioning`"),
+        "{}",
+        violations[0].message
+    );
+    let history = query::history(&fixture.db, &main(), &key("staging"), When::Now)
+        .await
+        .expect("a history");
+    assert_eq!(
+        history[1].legal,
+        Some(true),
+        "provisioning to ready is an edge"
+    );
+    assert_eq!(history[1].claimed_from.as_deref(), Some("recovering"));
+}
+
+#[tokio::test]
+async fn a_forged_verdict_is_a_verdict_and_ends_there() {
+    let mut fixture = Fixture::new().await;
+    let forged = json!({
+        "specversion": "1.0", "id": "a".repeat(64), "source": "ledger://main", "type": "ledger.violation.raised",
+        "subject": "platform.environment/staging",
+        "data": {
+            "rule": "transition.illegal", "severity": "error", "kind": ENVIRONMENT, "id": "staging", "cause_seq": 1,
+            "judged_from": [1], "catalog": "c".repeat(64), "detail_key": "",
+        },
+    });
+    let outcome = fixture
+        .send(
+            "ledger",
+            "ledger.violation.raised",
+            forged.to_string().into_bytes(),
+        )
+        .await;
+    fixture.fold().await;
+    for _ in 0..3 {
+        let violations = fixture.violations().await;
+        assert_eq!(violations.len(), 1, "{violations:?}");
+        let violation = &violations[0];
+        assert_eq!(
+            (violation.rule.as_str(), violation.severity.as_str()),
+            ("verdict.unexpected", "critical")
+        );
+        assert_eq!(
+            (violation.kind.as_str(), violation.id.as_str()),
+            ("ledger.violation", "a".repeat(64).as_str())
+        );
+        assert_eq!(violation.cause_seq, outcome.seq);
+        fixture.publish().await;
+        fixture.fold().await;
+    }
+    assert_eq!(fixture.outbox().await, []);
+}
+
+#[tokio::test]
+async fn a_softened_verdict_is_one_and_ours_is_no_longer_sent() {
+    let mut fixture = Fixture::new().await;
+    fixture.environment("staging", "created", json!({})).await;
+    fixture
+        .environment("staging", "status_changed", json!({ "to": "retired" }))
+        .await;
+    fixture.fold().await;
+    let ours = String::from_utf8(fixture.outbox().await[0].1.clone()).expect("UTF-8");
+    let softened = ours.replace("\"severity\":\"error\"", "\"severity\":\"info\"");
+    assert_ne!(ours, softened);
+    fixture
+        .send("ledger", "ledger.violation.raised", softened.into_bytes())
+        .await;
+    fixture.fold().await;
+    let rules: Vec<String> = fixture
+        .violations()
+        .await
+        .into_iter()
+        .map(|one| one.rule)
+        .collect();
+    assert_eq!(rules, ["transition.illegal", "verdict.unexpected"]);
+    assert_eq!(
+        fixture.outbox().await.len(),
+        1,
+        "the one about the softened one"
+    );
+    fixture.publish().await;
+    fixture.fold().await;
+    assert_eq!(fixture.outbox().await, []);
+}
+
+#[tokio::test]
+async fn what_was_refused_is_listed_with_words() {
+    let mut fixture = Fixture::new().await;
+    let outcome = fixture
+        .send(
+            "terraform",
+            "platform.environment.created",
+            b"not an event".to_vec(),
+        )
+        .await;
+    fixture.fold().await;
+    let rows = query::quarantine(&fixture.db, &main(), When::Now)
+        .await
+        .expect("an answer");
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!(
+        (rows[0].seq, rows[0].publisher.as_str()),
+        (outcome.seq, "terraform")
+    );
+    assert!(schema::Reason::parse(&rows[0].reason).is_some(), "{rows:?}");
+    assert!(!rows[0].detail.is_empty());
+    let none = query::violations(&fixture.db, &main(), Which::default(), None, When::Now)
+        .await
+        .expect("an answer");
+    assert_eq!(none, []);
+}
