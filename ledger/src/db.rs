@@ -17,6 +17,7 @@ pub type Client = deadpool_postgres::Client;
 #[derive(Clone)]
 pub struct Database {
     pool: Pool,
+    config: Arc<Config>,
     server: Arc<str>,
 }
 
@@ -113,7 +114,7 @@ impl Database {
     pub fn connect(config: Config, max: usize) -> Self {
         let server = server(&config).into();
         let manager = Manager::from_config(
-            config,
+            config.clone(),
             NoTls,
             ManagerConfig {
                 recycling_method: RecyclingMethod::Fast,
@@ -133,6 +134,7 @@ impl Database {
         Self {
             // Building fails only where a timeout is set without a runtime; none is set.
             pool: pool.unwrap_or_else(|_| unreachable!("no timeout is set")),
+            config: Arc::new(config),
             server,
         }
     }
@@ -144,6 +146,19 @@ impl Database {
             step: "connecting",
             cause: Cause::Pool(error),
         })
+    }
+
+    /// A connection outside the pool that is driven by the caller's own runtime, for a thread that has one.
+    pub(crate) async fn connect_alone(&self) -> Result<tokio_postgres::Client, DbError> {
+        let failed = self.error("connecting");
+        let (client, connection) = self.config.connect(NoTls).await.map_err(&failed)?;
+        // It ends with the client; an error reaches the client as well.
+        tokio::spawn(connection);
+        client
+            .batch_execute("SET jit = off")
+            .await
+            .map_err(&failed)?;
+        Ok(client)
     }
 
     /// The server, as `host:port/database`.

@@ -24,5 +24,6 @@ mod scan;
 pub mod seal;
 pub mod tile;
 pub mod tree;
+pub mod verify;
 
 pub use record::{Header, Record};

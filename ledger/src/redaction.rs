@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::db::{Client, Database, DbError};
+use tokio_postgres::Client;
+
+use crate::db::{Database, DbError};
 use crate::record::Header;
 
 /// The positions that the `ledger.retention.applied` events of a chain cover.
@@ -42,8 +44,13 @@ impl Coverage {
 
     /// The event that covers a position, if there is one. An event covers only what stands before it.
     pub fn by(&self, seq: u64) -> Option<u64> {
+        self.range(seq).map(|(_, _, by)| by)
+    }
+
+    /// The positions `from..=to` around one that are covered together, and by which event.
+    pub(crate) fn range(&self, seq: u64) -> Option<(u64, u64, u64)> {
         let covers = |(from, to, by): &&(u64, u64, u64)| (*from..=*to).contains(&seq) && seq < *by;
-        self.ranges.iter().find(covers).map(|(_, _, by)| *by)
+        self.ranges.iter().find(covers).copied()
     }
 
     /// Takes in an event, if it is one that covers anything.
@@ -68,10 +75,5 @@ impl Coverage {
                 ranges.push((from, to, by));
             }
         }
-    }
-
-    /// True where nothing was deleted.
-    pub fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
     }
 }

@@ -111,14 +111,16 @@ fn read_row(mut bytes: Bytes, row: &mut Row) -> Option<bool> {
     ] {
         read_text(&mut bytes, text)?;
     }
-    row.salt = optional(&mut bytes)?
-        .map(|salt| salt.as_ref().try_into())
-        .transpose()
-        .ok()?;
+    row.salt = optional(&mut bytes)?.map(|salt| to_hash(&salt));
     row.data = optional(&mut bytes)?;
     Some(true)
 }
 
+/// A column's bytes; the inner `None` is SQL's NULL.
+#[expect(
+    clippy::option_option,
+    reason = "a malformed row and a NULL are different things"
+)]
 fn optional(bytes: &mut Bytes) -> Option<Option<Bytes>> {
     let length = bytes.try_get_i32().ok()?;
     if length == -1 {
@@ -135,10 +137,12 @@ fn number(bytes: &mut Bytes) -> Option<i64> {
 }
 
 fn hash(bytes: &mut Bytes) -> Option<Hash> {
-    (bytes.try_get_i32().ok()? == 32).then_some(())?;
-    let hash = bytes.first_chunk().copied()?;
-    bytes.advance(32);
-    Some(hash)
+    optional(bytes)?.map(|bytes| to_hash(&bytes))
+}
+
+/// What is no hash, because somebody has changed the table, becomes one that nothing hashes to.
+fn to_hash(bytes: &Bytes) -> Hash {
+    bytes.as_ref().try_into().unwrap_or_default()
 }
 
 fn read_text(bytes: &mut Bytes, into: &mut String) -> Option<()> {

@@ -9,6 +9,7 @@ mod error;
 
 use schema::LedgerName;
 
+pub(crate) use self::edge::tiles;
 pub use self::error::SealError;
 
 use crate::checkpoint::Checkpoint;

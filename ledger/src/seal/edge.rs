@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::SealError;
-use crate::db::{Client, Database, DbError};
+use crate::db::{Database, DbError};
 use crate::digest;
 use crate::head::bigint;
 use crate::scan::{Row, Scan};
@@ -13,7 +13,7 @@ use crate::tree::{Frontier, cover, leaf_hash};
 /// Full tiles of one level.
 pub(crate) async fn tiles(
     db: &Database,
-    client: &Client,
+    client: &tokio_postgres::Client,
     ledger: i32,
     level: u8,
     range: std::ops::Range<u64>,
@@ -48,7 +48,7 @@ pub(crate) async fn tiles(
 /// beneath it, or the leaves of rows.
 pub(crate) async fn load(
     db: &Database,
-    client: &Client,
+    client: &tokio_postgres::Client,
     ledger: i32,
     size: u64,
 ) -> Result<Edge, SealError> {
@@ -71,7 +71,7 @@ pub(crate) async fn load(
 /// The leaves of stored rows, without recomputing them: the root that they give is compared with a signed one.
 async fn leaves(
     db: &Database,
-    client: &Client,
+    client: &tokio_postgres::Client,
     ledger: i32,
     range: std::ops::Range<u64>,
 ) -> Result<Vec<digest::Hash>, DbError> {
@@ -90,7 +90,7 @@ async fn leaves(
 /// The root of the tree over the first `size` positions, a part of the tree with this edge.
 pub(crate) async fn root_at(
     db: &Database,
-    client: &Client,
+    client: &tokio_postgres::Client,
     ledger: i32,
     edge: &Edge,
     size: u64,

@@ -39,9 +39,8 @@ fn vector_arrivals() -> Vec<Arrival> {
                     message.headers = headers(&data["headers"]);
                 }
                 let subject = data["nats_subject"].as_str();
-                message.nats_subject = subject
-                    .unwrap_or("ledger.main.ingest.Nobody.a.b.c")
-                    .to_owned();
+                let subject = subject.unwrap_or("ledger.main.ingest.Nobody.a.b.c");
+                message.nats_subject = subject.into();
                 let at = data["at"].as_str().unwrap_or_default().to_owned();
                 Err(Refusal { reason, at })
             }

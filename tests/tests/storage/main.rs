@@ -2,9 +2,17 @@
 #![allow(
     clippy::missing_panics_doc,
     clippy::expect_used,
-    reason = "tests report by panicking"
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::similar_names,
+    clippy::too_many_lines,
+    clippy::items_after_statements,
+    reason = "tests report by panicking, and a table of cases is as long as it is"
 )]
 
 mod append;
+mod guards;
 mod seal;
 mod support;
+mod verify;

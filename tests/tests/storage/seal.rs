@@ -72,12 +72,8 @@ async fn a_database_that_was_rolled_back_or_forked_signs_nothing() {
         let mut appender = fixture.appender().await;
         let mut batch = arrivals(1, 40);
         for arrival in &mut batch {
-            arrival
-                .read
-                .as_mut()
-                .expect("an event")
-                .id
-                .push_str(&format!("-{ids}"));
+            let event = arrival.read.as_mut().expect("an event");
+            event.id = format!("{}-{ids}", event.id);
         }
         appender.append(STREAM, batch).await.expect("appended");
     }
