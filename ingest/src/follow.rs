@@ -1,6 +1,7 @@
 //! Waiting for receipts: what the chain says of the messages that we published.
 
 use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_nats::jetstream::publish::PublishAck;
@@ -42,7 +43,7 @@ pub(crate) struct Follower {
     receipts: Subscriber,
     connection: Connection,
     /// `<stream name>@<creation>`, as far as we may ask for it.
-    stream: Option<String>,
+    stream: Arc<OnceLock<String>>,
     /// Our messages by what their receipt will say.
     by_identity: HashMap<(String, String, String), Vec<u64>>,
     by_number: HashMap<u64, (usize, Outbound)>,
@@ -80,11 +81,18 @@ impl Follower {
             .flush()
             .await
             .map_err(|error| refused(error.into()))?;
-        let stream = streams::identity(connection, &ledger.stream_in()).await;
+        // Beside the work, and never missed: a publisher may have no right to ask, and is not answered then.
+        let stream = Arc::new(OnceLock::new());
+        let (known, asking, name) = (stream.clone(), connection.clone(), ledger.stream_in());
+        tokio::spawn(async move {
+            if let Ok(Some(identity)) = streams::identity(&asking, &name).await {
+                let _ = known.set(identity);
+            }
+        });
         Ok(Self {
             receipts,
             connection: connection.clone(),
-            stream: stream.ok().flatten(),
+            stream,
             by_identity: HashMap::new(),
             by_number: HashMap::new(),
             repeated: Vec::new(),
@@ -148,7 +156,7 @@ impl Follower {
         ) {
             // Their id is `<stream>/<number>`.
             let (stream, number) = receipt.id.rsplit_once('/')?;
-            if self.stream.as_ref().is_some_and(|ours| ours != stream) {
+            if self.stream.get().is_some_and(|ours| ours != stream) {
                 return None;
             }
             let word = |name: &str| receipt.data.get(name).cloned();

@@ -120,6 +120,31 @@ pub async fn ensure(
     Ok(created_us(&info))
 }
 
+/// Refuses streams that say that they belong to another ledger. One that is missing is not made.
+pub async fn check(
+    connection: &Connection,
+    ledger: &LedgerName,
+    origin: &str,
+) -> Result<(), StreamError> {
+    for name in [ledger.stream_in(), ledger.stream_out()] {
+        if let Some(stream) = get(&connection.js, &name).await? {
+            refuse_foreign(&stream.cached_info().config, &description(origin))?;
+        }
+    }
+    Ok(())
+}
+
+fn refuse_foreign(found: &Config, ours: &str) -> Result<(), StreamError> {
+    if found.description.as_deref() == Some(ours) {
+        return Ok(());
+    }
+    Err(StreamError::Foreign {
+        stream: found.name.clone(),
+        ours: ours.to_owned(),
+        theirs: found.description.clone().unwrap_or_default(),
+    })
+}
+
 /// Makes the incoming stream anew, taking only `subjects`. The old one must be gone.
 pub(crate) async fn create_incoming(
     js: &jetstream::Context,
@@ -213,13 +238,10 @@ async fn ensure_one(js: &jetstream::Context, wanted: Config) -> Result<Info, Str
         return Ok(create(js, wanted).await?);
     };
     let info = stream.cached_info();
-    if info.config.description != wanted.description {
-        return Err(StreamError::Foreign {
-            stream: name,
-            ours: wanted.description.unwrap_or_default(),
-            theirs: info.config.description.clone().unwrap_or_default(),
-        });
-    }
+    refuse_foreign(
+        &info.config,
+        wanted.description.as_deref().unwrap_or_default(),
+    )?;
     let settings = |config: &Config| {
         (
             config.max_age,

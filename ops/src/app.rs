@@ -1,6 +1,7 @@
 //! What every command has at hand: its options, the environment, the configuration, the clock.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cli::Globals;
@@ -33,12 +34,22 @@ impl App {
     }
 
     /// The configuration, with a command's own flags on top.
-    pub fn config_with(&self, mut flags: Settings) -> Result<Config, Failure> {
+    pub fn config_with(&self, flags: Settings) -> Result<Config, Failure> {
+        let named = self.globals.config.as_deref();
+        let file = config::find(named, self.globals.data.as_deref(), &self.variables)?;
+        self.config_from(file, flags)
+    }
+
+    /// The configuration from this file, with a command's own flags on top.
+    pub fn config_from(
+        &self,
+        file: Option<PathBuf>,
+        mut flags: Settings,
+    ) -> Result<Config, Failure> {
         flags.ledger = flags.ledger.or_else(|| self.globals.ledger.clone());
         flags.log.format = flags.log.format.or_else(|| self.globals.log_format.clone());
         flags.log.level = flags.log.level.or_else(|| self.globals.log_level.clone());
-        let named = self.globals.config.as_deref();
-        config::load(named, self.globals.data.as_deref(), &self.variables, flags)
+        config::load(file, &self.variables, flags)
     }
 
     /// The form of what is printed.
@@ -51,13 +62,18 @@ impl App {
         self.globals.colour(std::io::stdout().is_terminal())
     }
 
+    /// Whether to colour standard error.
+    pub fn colour_of_stderr(&self) -> bool {
+        self.globals.colour(std::io::stderr().is_terminal())
+    }
+
     /// A list on standard output.
     pub fn rows(&self, columns: &[Column]) -> Printed {
         output::rows(self.format(), columns, self.colour())
     }
 
     /// One thing on standard output.
-    pub fn one(&self, item: &serde_json::Value) -> Result<(), Failure> {
+    pub fn one(&self, item: &impl serde::Serialize) -> Result<(), Failure> {
         output::one(self.format(), item, self.colour())
     }
 

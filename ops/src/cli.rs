@@ -119,6 +119,19 @@ pub fn text(value: &str) -> Result<String, String> {
 )]
 pub enum Command {
     Up(commands::up::Up),
+    Init(commands::init::Init),
+    Serve(commands::serve::Serve),
+    Publish(commands::publish::Publish),
+    Check(commands::check::Check),
+    Log(commands::log::Log),
+    Tail(commands::log::Tail),
+    Quarantine(commands::quarantine::Quarantine),
+    Verify(commands::verify::Verify),
+    Export(commands::export::Export),
+    Checkpoint(commands::checkpoint::Checkpoint),
+    Catalog(commands::catalog::Catalog),
+    Recover(commands::recover::Recover),
+    Status(commands::status::Status),
     Completions(commands::completions::Completions),
     Man(commands::man::Man),
 }

@@ -1,12 +1,27 @@
 //! One file a command.
 
+pub mod catalog;
+pub mod check;
+pub mod checkpoint;
 pub mod completions;
+pub mod export;
+pub mod init;
+pub mod log;
 pub mod man;
+pub mod publish;
+pub mod quarantine;
+pub mod recover;
+pub mod serve;
+pub mod status;
 pub mod up;
+pub mod verify;
 
 use crate::app::App;
 use crate::cli::{Cli, Command};
 use crate::exit::Outcome;
+
+/// What a shell makes of a program that SIGINT ended.
+const INTERRUPTED: i32 = 130;
 
 /// Runs the command.
 pub async fn run(cli: Cli) -> Outcome {
@@ -14,9 +29,10 @@ pub async fn run(cli: Cli) -> Outcome {
     match cli.command {
         // These end by themselves when they are told to stop.
         Command::Up(command) => command.run(&app).await,
+        Command::Serve(command) => command.run(&app).await,
         other => tokio::select! {
             outcome = run_short(&app, other) => outcome,
-            _ = tokio::signal::ctrl_c() => std::process::exit(130),
+            _ = tokio::signal::ctrl_c() => std::process::exit(INTERRUPTED),
         },
     }
 }
@@ -25,6 +41,19 @@ pub async fn run(cli: Cli) -> Outcome {
 async fn run_short(app: &App, command: Command) -> Outcome {
     match command {
         Command::Up(command) => command.run(app).await,
+        Command::Serve(command) => command.run(app).await,
+        Command::Init(command) => command.run(app).await,
+        Command::Publish(command) => command.run(app).await,
+        Command::Check(command) => command.run(app),
+        Command::Log(command) => command.run(app).await,
+        Command::Tail(command) => command.run(app).await,
+        Command::Quarantine(command) => command.run(app).await,
+        Command::Verify(command) => command.run(app).await,
+        Command::Export(command) => command.run(app).await,
+        Command::Checkpoint(command) => command.run(app).await,
+        Command::Catalog(command) => command.run(app).await,
+        Command::Recover(command) => command.run(app).await,
+        Command::Status(command) => command.run(app).await,
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),
     }

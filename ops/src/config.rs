@@ -50,8 +50,8 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// The ledger's name.
     pub ledger: LedgerName,
-    /// The name by which the world knows the ledger; the default is `ledger.local/<ledger>`.
-    pub origin: String,
+    /// The name by which the world knows the ledger, where it was said.
+    pub origin: Option<String>,
     /// How to reach PostgreSQL.
     pub postgres: Option<Secret>,
     /// How many connections to PostgreSQL at most.
@@ -93,15 +93,11 @@ pub struct Config {
 }
 
 /// Reads the configuration: the file, then the variables, then `flags`.
-///
-/// `data` is the data folder of `ledger up`, the last place where a file is looked for.
 pub fn load(
-    named: Option<&Path>,
-    data: Option<&Path>,
+    file: Option<PathBuf>,
     variables: &Variables,
     flags: Settings,
 ) -> Result<Config, Failure> {
-    let file = find(named, data, variables)?;
     let mut settings = match &file {
         Some(file) => read(file)?,
         None => Settings::default(),
@@ -171,10 +167,9 @@ fn read(file: &Path) -> Result<Settings, Failure> {
 fn resolve(settings: Settings, file: Option<PathBuf>) -> Result<Config, Failure> {
     let name = settings.ledger.unwrap_or_else(|| "main".to_owned());
     let ledger = LedgerName::new(&name).map_err(|error| Failure::usage(error.to_string()))?;
-    let origin = settings
-        .origin
-        .unwrap_or_else(|| format!("ledger.local/{ledger}"));
-    check_origin(&origin)?;
+    if let Some(origin) = &settings.origin {
+        check_origin(origin)?;
+    }
     let publisher = settings
         .publish
         .publisher
@@ -214,7 +209,7 @@ fn resolve(settings: Settings, file: Option<PathBuf>) -> Result<Config, Failure>
     Ok(Config {
         file,
         ledger,
-        origin,
+        origin: settings.origin,
         postgres: settings.postgres.url.map(Secret::new),
         postgres_connections: usize::try_from(connections).unwrap_or(usize::MAX),
         nats_url: settings.nats.url.map(Secret::new),
@@ -254,6 +249,15 @@ fn resolve(settings: Settings, file: Option<PathBuf>) -> Result<Config, Failure>
             })
             .unwrap_or_default(),
     })
+}
+
+impl Config {
+    /// The origin that a new ledger gets: the configured one, or one that says that nobody chose it.
+    pub fn origin_to_be(&self) -> String {
+        self.origin
+            .clone()
+            .unwrap_or_else(|| format!("ledger.local/{}", self.ledger))
+    }
 }
 
 fn positive(key: &str, value: u64) -> Result<u64, Failure> {

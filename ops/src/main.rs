@@ -11,9 +11,17 @@ mod app;
 mod cli;
 mod commands;
 mod config;
+mod connect;
 mod exit;
+mod http;
+mod input;
+mod item;
 mod logging;
 mod output;
+mod packages;
+mod progress;
+mod roles;
+mod stop;
 mod up;
 mod when;
 

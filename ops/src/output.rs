@@ -4,6 +4,7 @@ mod render;
 
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::exit::Failure;
@@ -72,8 +73,14 @@ impl<W: Write> Rows<W> {
         self
     }
 
+    /// The same, where the list may never end.
+    #[must_use]
+    pub fn unbuffered_if(self, endless: bool) -> Self {
+        if endless { self.unbuffered() } else { self }
+    }
+
     /// Writes one item, an object.
-    pub fn row(&mut self, item: &Value) -> Result<(), Failure> {
+    pub fn row(&mut self, item: &impl Serialize) -> Result<(), Failure> {
         match self.format {
             Format::Json => {
                 self.out.write_all(if self.written == 0 {
@@ -91,7 +98,7 @@ impl<W: Write> Rows<W> {
                 if self.written == 0 {
                     self.csv_heading()?;
                 }
-                let cells = self.cells(item);
+                let cells = self.cells(item)?;
                 self.csv(&cells)?;
             }
             Format::Markdown => {
@@ -99,7 +106,7 @@ impl<W: Write> Rows<W> {
                     self.markdown_heading()?;
                 }
                 let cells: Vec<String> = self
-                    .cells(item)
+                    .cells(item)?
                     .iter()
                     .map(|cell| render::markdown(cell))
                     .collect();
@@ -107,7 +114,7 @@ impl<W: Write> Rows<W> {
             }
             Format::Table => {
                 let cells = self
-                    .cells(item)
+                    .cells(item)?
                     .iter()
                     .map(|cell| render::printable(cell))
                     .collect();
@@ -138,11 +145,12 @@ impl<W: Write> Rows<W> {
         Ok(self.written)
     }
 
-    fn cells(&self, item: &Value) -> Vec<String> {
-        self.columns
-            .iter()
-            .map(|(_, path)| render::cell(render::at(item, path)))
-            .collect()
+    fn cells(&self, item: &impl Serialize) -> Result<Vec<String>, Failure> {
+        let item = as_value(item)?;
+        let paths = self.columns.iter().map(|(_, path)| path);
+        Ok(paths
+            .map(|path| render::cell(render::at(&item, path)))
+            .collect())
     }
 
     fn csv_heading(&mut self) -> Result<(), Failure> {
@@ -194,7 +202,7 @@ impl<W: Write> Rows<W> {
 }
 
 /// Writes one thing, an object: a table shows a line a key.
-pub fn one(format: Format, item: &Value, colour: bool) -> Result<(), Failure> {
+pub fn one(format: Format, item: &impl Serialize, colour: bool) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
     match format {
         Format::Json => {
@@ -205,9 +213,9 @@ pub fn one(format: Format, item: &Value, colour: bool) -> Result<(), Failure> {
             write_json(&mut out, item)?;
             out.write_all(b"\n")?;
         }
-        Format::Table => render::pairs(&mut out, item, colour)?,
+        Format::Table => render::pairs(&mut out, &as_value(item)?, colour)?,
         Format::Csv | Format::Markdown => {
-            let pairs = render::flat(item);
+            let pairs = render::flat(&as_value(item)?);
             let mut rows = Rows::new(
                 format,
                 &[("key", "key"), ("value", "value")],
@@ -226,8 +234,13 @@ pub fn one(format: Format, item: &Value, colour: bool) -> Result<(), Failure> {
 
 /// Writes text that was asked for as it is.
 pub fn text(text: &str) -> Result<(), Failure> {
+    bytes(text.as_bytes())
+}
+
+/// Writes bytes that were asked for as they are.
+pub fn bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
+    out.write_all(bytes)?;
     out.flush()?;
     Ok(())
 }
@@ -242,12 +255,25 @@ pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
+/// A number with its word: `1 fault`, `3 faults`.
+pub fn counted(number: usize, word: &str) -> String {
+    if number == 1 {
+        format!("1 {word}")
+    } else {
+        format!("{number} {word}s")
+    }
+}
+
 /// Text of others, made safe for a terminal: control characters are escaped.
 pub fn printable(text: &str) -> String {
     render::printable(text)
 }
 
-fn write_json(out: &mut impl Write, item: &Value) -> Result<(), Failure> {
+fn as_value(item: &impl Serialize) -> Result<Value, Failure> {
+    Ok(serde_json::to_value(item).map_err(io::Error::from)?)
+}
+
+fn write_json(out: &mut impl Write, item: &impl Serialize) -> Result<(), Failure> {
     serde_json::to_writer(out, item).map_err(io::Error::from)?;
     Ok(())
 }

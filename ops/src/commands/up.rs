@@ -1,15 +1,20 @@
 //! `ledger up`: everything on one machine with nothing configured.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 
 use clap::Args;
+use tokio::sync::watch;
 
 use crate::app::App;
 use crate::cli::text;
-use crate::config::{self, Settings};
-use crate::exit::{Exit, Outcome};
+use crate::commands::{init, serve};
+use crate::config::{self, Config, Secret, Settings};
+use crate::exit::{Context, Exit, Failure, Outcome};
 use crate::output::say;
-use crate::up::{self, Wanted, nats};
+use crate::roles::Role;
+use crate::up::{self, Servers, Wanted, nats};
+use crate::{logging, stop};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,7 +35,7 @@ pub struct Up {
     /// The port of the private NATS server [default: 4222 if it is free, else another]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     nats_port: Option<u16>,
-    /// Where health, metrics and tiles are served [default: 127.0.0.1:8686 if it is free]
+    /// Where health, metrics and tiles are served [default: 127.0.0.1:8686 if it is free, else another port]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
 }
@@ -39,7 +44,9 @@ impl Up {
     /// Starts, serves, and stops when told to.
     pub async fn run(self, app: &App) -> Outcome {
         let data = config::data_folder(app.globals.data.as_deref(), &app.variables)?;
-        let config = app.config_with(Settings::default())?;
+        let config = self.configured(app, &data)?;
+        logging::start(&config, "warn,ledger::roles=info", app.colour_of_stderr())?;
+        let (tell, told) = stop::on_signal()?;
         let wanted = Wanted {
             data: &data,
             ledger: &config.ledger,
@@ -49,11 +56,124 @@ impl Up {
             say(&format!("ledger: {line}"))
         })
         .await?;
-        let listen = self.listen.unwrap_or(config.listen);
-        servers.write_config(&config.ledger, &config.origin, &listen.to_string())?;
-        let _ = (self.origin, nats::is_free(1), servers.folder());
-        tokio::signal::ctrl_c().await?;
+        let mut servers = servers;
+        let ended = if *told.borrow() {
+            Ok(())
+        } else {
+            let listen = self.listen;
+            run_ledger(config, listen, &mut servers, &tell, told).await
+        };
         servers.stop().await;
-        Ok(Exit::Done)
+        ended.map(|()| {
+            say("ledger: stopped");
+            Exit::Done
+        })
+    }
+
+    /// The configuration for what is not a server: those of `up` are its own. The file that `up` itself writes
+    /// counts where it exists, and is not missed where it does not yet.
+    fn configured(&self, app: &App, data: &Path) -> Result<Config, Failure> {
+        let own = data.join("ledger.toml");
+        let named = config::find(app.globals.config.as_deref(), Some(data), &app.variables)?;
+        let same = |file: &Path| std::path::absolute(file).ok() == std::path::absolute(&own).ok();
+        let file = named.filter(|file| !same(file) || file.exists());
+        let flags = Settings {
+            origin: self.origin.clone(),
+            ..Settings::default()
+        };
+        app.config_from(file, flags)
+    }
+}
+
+/// Makes the ledger if it does not exist, and serves it until told to stop or until a server ends.
+async fn run_ledger(
+    config: Config,
+    listen: Option<SocketAddr>,
+    servers: &mut Servers,
+    tell: &watch::Sender<bool>,
+    told: watch::Receiver<bool>,
+) -> Result<(), Failure> {
+    let config = Config {
+        listen: address(listen, config.listen)?,
+        ..servers.config(config)?
+    };
+    let made = tokio::select! {
+        made = init::make(&config) => made?,
+        failure = servers.ended() => return Err(failure),
+    };
+    let config = Config {
+        origin: Some(made.head.origin.clone()),
+        ..config
+    };
+    let file = servers.write_config(
+        &config.ledger,
+        &made.head.origin,
+        &config.listen.to_string(),
+    )?;
+    say(&format!(
+        "ledger: ledger {} of origin {}, key {}",
+        config.ledger, made.head.origin, made.key
+    ));
+    say(&format!(
+        "ledger: health and metrics on http://{}",
+        config.listen
+    ));
+    say(&format!(
+        "ledger: other commands find it by {}",
+        shown(&file)
+    ));
+    say("ledger: running; stop it with Ctrl-C");
+    let serving = serve::serve(config, &Role::ALL, told);
+    tokio::pin!(serving);
+    tokio::select! {
+        served = &mut serving => served,
+        failure = servers.ended() => {
+            tell.send_replace(true);
+            let _ = serving.await;
+            Err(failure)
+        }
+    }
+}
+
+/// How others would name the file: nothing to say where they look anyway.
+fn shown(file: &Path) -> String {
+    let usual = std::path::absolute(config::DATA_FOLDER)
+        .ok()
+        .map(|dir| dir.join("ledger.toml"));
+    let here = usual
+        .and_then(|usual| usual.canonicalize().ok())
+        .is_some_and(|usual| usual == file);
+    if here {
+        format!("{} when they run in this folder", file.display())
+    } else {
+        format!("{0}: export LEDGER_CONFIG={0}", file.display())
+    }
+}
+
+/// The wanted address; the configured one if it is free, else another port.
+fn address(wanted: Option<SocketAddr>, configured: SocketAddr) -> Result<SocketAddr, Failure> {
+    if let Some(wanted) = wanted {
+        return Ok(wanted);
+    }
+    if std::net::TcpListener::bind(configured).is_ok() {
+        return Ok(configured);
+    }
+    let port = nats::free_port().context("no port is free on 127.0.0.1")?;
+    Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+}
+
+impl Servers {
+    /// The configuration with these servers in it.
+    fn config(&self, config: Config) -> Result<Config, Failure> {
+        Ok(Config {
+            postgres: Some(Secret::new(self.postgres.url.clone())),
+            nats_url: Some(Secret::new(self.nats.url())),
+            nats: self.nats.ledger_user()?,
+            publish: self.nats.publisher_user()?,
+            keys: self.folder().join("keys"),
+            head: self.folder().join("head"),
+            spool: self.folder().join("spool"),
+            ..config
+        })
     }
 }

@@ -100,6 +100,7 @@ mod tests {
             uid: 4_000_000,
             gid: 4_000_000,
         };
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).expect("ours");
         let inner = folder.path().join("not/there/yet");
         assert_eq!(stranger.barred_from(&inner).as_deref(), Some(folder.path()));
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).expect("ours");

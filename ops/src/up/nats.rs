@@ -19,6 +19,7 @@ use super::folder::{Folder, last_lines, write_private};
 use super::postgres::{own_folder, spawn};
 use super::process;
 use crate::app;
+use crate::config::{NatsUser, Secret};
 use crate::exit::{Context, Failure};
 
 /// The port that everybody tries first.
@@ -82,6 +83,16 @@ impl Nats {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
+    /// The ledger's user.
+    pub fn ledger_user(&self) -> Result<NatsUser, Failure> {
+        user("ledger", &self.ledger_password)
+    }
+
+    /// The publishers' user.
+    pub fn publisher_user(&self) -> Result<NatsUser, Failure> {
+        user("publisher", &self.publisher_password)
+    }
+
     /// Stops the server; it writes down what it has first.
     pub async fn stop(mut self) {
         if let Some(pid) = self
@@ -129,6 +140,14 @@ impl Nats {
             sleep(Duration::from_millis(20)).await;
         }
     }
+}
+
+fn user(name: &str, file: &Path) -> Result<NatsUser, Failure> {
+    Ok(NatsUser {
+        user: Some(name.to_owned()),
+        password: Some(Secret::new(password(file)?)),
+        credentials: None,
+    })
 }
 
 /// The wanted port; else the one of last time, the usual one, any free one.

@@ -1,0 +1,107 @@
+//! `ledger serve`: the ledger's roles against the servers in the configuration.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+use ledger::head::Head;
+use ledger::migrate;
+use tokio::sync::watch;
+
+use crate::app::App;
+use crate::commands::init;
+use crate::config::{Config, Settings};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::roles::{self, Role, Shared};
+use crate::{connect, http, logging, stop};
+
+const EXAMPLES: &str = "\
+Examples:
+  ledger serve                              all roles
+  ledger serve --role ingest,seal,http      some of them; others in other processes
+  curl http://127.0.0.1:8686/readyz         which role is not ready, and why
+
+Several processes may have the same role: one is active, the others take over when it ends. SIGTERM
+finishes the batch in hand.";
+
+/// Run the ledger against the servers in the configuration
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Serve {
+    /// The roles to run [default: all]
+    #[arg(long, value_name = "ROLE", value_delimiter = ',')]
+    role: Vec<Role>,
+    /// Where health, metrics and tiles are served [default: as configured, else 127.0.0.1:8686]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+}
+
+impl Serve {
+    /// Runs until told to stop.
+    pub async fn run(self, app: &App) -> Outcome {
+        let mut flags = Settings::default();
+        flags.http.listen = self.listen.map(|address| address.to_string());
+        let config = app.config_with(flags)?;
+        logging::start(&config, "info", app.colour_of_stderr())?;
+        let (_tell, told) = stop::on_signal()?;
+        let mut wanted = if self.role.is_empty() {
+            Role::ALL.to_vec()
+        } else {
+            self.role
+        };
+        wanted.sort_unstable();
+        wanted.dedup();
+        serve(config, &wanted, told).await?;
+        Ok(Exit::Done)
+    }
+}
+
+/// Looks at both servers once, so that a wrong one is refused at the start, then runs the roles.
+pub async fn serve(
+    config: Config,
+    wanted: &[Role],
+    told: watch::Receiver<bool>,
+) -> Result<(), Failure> {
+    let db = connect::database(&config)?;
+    {
+        let client = db.client().await?;
+        migrate::check(&db, &client).await?;
+    }
+    let head = Head::load(&db, &config.ledger)
+        .await?
+        .ok_or_else(|| no_ledger(&config, db.server()))?;
+    connect::check_origin(&config, &head)?;
+    let connection = connect::connection(&config, "serve").await?;
+    // A stream that is missing is not made here: that is lost, and `ledger recover` mends it.
+    ingest::streams::check(&connection, &config.ledger, &head.origin).await?;
+    drop(connection);
+    let keyring = init::keyring(&config)?;
+    let listen = config.listen;
+    let shared = Shared::new(config, db, keyring);
+    let http = wanted.contains(&Role::Http);
+    let listener = if http {
+        Some(http::bind(listen).await?)
+    } else {
+        None
+    };
+    tracing::info!(
+        ledger = %shared.config.ledger,
+        origin = %head.origin,
+        "the ledger {} serves, from position {}",
+        shared.config.ledger,
+        head.size
+    );
+    let answering = async {
+        match listener {
+            Some(listener) => http::serve(listener, shared.clone(), told.clone()).await,
+            None => Ok(()),
+        }
+    };
+    let (answered, ()) = tokio::join!(answering, roles::run(shared.clone(), wanted, told.clone()));
+    tracing::info!("stopped");
+    answered
+}
+
+fn no_ledger(config: &Config, server: &str) -> Failure {
+    Failure::not_found(format!("there is no ledger {} in {server}", config.ledger))
+        .mend("ledger init makes it")
+}

@@ -1,0 +1,187 @@
+//! The way to the servers that the configuration names, and what is said when one is away.
+
+use std::error::Error;
+use std::time::Duration;
+
+use ingest::Nats;
+use ingest::nats::{Auth, Connection, NatsError};
+use ingest::streams::StreamSettings;
+use ledger::db::{Database, DbError};
+use ledger::head::Head;
+use ledger::migrate::MigrateError;
+use ledger::read::{ReadError, Reader};
+
+use crate::config::{Config, NatsUser};
+use crate::exit::{Context, Exit, Failure};
+
+/// How long to wait for a server to let us in.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const NO_CONFIG: &str =
+    "start a ledger here with ledger up, name a configuration with --config, or set";
+
+/// The database of the configuration; nothing is connected yet.
+pub fn database(config: &Config) -> Result<Database, Failure> {
+    let url = config.postgres.as_ref().ok_or_else(|| {
+        Failure::usage("no PostgreSQL is configured (postgres.url)")
+            .mend(format!("{NO_CONFIG} LEDGER_POSTGRES_URL"))
+    })?;
+    let mut parsed: tokio_postgres::Config =
+        url.reveal()
+            .parse()
+            .map_err(|error: tokio_postgres::Error| {
+                Failure::usage(format!("postgres.url is {url}, which cannot be read"))
+            .because(error)
+            .mend("write postgres://user:password@host:5432/database, or host=… user=… dbname=…")
+            })?;
+    if parsed.get_connect_timeout().is_none() {
+        parsed.connect_timeout(PATIENCE);
+    }
+    if parsed.get_application_name().is_none() {
+        parsed.application_name("ledger");
+    }
+    Ok(Database::connect(parsed, config.postgres_connections))
+}
+
+/// The ledger in the database, after comparing origins.
+pub async fn reader(config: &Config) -> Result<Reader, Failure> {
+    let db = database(config)?;
+    let reader = Reader::open(&db, &config.ledger).await?;
+    check_origin(config, &reader.head().await?)?;
+    Ok(reader)
+}
+
+/// A database that holds another ledger under our name is refused.
+pub fn check_origin(config: &Config, head: &Head) -> Result<(), Failure> {
+    match &config.origin {
+        Some(ours) if *ours != head.origin => Err(Failure::usage(format!(
+            "the database holds the ledger {} of origin {:?}, and the configuration says origin {ours:?}",
+            head.ledger, head.origin
+        ))
+        .mend("use the database that belongs to this ledger, or correct origin")),
+        _ => Ok(()),
+    }
+}
+
+/// NATS as the ledger itself.
+pub fn nats(config: &Config) -> Result<Nats, Failure> {
+    nats_as(config, &config.nats)
+}
+
+/// NATS as whoever publishes.
+pub fn nats_publisher(config: &Config) -> Result<Nats, Failure> {
+    let publish = &config.publish;
+    let own = publish.user.is_some() || publish.credentials.is_some();
+    nats_as(config, if own { publish } else { &config.nats })
+}
+
+fn nats_as(config: &Config, user: &NatsUser) -> Result<Nats, Failure> {
+    let url = config.nats_url.as_ref().ok_or_else(|| {
+        Failure::usage("no NATS is configured (nats.url)")
+            .mend(format!("{NO_CONFIG} LEDGER_NATS_URL"))
+    })?;
+    let auth = match (&user.credentials, &user.user) {
+        (Some(file), _) => {
+            let text = std::fs::read_to_string(file).map_err(|error| {
+                Failure::usage(format!("cannot read the credentials in {}", file.display()))
+                    .because(error)
+            })?;
+            Auth::Credentials(text)
+        }
+        (None, Some(name)) => Auth::Password {
+            user: name.clone(),
+            password: user
+                .password
+                .as_ref()
+                .map(|word| word.reveal().to_owned())
+                .unwrap_or_default(),
+        },
+        (None, None) => Auth::None,
+    };
+    let urls = url.reveal().split(',').map(|one| one.trim().to_owned());
+    let mut nats = Nats::new(urls);
+    nats.auth = auth;
+    nats.patience = PATIENCE;
+    Ok(nats)
+}
+
+/// A connection to NATS as the ledger itself.
+pub async fn connection(config: &Config, purpose: &str) -> Result<Connection, Failure> {
+    Ok(nats(config)?.connect(purpose).await?)
+}
+
+/// How the streams are kept.
+pub fn stream_settings(config: &Config) -> Result<StreamSettings, Failure> {
+    let mut settings = StreamSettings {
+        max_age: config.stream_max_age,
+        replicas: usize::try_from(config.stream_replicas)
+            .context("stream.replicas is too large")?,
+        ..StreamSettings::default()
+    };
+    if let Some(bytes) = config.stream_max_bytes {
+        settings.max_bytes_in = i64::try_from(bytes).context("stream.max_bytes is too large")?;
+    }
+    Ok(settings)
+}
+
+/// A failure of a server: away is exit 6, anything else exit 1.
+pub fn failed(error: impl Error + Send + Sync + 'static, away: bool) -> Failure {
+    let exit = if away { Exit::Away } else { Exit::Failed };
+    let failure = Failure::with(exit, error.to_string());
+    match error.source().map(ToString::to_string) {
+        Some(source) => failure.because(deepest(&error).unwrap_or(source)),
+        None => failure,
+    }
+}
+
+/// The causes of an error in one line, without the error itself.
+fn deepest(error: &dyn Error) -> Option<String> {
+    let mut said: Vec<String> = Vec::new();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let text = source.to_string();
+        if !text.is_empty() && !said.last().is_some_and(|before| before.contains(&text)) {
+            said.push(text);
+        }
+        next = source.source();
+    }
+    (!said.is_empty()).then(|| said.join(": "))
+}
+
+impl From<DbError> for Failure {
+    fn from(error: DbError) -> Self {
+        let away = error.is_unavailable();
+        failed(error, away)
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::NoLedger { .. } => Failure::not_found(error.to_string()),
+            ReadError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<MigrateError> for Failure {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Database(error) => error.into(),
+            newer @ MigrateError::Newer { .. } => Failure::usage(newer.to_string()),
+            other => failed(other, false),
+        }
+    }
+}
+
+impl From<NatsError> for Failure {
+    fn from(error: NatsError) -> Self {
+        let away = error.is_unavailable();
+        let settings = matches!(error, NatsError::Address { .. } | NatsError::Credentials(_));
+        if settings {
+            Failure::usage(error.to_string())
+        } else {
+            failed(error, away)
+        }
+    }
+}

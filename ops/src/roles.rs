@@ -1,0 +1,201 @@
+//! `ledger serve`'s roles: each a task that is started again after a failure, one active per role and ledger.
+
+pub mod board;
+mod ingest_role;
+mod lease;
+mod notify_role;
+mod seal_role;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use ingest::Backoff;
+use ledger::db::Database;
+use ledger::keyring::Keyring;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+use self::board::{Board, Standing};
+use crate::config::Config;
+use crate::exit::Failure;
+
+/// Something that `ledger serve` does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Role {
+    /// From the stream to the chain
+    Ingest,
+    /// Sign heads
+    Seal,
+    /// Publish receipts, quarantine, violations and heads outward
+    Notify,
+    /// Health, metrics and tiles, read-only
+    Http,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 4] = [Self::Ingest, Self::Seal, Self::Notify, Self::Http];
+
+    /// The role's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Seal => "seal",
+            Self::Notify => "notify",
+            Self::Http => "http",
+        }
+    }
+}
+
+/// What all roles share.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The database.
+    pub db: Database,
+    /// The ledger's keys.
+    pub keyring: Keyring,
+    /// Who does what, for `/readyz`.
+    pub board: Arc<Board>,
+    /// What ingest and notify count.
+    pub metrics: Arc<ingest::Metrics>,
+    /// Wakes what waits for a commit.
+    pub wake: Wake,
+    /// What the sealer has done.
+    pub sealed: Arc<Sealed>,
+}
+
+/// What the sealer of this process has done.
+#[derive(Debug, Default)]
+pub struct Sealed {
+    size: AtomicU64,
+    at_us: AtomicI64,
+    heads: AtomicU64,
+}
+
+impl Sealed {
+    fn note(&self, size: u64, at_us: i64) {
+        self.size.store(size, Ordering::Relaxed);
+        self.at_us.store(at_us, Ordering::Relaxed);
+        self.heads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The size of the last head.
+    pub fn size(&self) -> u64 {
+        self.size.load(Ordering::Relaxed)
+    }
+
+    /// When it was signed, in microseconds since the Unix epoch; 0 for never.
+    pub fn at_us(&self) -> i64 {
+        self.at_us.load(Ordering::Relaxed)
+    }
+
+    /// How many heads were signed.
+    pub fn heads(&self) -> u64 {
+        self.heads.load(Ordering::Relaxed)
+    }
+}
+
+impl Shared {
+    /// Puts together what the roles share.
+    pub fn new(config: Config, db: Database, keyring: Keyring) -> Self {
+        Self {
+            config: Arc::new(config),
+            db,
+            keyring,
+            board: Arc::default(),
+            metrics: Arc::default(),
+            wake: Wake::default(),
+            sealed: Arc::default(),
+        }
+    }
+}
+
+/// Wakes what waits for a commit.
+#[derive(Debug, Clone, Default)]
+pub struct Wake {
+    /// Whoever publishes outward.
+    pub notify: Arc<Notify>,
+}
+
+impl Wake {
+    /// Something was committed.
+    pub fn all(&self) {
+        self.notify.notify_one();
+    }
+}
+
+/// How long to wait before a role is started again after an error that only somebody can mend.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Runs roles until told to stop.
+pub async fn run(shared: Shared, roles: &[Role], stop: watch::Receiver<bool>) {
+    let mut tasks = JoinSet::new();
+    for role in roles.iter().copied().filter(|role| *role != Role::Http) {
+        shared.board.set(role, Standing::Starting, "starting");
+        tasks.spawn(supervise(shared.clone(), role, stop.clone()));
+    }
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            // A bug: say so, and let whoever supervises the process see it unready.
+            tracing::error!("a role ended unexpectedly: {error}");
+        }
+    }
+}
+
+/// Holds the role's lease, runs it, and starts it again after a failure.
+async fn supervise(shared: Shared, role: Role, mut stop: watch::Receiver<bool>) {
+    let name = role.as_str();
+    while !*stop.borrow() {
+        let Some(lease) = lease::wait(&shared, role, &mut stop).await else {
+            break;
+        };
+        shared.board.set(role, Standing::Starting, "starting");
+        let (tell, told) = watch::channel(false);
+        let work = start(&shared, role, told);
+        tokio::pin!(work);
+        let ended = tokio::select! {
+            ended = &mut work => ended,
+            () = ingest::backoff::stopped(&mut stop) => {
+                tell.send_replace(true);
+                work.await
+            }
+            () = lease.lost() => {
+                tracing::warn!(role = name, "{name} lost its lease with its connection to PostgreSQL; it starts again");
+                tell.send_replace(true);
+                work.await
+            }
+        };
+        lease.release().await;
+        match ended {
+            Ok(()) => shared.board.set(role, Standing::Stopped, "stopped"),
+            Err(failure) => {
+                let why = failure.render().replace("\n  mend:", "; mend:");
+                tracing::error!(role = name, "{name} stopped: {why}");
+                shared.board.set(role, Standing::Failed, &why);
+                let _ = tokio::time::timeout(PAUSE, ingest::backoff::stopped(&mut stop)).await;
+            }
+        }
+    }
+    shared.board.set(role, Standing::Stopped, "stopped");
+}
+
+async fn start(shared: &Shared, role: Role, stop: watch::Receiver<bool>) -> Result<(), Failure> {
+    match role {
+        Role::Ingest => ingest_role::run(shared, stop).await,
+        Role::Seal => seal_role::run(shared, stop).await,
+        Role::Notify => notify_role::run(shared, stop).await,
+        Role::Http => Ok(()),
+    }
+}
+
+/// Pauses with jitter, drawn from the operating system.
+pub fn backoff() -> Backoff {
+    Backoff::new(|| {
+        let mut bytes = [0; 2];
+        let _ = crate::app::random(&mut bytes);
+        f64::from(u16::from_be_bytes(bytes)) / 65_536.0
+    })
+}

@@ -1,0 +1,183 @@
+//! Signing heads: re-read, publish by compare-and-set, write the file, note it in the database.
+
+use std::time::Duration;
+
+use ingest::heads::{self, HeadError};
+use ingest::nats::Connection;
+use ledger::head_file;
+use ledger::seal::{SealError, Sealer};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use super::board::Standing;
+use super::{Role, Shared, backoff};
+use crate::app;
+use crate::connect;
+use crate::exit::{Context, Failure};
+
+/// How often the head is looked at where nobody wakes us.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Why one opening of the sealer ended.
+enum End {
+    Stopped,
+    /// A server is away: open again.
+    Waiting(Failure),
+    /// Somebody must mend it.
+    Failed(Failure),
+}
+
+impl From<SealError> for End {
+    fn from(error: SealError) -> Self {
+        let away = error.is_unavailable();
+        let failure = connect::failed(error, away);
+        if away {
+            Self::Waiting(failure)
+        } else {
+            Self::Failed(failure)
+        }
+    }
+}
+
+impl From<ingest::nats::NatsError> for End {
+    fn from(error: ingest::nats::NatsError) -> Self {
+        if error.is_unavailable() {
+            Self::Waiting(error.into())
+        } else {
+            Self::Failed(error.into())
+        }
+    }
+}
+
+impl From<HeadError> for End {
+    fn from(error: HeadError) -> Self {
+        match error {
+            HeadError::Nats(error) => error.into(),
+            // Another process signed, or our own head went out and we did not hear of it: compare anew.
+            moved @ HeadError::Moved { .. } => Self::Waiting(connect::failed(moved, false)),
+        }
+    }
+}
+
+impl From<Failure> for End {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// Signs heads until told to stop.
+pub async fn run(shared: &Shared, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
+    let mut backoff = backoff();
+    let mut said = false;
+    loop {
+        match once(shared, &mut stop).await {
+            End::Stopped => return Ok(()),
+            End::Failed(failure) => return Err(failure),
+            End::Waiting(failure) => {
+                let why = failure.render();
+                if !said {
+                    tracing::warn!(role = "seal", "seal is waiting: {why}");
+                    said = true;
+                }
+                shared.board.set(Role::Seal, Standing::Waiting, &why);
+                backoff.wait(&mut stop).await;
+                if *stop.borrow() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+async fn once(shared: &Shared, stop: &mut watch::Receiver<bool>) -> End {
+    let ended = async {
+        let mut session = Session::open(shared).await?;
+        shared.board.set(Role::Seal, Standing::Running, "running");
+        loop {
+            session.wait(stop).await;
+            // The last head goes out also when we are told to stop.
+            session.seal().await?;
+            if *stop.borrow() {
+                return Ok::<End, End>(End::Stopped);
+            }
+        }
+    };
+    ended.await.unwrap_or_else(|end| end)
+}
+
+struct Session<'a> {
+    shared: &'a Shared,
+    connection: Connection,
+    sealer: Sealer,
+    /// The number of the last head on the outgoing stream.
+    behind: u64,
+}
+
+impl<'a> Session<'a> {
+    /// Compares the database with the heads that were let out: on the stream and in the file.
+    async fn open(shared: &'a Shared) -> Result<Self, End> {
+        let config = &shared.config;
+        let connection = connect::nats(config)?.connect("seal").await?;
+        let published = heads::last_head(&connection, &config.ledger).await?;
+        let filed = head_file::read(&config.head).context(format!(
+            "cannot read the last signed head in {}",
+            config.head.display()
+        ))?;
+        let released: Vec<String> = published
+            .iter()
+            .map(|head| head.note.clone())
+            .chain(filed)
+            .collect();
+        let reader = ledger::read::Reader::open(&shared.db, &config.ledger)
+            .await
+            .map_err(SealError::from)?;
+        let origin = reader.head().await.map_err(SealError::from)?.origin;
+        let signer = shared.keyring.signer(&origin).map_err(Failure::from)?;
+        let sealer = Sealer::open(shared.db.clone(), &config.ledger, signer, &released).await?;
+        let behind = published.map_or(0, |head| head.stream_seq);
+        Ok(Self {
+            shared,
+            connection,
+            sealer,
+            behind,
+        })
+    }
+
+    /// Until a head is due: so many seconds, or so many events.
+    async fn wait(&self, stop: &mut watch::Receiver<bool>) {
+        let config = &self.shared.config;
+        let due = Instant::now() + config.seal_every;
+        while Instant::now() < due && !*stop.borrow() {
+            let size = self
+                .shared
+                .metrics
+                .size
+                .load(std::sync::atomic::Ordering::Relaxed);
+            if size.saturating_sub(self.sealer.size()) >= config.seal_events {
+                return;
+            }
+            let pause = POLL.min(due.saturating_duration_since(Instant::now()));
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = ingest::backoff::stopped(stop) => {}
+            }
+        }
+    }
+
+    async fn seal(&mut self) -> Result<(), End> {
+        while let Some(head) = self.sealer.prepare().await? {
+            let config = &self.shared.config;
+            let note = head.note.clone();
+            self.behind =
+                heads::publish_head(&self.connection, &config.ledger, self.behind, &note).await?;
+            head_file::write(&config.head, &note).context(format!(
+                "cannot write the signed head to {}",
+                config.head.display()
+            ))?;
+            let size = head.checkpoint.size;
+            self.sealer.commit(head).await?;
+            self.shared.sealed.note(size, app::now_us());
+        }
+        Ok(())
+    }
+}
