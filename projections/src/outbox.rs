@@ -204,3 +204,21 @@ fn failed(message: &Outgoing, source: jetstream::context::PublishError) -> Round
         source,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_seen_is_sent_ever_more_rarely() {
+        let now = Instant::now();
+        for (times, wait_s) in [(1, 5), (2, 10), (3, 20), (11, 5120), (40, 5120)] {
+            let sent = Sent { at: now, times };
+            assert!(
+                !sent.is_due(now + Duration::from_secs(wait_s - 1)),
+                "{times}"
+            );
+            assert!(sent.is_due(now + Duration::from_secs(wait_s)), "{times}");
+        }
+    }
+}

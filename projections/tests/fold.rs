@@ -1,7 +1,7 @@
 //! The fold against a plain model, in any cut of the chain into batches.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use ledger::record::Body;
 use ledger::{Header, Record};
@@ -21,6 +21,11 @@ fn main_ledger() -> LedgerName {
 }
 
 fn catalogs() -> Catalogs {
+    static COMPILED: LazyLock<Catalogs> = LazyLock::new(compile);
+    COMPILED.clone()
+}
+
+fn compile() -> Catalogs {
     let text = include_str!("kinds/lamp.toml").to_owned();
     let name = Name::new("house").expect("legal");
     let house = Package::parse(name, vec![("lamp.toml".to_owned(), text)]).expect("the kind loads");
@@ -328,7 +333,7 @@ fn check_lamp(lamp: &Lamp, entity: &Entity) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_cut_gives_the_rows_of_the_model(

@@ -1,5 +1,6 @@
 //! States, histories and verdicts on a real PostgreSQL, fed by the real appender.
 
 mod fold;
+mod outbox;
 mod support;
 mod verdicts;

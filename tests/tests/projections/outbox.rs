@@ -1,0 +1,113 @@
+//! The outbox on a real NATS server: sent once while it lies in the stream, sent by whoever comes after an outage.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_nats::jetstream::{self, stream};
+use projections::{Metrics, outbox};
+use serde_json::{Value, json};
+use tests::Nats;
+use tokio::sync::watch;
+
+use crate::support::{Fixture, main};
+
+async fn messages(js: &jetstream::Context) -> u64 {
+    let mut stream = js.get_stream("LEDGER-main").await.expect("the stream");
+    stream.info().await.expect("its state").state.messages
+}
+
+async fn until_there_are(js: &jetstream::Context, many: u64) {
+    for _ in 0..1000 {
+        if messages(js).await >= many {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    unreachable!("{many} messages did not come within twenty seconds");
+}
+
+#[tokio::test]
+async fn verdicts_are_published_through_an_outage() {
+    let mut fixture = Fixture::new().await;
+    let mut nats = Nats::start().await;
+    let js = nats.jetstream().await;
+    let config = stream::Config {
+        name: "LEDGER-main".to_owned(),
+        subjects: vec!["ledger.main.ingest.>".to_owned()],
+        ..stream::Config::default()
+    };
+    js.create_stream(config).await.expect("a stream");
+    fixture
+        .environment("staging", "status_changed", json!({ "to": "ready" }))
+        .await;
+    fixture.fold().await;
+
+    let (stop, stopped) = watch::channel(false);
+    let metrics = Arc::new(Metrics::default());
+    let task = {
+        let (db, js, metrics, stopped) = (
+            fixture.db.clone(),
+            js.clone(),
+            metrics.clone(),
+            stopped.clone(),
+        );
+        tokio::spawn(async move { outbox::run(&db, &main(), &js, metrics, stopped).await })
+    };
+    until_there_are(&js, 1).await;
+    let stream = js.get_stream("LEDGER-main").await.expect("the stream");
+    let sent = stream.get_raw_message(1).await.expect("the message");
+    assert_eq!(
+        sent.subject.as_str(),
+        "ledger.main.ingest.ledger.ledger.violation.raised"
+    );
+    assert_eq!(sent.payload.to_vec(), fixture.outbox().await[0].1);
+    let value: Value = serde_json::from_slice(&sent.payload).expect("JSON");
+    let identity = ledger::digest::message_id(
+        "ledger",
+        "ledger://main",
+        value["id"].as_str().expect("an id"),
+    );
+    let header = |name: &str| sent.headers.get(name).map(ToString::to_string);
+    assert_eq!(header("Nats-Msg-Id"), Some(hex::encode(identity)));
+    assert_eq!(
+        header("Content-Type").as_deref(),
+        Some("application/cloudevents+json")
+    );
+
+    // It lies in the stream: while nothing says that it is lost, it is not sent again.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(
+        (
+            messages(&js).await,
+            metrics.published.load(Ordering::Relaxed)
+        ),
+        (1, 1)
+    );
+
+    nats.stop();
+    fixture
+        .environment("production", "status_changed", json!({ "to": "ready" }))
+        .await;
+    fixture.fold().await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    nats.restart().await;
+    until_there_are(&js, 2).await;
+
+    fixture.publish().await;
+    fixture.fold().await;
+    for _ in 0..100 {
+        if metrics.outbox.load(Ordering::Relaxed) == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(
+        metrics.outbox.load(Ordering::Relaxed),
+        0,
+        "what was seen is not waited for"
+    );
+    assert_eq!(messages(&js).await, 2);
+    stop.send(true).expect("it listens");
+    task.await.expect("joined").expect("stopped in order");
+}
