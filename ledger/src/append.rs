@@ -72,7 +72,9 @@ pub struct Appender {
     /// Identities are looked up before the batch is sent. That costs a round trip, and not doing it costs a
     /// batch where one is taken; so what the last batches held decides.
     look_first: bool,
-    /// What the last batch would be, where it is not known whether it was committed.
+    /// A batch was sent and its answer not seen: the head may be behind the truth.
+    unsettled: bool,
+    /// What that batch would be.
     in_doubt: Vec<Outcome>,
 }
 
@@ -105,6 +107,7 @@ impl Appender {
             linker: Linker::new(keyring),
             room_until: 0,
             look_first: false,
+            unsettled: false,
             in_doubt: Vec::new(),
             head,
         })
@@ -127,8 +130,9 @@ impl Appender {
         arrivals: Vec<Arrival>,
     ) -> Result<Vec<Outcome>, AppendError> {
         // Whether the last batch is in may not be known yet.
+        let again = self.unsettled;
         let mut outcomes = self.settle().await?;
-        let arrivals = self.unread(stream, arrivals, !outcomes.is_empty());
+        let arrivals = self.unread(stream, arrivals, again);
         self.check_order(stream, &arrivals)?;
         // Gaps, positions, times.
         let mut drafts = drafts(&self.head, stream, arrivals);
@@ -144,6 +148,7 @@ impl Appender {
         let result = self.commit(&mut drafts).await;
         outcomes.extend(drafts.iter().filter_map(Draft::outcome));
         if let Err(error) = result {
+            self.unsettled = true;
             self.in_doubt = outcomes;
             return Err(error);
         }
@@ -152,10 +157,9 @@ impl Appender {
 
     /// After a loss: reads the head anew, and gives what the batch in doubt has become, if it is in.
     async fn settle(&mut self) -> Result<Vec<Outcome>, AppendError> {
-        if self.in_doubt.is_empty() {
-            return Ok(Vec::new());
+        if self.unsettled {
+            self.reload().await?;
         }
-        self.reload().await?;
         let mut outcomes = std::mem::take(&mut self.in_doubt);
         outcomes.retain(|outcome| outcome.seq < self.head.size);
         Ok(outcomes)
@@ -240,7 +244,11 @@ impl Appender {
                 return Ok(());
             }
             let (db, head) = (self.db.clone(), self.head.clone());
-            match commit(&db, self.client().await?, &head, part).await {
+            self.unsettled = true;
+            let committed = commit(&db, self.client().await?, &head, part).await;
+            // Not reached where the caller gave up waiting.
+            self.unsettled = false;
+            match committed {
                 Committed::Yes(head) => {
                     self.head = head;
                     (losses, most) = (0, usize::MAX);
@@ -308,6 +316,7 @@ impl Appender {
             });
         }
         self.head = head;
+        self.unsettled = false;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod,
@@ -111,7 +112,14 @@ fn is_unavailable(error: &tokio_postgres::Error) -> bool {
 
 impl Database {
     /// Prepares a pool of at most `max` connections. Nothing is connected until one is asked for.
-    pub fn connect(config: Config, max: usize) -> Self {
+    pub fn connect(mut config: Config, max: usize) -> Self {
+        // A network that has gone quiet is noticed, unless the caller knows better.
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(Duration::from_secs(10));
+        }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(Duration::from_secs(60));
+        }
         let server = server(&config).into();
         let manager = Manager::from_config(
             config.clone(),

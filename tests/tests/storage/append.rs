@@ -358,6 +358,32 @@ async fn killed_backends_lose_and_double_nothing() {
     }
 }
 
+#[tokio::test]
+async fn an_append_that_the_caller_gave_up_is_in_once() {
+    let fixture = Fixture::new().await;
+    let mut appender = fixture.appender().await;
+    let mut given_up = 0;
+    for from in (1..1000).step_by(50) {
+        for patience_us in (0..).step_by(400) {
+            let patience = std::time::Duration::from_micros(patience_us);
+            let append = appender.append(STREAM, arrivals(from, from + 49));
+            match tokio::time::timeout(patience, append).await {
+                Ok(result) => {
+                    result.expect("appended");
+                    break;
+                }
+                Err(_) => given_up += 1,
+            }
+        }
+    }
+    assert!(given_up > 0);
+    let records = fixture.records().await;
+    assert_eq!(records.len(), 1001);
+    for (record, seq) in records.iter().zip(0..) {
+        assert_eq!((record.header.seq, record.header.stream_seq), (seq, seq));
+    }
+}
+
 impl Fixture {
     async fn appender_patiently(&self) -> Appender {
         loop {
