@@ -147,26 +147,21 @@ pub fn special(ledger: &LedgerName, record: &Record) -> Option<Special> {
     Some(Special::Subject(subject))
 }
 
-/// The incident that an event opens, with its id.
-pub fn opened(record: &Record) -> Option<(String, Incident)> {
+/// The incident that an event opens, if it is one that does. Its id is the event's.
+pub fn opened(record: &Record) -> Option<Incident> {
     let event_type = EventType::parse(&record.header.event_type)?.unversioned();
     if event_type != "ledger.incident.opened" {
         return None;
     }
     let data: Value = serde_json::from_slice(&record.body.as_ref()?.data).ok()?;
     let word = |name: &str| {
-        Some(
-            data.get(name)?
-                .as_str()
-                .filter(|word| is_subject(word))?
-                .to_owned(),
-        )
+        let word = data.get(name)?.as_str();
+        word.filter(|word| is_subject(word)).map(str::to_owned)
     };
-    let incident = Incident {
+    Some(Incident {
         severity: word("severity")?,
         kind: word("kind")?,
-    };
-    Some((word("incident")?, incident))
+    })
 }
 
 /// The subject of what becomes of an incident.

@@ -1,20 +1,17 @@
 //! Waiting for receipts: what the chain says of the messages that we published.
 
-use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use async_nats::jetstream::publish::PublishAck;
 use async_nats::{Message, Subscriber};
 use futures_util::StreamExt;
+use futures_util::stream::SelectAll;
 use schema::LedgerName;
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::time::{Instant, timeout_at};
 
 use crate::nats::{Connection, NatsError};
-use crate::publish::{Outbound, Status};
-use crate::streams;
+use crate::publish::Outbound;
 
 /// What the chain says of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,17 +35,30 @@ pub enum Fate {
     },
 }
 
-/// Listens to the receipts of a ledger. It must be there before the messages are published.
+/// A message by its place, and its fate.
+pub(crate) type Told = (usize, Outbound, Fate);
+
+/// Publisher, source and id.
+type Identity = (String, String, String);
+
+/// Listens to the receipts of the publishers whose messages are sent.
 pub(crate) struct Follower {
-    receipts: Subscriber,
+    receipts: SelectAll<Subscriber>,
+    heard: HashSet<String>,
+    ledger: LedgerName,
     connection: Connection,
-    /// `<stream name>@<creation>`, as far as we may ask for it.
-    stream: Arc<OnceLock<String>>,
-    /// Our messages by what their receipt will say.
-    by_identity: HashMap<(String, String, String), Vec<u64>>,
+    /// The numbers of our messages that wait, in the order of their acknowledgements.
+    by_identity: HashMap<Identity, VecDeque<u64>>,
     by_number: HashMap<u64, (usize, Outbound)>,
-    /// Acknowledged as repetitions of a message whose receipt may be long past.
-    repeated: Vec<(usize, Outbound)>,
+    /// Receipts that came before the acknowledgement of their message, or that are not for us.
+    early: HashMap<Key, Fate>,
+}
+
+/// By what a receipt says which message it is for.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Key {
+    Number(u64),
+    Identity(Identity),
 }
 
 /// What a receipt says.
@@ -65,117 +75,127 @@ struct Receipt {
 }
 
 impl Follower {
-    /// Begins to listen. Needs no more rights than to subscribe to the ledger's receipts.
-    pub async fn new(connection: &Connection, ledger: &LedgerName) -> Result<Self, NatsError> {
-        let refused = |error: Box<dyn std::error::Error + Send + Sync>| {
-            NatsError::refused("subscribe to the receipts", error)
-        };
-        let receipts = connection
-            .client
-            .subscribe(format!("ledger.{ledger}.event.>"))
-            .await
-            .map_err(|error| refused(error.into()))?;
-        // The subscription is in force once the server has answered something that was sent after it.
-        connection
-            .client
-            .flush()
-            .await
-            .map_err(|error| refused(error.into()))?;
-        // Beside the work, and never missed: a publisher may have no right to ask, and is not answered then.
-        let stream = Arc::new(OnceLock::new());
-        let (known, asking, name) = (stream.clone(), connection.clone(), ledger.stream_in());
-        tokio::spawn(async move {
-            if let Ok(Some(identity)) = streams::identity(&asking, &name).await {
-                let _ = known.set(identity);
-            }
-        });
-        Ok(Self {
-            receipts,
+    /// Listens to nothing yet.
+    pub fn new(connection: &Connection, ledger: &LedgerName) -> Self {
+        Self {
+            receipts: SelectAll::new(),
+            heard: HashSet::new(),
+            ledger: ledger.clone(),
             connection: connection.clone(),
-            stream,
             by_identity: HashMap::new(),
             by_number: HashMap::new(),
-            repeated: Vec::new(),
-        })
+            early: HashMap::new(),
+        }
     }
 
-    /// A message was accepted, and its receipt is wanted.
-    pub fn expect(&mut self, at: usize, item: Outbound, ack: &PublishAck) {
+    /// Listens to a publisher's receipts, which needs no other right than to subscribe to them. The server
+    /// takes up what comes over one connection in order, so it listens before it publishes.
+    pub async fn listen(&mut self, publisher: &str) -> Result<(), NatsError> {
+        if self.heard.insert(publisher.to_owned()) {
+            let subject = format!("ledger.{}.event.{publisher}.>", self.ledger);
+            let receipts = self.connection.client.subscribe(subject).await;
+            let receipts =
+                receipts.map_err(|error| NatsError::refused("subscribe to the receipts", error))?;
+            self.receipts.push(receipts);
+        }
+        Ok(())
+    }
+
+    /// A message was accepted: its fate, if it is known already.
+    pub fn expect(&mut self, at: usize, item: Outbound, ack: &PublishAck) -> Option<Told> {
         if ack.duplicate {
-            self.repeated.push((at, item));
-            return;
+            // A repetition of a message whose receipt may be long past.
+            return Some((at, item, Fate::Duplicate { of: None }));
+        }
+        if let Some(fate) = self.early.remove(&Key::Number(ack.sequence)) {
+            return Some((at, item, fate));
         }
         if let Some((source, id)) = &item.identity {
             let identity = (item.publisher().to_owned(), source.clone(), id.clone());
+            if let Some(fate) = self.early.remove(&Key::Identity(identity.clone())) {
+                return Some((at, item, fate));
+            }
             let numbers = self.by_identity.entry(identity).or_default();
-            numbers.push(ack.sequence);
+            numbers.push_back(ack.sequence);
         }
         self.by_number.insert(ack.sequence, (at, item));
+        None
     }
 
-    /// Reports every message that was expected: as soon as its receipt comes, or when `patience` is over.
-    pub async fn settle(
-        mut self,
-        patience: Duration,
-        report: &mut impl FnMut(usize, &Outbound, Status),
-    ) {
-        for (at, item) in self.repeated.drain(..) {
-            report(at, &item, Status::Settled(Fate::Duplicate { of: None }));
-        }
-        let deadline = Instant::now() + patience;
-        let connection = self.connection.clone();
-        while !self.by_number.is_empty() {
-            let receipt = tokio::select! {
-                receipt = timeout_at(deadline, self.receipts.next()) => receipt.ok().flatten(),
-                () = connection.lost() => None,
-            };
-            let Some(receipt) = receipt else {
-                break;
-            };
-            if let Some((number, fate)) = self.fate(&receipt)
-                && let Some((at, item)) = self.by_number.remove(&number)
-            {
-                report(at, &item, Status::Settled(fate));
-            }
-        }
-        let mut rest: Vec<_> = self.by_number.into_iter().collect();
-        rest.sort_by_key(|(_, (at, _))| *at);
-        for (stream_seq, (at, item)) in rest {
-            report(at, &item, Status::Unsettled { stream_seq });
+    /// How many wait for their receipt.
+    pub fn waiting(&self) -> usize {
+        self.by_number.len()
+    }
+
+    /// Waits for a receipt, to be given to `tell`; for ever where nothing is listened to. Can be dropped while
+    /// waiting.
+    pub async fn next(&mut self) -> Message {
+        match self.receipts.next().await {
+            Some(receipt) => receipt,
+            None => std::future::pending().await,
         }
     }
 
-    /// Which of our messages a receipt is for, by its number in the stream, and what it says.
-    fn fate(&mut self, message: &Message) -> Option<(u64, Fate)> {
-        let receipt: Receipt = serde_json::from_slice(&message.payload).ok()?;
-        let seq = receipt.ledgerseq;
-        let event_type = receipt.event_type.as_str();
-        if matches!(
-            event_type,
-            "ledger.event.duplicate" | "ledger.event.quarantined"
-        ) {
-            // Their id is `<stream>/<number>`.
-            let (stream, number) = receipt.id.rsplit_once('/')?;
-            if self.stream.get().is_some_and(|ours| ours != stream) {
-                return None;
-            }
-            let word = |name: &str| receipt.data.get(name).cloned();
-            let fate = if event_type == "ledger.event.duplicate" {
-                let of = word("of").and_then(|of| of.as_u64());
-                Fate::Duplicate { of }
-            } else {
-                let reason = word("reason").and_then(|reason| Some(reason.as_str()?.to_owned()));
-                let reason = reason.unwrap_or_default();
-                Fate::Quarantined { seq, reason }
-            };
-            return Some((number.parse().ok()?, fate));
+    /// The message of ours that a receipt is for. While acknowledgements are `outstanding`, the others are kept
+    /// for the messages that are not known yet.
+    pub fn tell(&mut self, receipt: &Message, outstanding: bool) -> Option<Told> {
+        let (key, fate) = read(receipt)?;
+        let number = match &key {
+            Key::Number(number) => Some(*number),
+            Key::Identity(identity) => self.first_of(identity),
+        };
+        let ours = number.and_then(|number| self.by_number.remove(&number));
+        if let Some((at, item)) = ours {
+            return Some((at, item, fate));
         }
-        let identity = (receipt.ledgerpublisher, receipt.source, receipt.id);
-        let numbers = self.by_identity.get_mut(&identity)?;
-        // Of the same event published twice the first is recorded; the others are duplicates, found by number.
-        let first = numbers
-            .iter()
-            .position(|number| self.by_number.contains_key(number))?;
-        Some((numbers.remove(first), Fate::Recorded { seq }))
+        if outstanding {
+            self.early.insert(key, fate);
+        } else {
+            self.early.clear();
+        }
+        None
     }
+
+    /// Of the same event published twice the first is recorded; the others are duplicates, told by number.
+    fn first_of(&mut self, identity: &Identity) -> Option<u64> {
+        let numbers = self.by_identity.get_mut(identity)?;
+        let number = numbers.pop_front();
+        if numbers.is_empty() {
+            self.by_identity.remove(identity);
+        }
+        number
+    }
+
+    /// What still waits, in order, with its number in the stream.
+    pub fn rest(self) -> Vec<(usize, Outbound, u64)> {
+        let mut rest: Vec<_> = self
+            .by_number
+            .into_iter()
+            .map(|(number, (at, item))| (at, item, number))
+            .collect();
+        rest.sort_by_key(|(at, ..)| *at);
+        rest
+    }
+}
+
+fn read(message: &Message) -> Option<(Key, Fate)> {
+    let receipt: Receipt = serde_json::from_slice(&message.payload).ok()?;
+    let seq = receipt.ledgerseq;
+    let fate = match receipt.event_type.as_str() {
+        "ledger.event.duplicate" => Fate::Duplicate {
+            of: receipt.data.get("of").and_then(Value::as_u64),
+        },
+        "ledger.event.quarantined" => {
+            let reason = receipt.data.get("reason").and_then(Value::as_str);
+            let reason = reason.unwrap_or_default().to_owned();
+            Fate::Quarantined { seq, reason }
+        }
+        _ => {
+            let identity = (receipt.ledgerpublisher, receipt.source, receipt.id);
+            return Some((Key::Identity(identity), Fate::Recorded { seq }));
+        }
+    };
+    // The id of these two is `<stream>/<number>`.
+    let (_, number) = receipt.id.rsplit_once('/')?;
+    Some((Key::Number(number.parse().ok()?), fate))
 }

@@ -174,6 +174,9 @@ impl Link {
 
     /// Sends what was published and subscribed.
     pub async fn flush(&mut self) -> Result<(), NatsError> {
+        if self.output.is_empty() {
+            return Ok(());
+        }
         match timeout(self.nats.patience, self.write_out()).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(broken)) => Err(self.broken(&broken)),

@@ -269,6 +269,15 @@ impl Connection {
         let _ = lost.wait_for(|lost| *lost).await;
     }
 
+    /// Does something over this connection, for as long as it stands: what the library would hold back until
+    /// it has reconnected fails at once instead.
+    pub(crate) async fn hold<T>(&self, doing: impl Future<Output = T>) -> Result<T, NatsError> {
+        tokio::select! {
+            done = doing => Ok(done),
+            () = self.lost() => Err(self.lost_error()),
+        }
+    }
+
     pub(crate) fn lost_error(&self) -> NatsError {
         self.nats.lost()
     }

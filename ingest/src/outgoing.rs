@@ -5,7 +5,6 @@
 //! none) stands there; the first names the stream's last number. So whatever becomes of a connection, of
 //! a message in the middle or of a second process, the stream holds no gap and nothing twice.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -25,7 +24,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use crate::backoff::{Backoff, Health, is_stopped, stopped};
-use crate::cloudevent::{self, Incident, Special};
+use crate::cloudevent::{self, Special};
 use crate::metrics::Metrics;
 use crate::nats::{Connection, Nats, NatsError};
 use crate::streams;
@@ -177,11 +176,11 @@ async fn once(
                 }
             }
             // The stream is looked at again on the same connection while that stands.
-            Err(End::Again) => {
-                if let Err(end) = notifier.resume().await {
-                    return end;
-                }
-            }
+            Err(End::Again) => match connection.hold(notifier.resume()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(end)) => return end,
+                Err(lost) => return lost.into(),
+            },
             Err(end) => return end,
         }
     }
@@ -205,7 +204,6 @@ struct Notifier<'a> {
     /// Its special message is there already, its receipt is not.
     special_sent: bool,
     behind: Behind,
-    incidents: HashMap<String, Incident>,
 }
 
 impl<'a> Notifier<'a> {
@@ -213,7 +211,8 @@ impl<'a> Notifier<'a> {
         let reader = Reader::open(db, &config.ledger).await?;
         let connection = config.nats.connect("notify").await?;
         let name = config.ledger.stream_out();
-        let Some(out) = streams::get(&connection.js, &name).await? else {
+        let held = connection.clone();
+        let Some(out) = held.hold(streams::get(&connection.js, &name)).await?? else {
             return Err(End::Failed(OutgoingError::NoStream(name)));
         };
         let mut notifier = Self {
@@ -225,9 +224,8 @@ impl<'a> Notifier<'a> {
             next: 0,
             special_sent: false,
             behind: Behind::Number(0),
-            incidents: HashMap::new(),
         };
-        notifier.resume().await?;
+        held.hold(notifier.resume()).await??;
         Ok(notifier)
     }
 
@@ -255,7 +253,7 @@ impl<'a> Notifier<'a> {
         let any = !records.is_empty();
         let mut acks = FuturesOrdered::new();
         for record in records {
-            for message in self.messages(&record) {
+            for message in self.messages(&record).await? {
                 let done = message.receipt.then_some(record.header.seq);
                 acks.push_back(acknowledged(
                     self.send(message, record.header.seq).await?,
@@ -283,24 +281,12 @@ impl<'a> Notifier<'a> {
     }
 
     /// The messages of a position: what stands out first, the receipt last.
-    fn messages(&mut self, record: &Record) -> Vec<Message> {
-        if let Some((id, incident)) = cloudevent::opened(record) {
-            self.incidents.insert(id, incident);
-        }
-        let ledger = &self.config.ledger;
+    async fn messages(&mut self, record: &Record) -> Result<Vec<Message>, End> {
         let body = cloudevent::structured(record);
         let id = hex::encode(record.chain.get(..16).unwrap_or_default());
         let mut messages = Vec::with_capacity(2);
         let sent = self.special_sent && record.header.seq == self.next;
-        let special = match cloudevent::special(ledger, record) {
-            Some(Special::Subject(subject)) => Some(subject),
-            Some(Special::Incident { state, id }) => self
-                .incidents
-                .get(&id)
-                .map(|incident| cloudevent::incident_subject(ledger, state, incident)),
-            None => None,
-        };
-        if let Some(subject) = special.filter(|_| !sent) {
+        if !sent && let Some(subject) = self.special(record).await? {
             messages.push(Message {
                 subject,
                 id: format!("{id}-special"),
@@ -309,12 +295,30 @@ impl<'a> Notifier<'a> {
             });
         }
         messages.push(Message {
-            subject: cloudevent::receipt_subject(ledger, record),
+            subject: cloudevent::receipt_subject(&self.config.ledger, record),
             id,
             body,
             receipt: true,
         });
-        messages
+        Ok(messages)
+    }
+
+    /// Where a position goes besides its receipt. What becomes of an incident goes where its opening went, which
+    /// the chain says.
+    async fn special(&self, record: &Record) -> Result<Option<String>, End> {
+        let ledger = &self.config.ledger;
+        match cloudevent::special(ledger, record) {
+            Some(Special::Subject(subject)) => Ok(Some(subject)),
+            Some(Special::Incident { state, id }) => {
+                let opened = self
+                    .reader
+                    .record_of("ledger", &ledger.source(), &id)
+                    .await?;
+                let incident = opened.as_ref().and_then(cloudevent::opened);
+                Ok(incident.map(|one| cloudevent::incident_subject(ledger, state, &one)))
+            }
+            None => Ok(None),
+        }
     }
 
     async fn send(&mut self, message: Message, seq: u64) -> Result<PublishAckFuture, End> {

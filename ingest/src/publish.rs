@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use async_nats::HeaderMap;
 use async_nats::jetstream::context::{PublishAckFuture, PublishErrorKind};
 use async_nats::jetstream::publish::PublishAck;
+use async_nats::{HeaderMap, Message};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use ledger::digest;
 use schema::{EventType, LedgerName, Name};
 use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
 
 use crate::follow::{Fate, Follower};
 use crate::nats::{Connection, Nats, NatsError};
@@ -145,51 +146,30 @@ pub async fn publish(
     if let Some(spool) = &spool {
         resend(options, &connection, spool).await?;
     }
-    let mut follower = match options.wait {
-        Some(_) => Some(Follower::new(&connection, &options.ledger).await?),
-        None => None,
-    };
+    let mut sending = Sending::new(&connection, options);
     let mut unsent = Vec::new();
-    send(
-        &connection,
-        options.in_flight,
-        &mut items,
-        |at, item, result| match result {
-            Ok(ack) => match &mut follower {
-                Some(follower) => follower.expect(at, item, &ack),
-                None => report(
-                    at,
-                    &item,
-                    Status::Accepted {
-                        stream_seq: ack.sequence,
-                    },
-                ),
-            },
-            Err(Unsent::Refused(why)) => report(at, &item, Status::Failed(why)),
-            Err(Unsent::Away(why)) => {
-                if unsent.is_empty() {
-                    tracing::warn!("NATS does not take messages: {why}");
-                }
-                unsent.push((at, item));
+    let mut result = |at, item, outcome| match outcome {
+        Ok(status) => report(at, &item, status),
+        Err(Unsent::Refused(why)) => report(at, &item, Status::Failed(why)),
+        Err(Unsent::Away(why)) => {
+            if unsent.is_empty() {
+                tracing::warn!("NATS does not take messages: {why}");
             }
-        },
-    )
-    .await;
-    unsent.extend(items);
-    let away = !unsent.is_empty();
-    if away && spool.is_none() {
-        for (at, item) in unsent {
-            report(
-                at,
-                &item,
-                Status::Failed("NATS does not take messages".into()),
-            );
+            unsent.push((at, item));
         }
-    } else if away {
-        keep(spool.as_ref(), &unsent, &mut report)?;
+    };
+    sending.send(&mut items, &mut result).await;
+    if let Some(patience) = options.wait {
+        sending.settle(patience, &mut result).await;
     }
-    if let (Some(follower), Some(patience)) = (follower, options.wait) {
-        follower.settle(patience, &mut report).await;
+    unsent.extend(items);
+    if spool.is_some() && !unsent.is_empty() {
+        keep(spool.as_ref(), &unsent, &mut report)?;
+    } else {
+        for (at, item) in unsent {
+            let why = "NATS does not take messages".to_owned();
+            report(at, &item, Status::Failed(why));
+        }
     }
     Ok(())
 }
@@ -220,37 +200,40 @@ async fn resend(
         tracing::info!("another process is sending the spool");
         return Ok(());
     };
+    let patience = options.wait.unwrap_or(Duration::from_secs(5));
+    let options = Options {
+        wait: Some(patience),
+        ..options.clone()
+    };
     for segment in held.segments()? {
         let items = held.read(&segment)?;
         let total = items.len();
-        let mut follower = Follower::new(connection, &options.ledger).await?;
-        let mut complete = true;
-        let mut items = items.into_iter().enumerate();
-        send(
-            connection,
-            options.in_flight,
-            &mut items,
-            |at, item, result| match result {
-                Ok(ack) => follower.expect(at, item, &ack),
-                Err(Unsent::Away(_) | Unsent::Refused(_)) => complete = false,
-            },
-        )
-        .await;
-        let mut settled = 0;
-        let patience = options.wait.unwrap_or(Duration::from_secs(5));
-        follower
-            .settle(patience, &mut |_, _: &Outbound, status| {
-                settled += usize::from(matches!(status, Status::Settled(_)));
-            })
+        let (mut settled, mut refused) = (0, Vec::new());
+        let mut result = |_, item, outcome| match outcome {
+            Ok(Status::Settled(_)) => settled += 1,
+            Err(Unsent::Refused(why)) => refused.push((item, why)),
+            Ok(_) | Err(Unsent::Away(_)) => {}
+        };
+        let mut sending = Sending::new(connection, &options);
+        sending
+            .send(&mut items.into_iter().enumerate(), &mut result)
             .await;
-        if !complete || settled < total {
+        sending.settle(patience, &mut result).await;
+        if settled + refused.len() < total {
             tracing::warn!(
                 "{settled} of {total} spooled messages have their receipt; all are kept"
             );
             return Ok(());
         }
-        held.remove(&segment)?;
-        tracing::info!("{total} spooled messages are in the ledger");
+        for (item, why) in &refused {
+            tracing::error!(
+                id = item.id(),
+                "spooled message {} cannot be sent: {why}",
+                item.id()
+            );
+        }
+        held.finish(&segment, refused.iter().map(|(item, _)| item))?;
+        tracing::info!("{settled} spooled messages are in the ledger");
     }
     Ok(())
 }
@@ -263,51 +246,130 @@ enum Unsent {
     Refused(String),
 }
 
-/// Sends with up to `in_flight` acknowledgements outstanding and hands the results over in order. Ends early,
-/// with items left over, when NATS stops taking messages.
-async fn send(
-    connection: &Connection,
+/// Hears of each message, once.
+trait Hears: FnMut(usize, Outbound, Result<Status, Unsent>) {}
+impl<F: FnMut(usize, Outbound, Result<Status, Unsent>)> Hears for F {}
+
+/// Sends with a number of acknowledgements outstanding, and listens to the receipts where they are wanted.
+struct Sending<'a> {
+    connection: &'a Connection,
     in_flight: usize,
-    items: &mut impl Iterator<Item = (usize, Outbound)>,
-    mut result: impl FnMut(usize, Outbound, Result<PublishAck, Unsent>),
-) {
-    let mut acks = FuturesOrdered::new();
-    let mut open = true;
-    loop {
-        while open && acks.len() < in_flight.max(1) {
-            let Some((at, item)) = items.next() else {
-                break;
+    follower: Option<Follower>,
+}
+
+impl<'a> Sending<'a> {
+    fn new(connection: &'a Connection, options: &Options) -> Self {
+        let follower = options
+            .wait
+            .map(|_| Follower::new(connection, &options.ledger));
+        Self {
+            connection,
+            in_flight: options.in_flight.max(1),
+            follower,
+        }
+    }
+
+    /// Sends in order. Ends early, with items left over, when NATS stops taking messages.
+    async fn send(
+        &mut self,
+        items: &mut impl Iterator<Item = (usize, Outbound)>,
+        result: &mut impl Hears,
+    ) {
+        let mut acks = FuturesOrdered::new();
+        let mut open = true;
+        loop {
+            while open && acks.len() < self.in_flight {
+                let Some((at, item)) = items.next() else {
+                    break;
+                };
+                match self.begin(&item).await {
+                    Ok(ack) => acks.push_back(async move { (at, item, finish(ack).await) }),
+                    Err(why) => {
+                        open = matches!(why, Unsent::Refused(_));
+                        result(at, item, Err(why));
+                    }
+                }
+            }
+            let next = tokio::select! {
+                next = acks.next() => next,
+                receipt = next_receipt(&mut self.follower) => {
+                    self.tell(&receipt, true, result);
+                    continue;
+                }
+                () = self.connection.lost(), if open => {
+                    // What is in flight has an unknown outcome: let it fail, and send no more.
+                    open = false;
+                    continue;
+                }
             };
-            match begin(connection, &item).await {
-                Ok(ack) => acks.push_back(async move { (at, item, finish(ack).await) }),
-                Err(why) => {
-                    open = matches!(why, Unsent::Refused(_));
-                    result(at, item, Err(why));
+            let Some((at, item, outcome)) = next else {
+                return;
+            };
+            open &= !matches!(outcome, Err(Unsent::Away(_)));
+            match (outcome, &mut self.follower) {
+                (Err(why), _) => result(at, item, Err(why)),
+                (Ok(ack), None) => {
+                    let stream_seq = ack.sequence;
+                    result(at, item, Ok(Status::Accepted { stream_seq }));
+                }
+                (Ok(ack), Some(follower)) => {
+                    if let Some((at, item, fate)) = follower.expect(at, item, &ack) {
+                        result(at, item, Ok(Status::Settled(fate)));
+                    }
                 }
             }
         }
-        let next = tokio::select! {
-            next = acks.next() => next,
-            () = connection.lost(), if open => {
-                // What is in flight has an unknown outcome: let it fail, and send no more.
-                open = false;
-                continue;
+    }
+
+    /// Waits for the receipts that have not come.
+    async fn settle(mut self, patience: Duration, result: &mut impl Hears) {
+        let deadline = Instant::now() + patience;
+        while self
+            .follower
+            .as_ref()
+            .is_some_and(|follower| follower.waiting() > 0)
+        {
+            let receipt = tokio::select! {
+                receipt = timeout_at(deadline, next_receipt(&mut self.follower)) => receipt.ok(),
+                () = self.connection.lost() => None,
+            };
+            match receipt {
+                Some(receipt) => self.tell(&receipt, false, result),
+                None => break,
             }
-        };
-        let Some((at, item, outcome)) = next else {
-            return;
-        };
-        open &= !matches!(outcome, Err(Unsent::Away(_)));
-        result(at, item, outcome);
+        }
+        for (at, item, stream_seq) in self.follower.map(Follower::rest).unwrap_or_default() {
+            result(at, item, Ok(Status::Unsettled { stream_seq }));
+        }
+    }
+
+    fn tell(&mut self, receipt: &Message, outstanding: bool, result: &mut impl Hears) {
+        let follower = self.follower.as_mut();
+        let told = follower.and_then(|follower| follower.tell(receipt, outstanding));
+        if let Some((at, item, fate)) = told {
+            result(at, item, Ok(Status::Settled(fate)));
+        }
+    }
+
+    async fn begin(&mut self, item: &Outbound) -> Result<PublishAckFuture, Unsent> {
+        if let Some(follower) = &mut self.follower {
+            let listening = follower.listen(item.publisher()).await;
+            listening.map_err(|error| Unsent::Away(crate::backoff::chain(&error)))?;
+        }
+        let (headers, body) = (item.headers(), item.body.clone());
+        let js = &self.connection.js;
+        let sent = js
+            .publish_with_headers(item.subject.clone(), headers, body)
+            .await;
+        sent.map_err(|error| unsent(error.kind(), &error))
     }
 }
 
-async fn begin(connection: &Connection, item: &Outbound) -> Result<PublishAckFuture, Unsent> {
-    let sent = connection
-        .js
-        .publish_with_headers(item.subject.clone(), item.headers(), item.body.clone())
-        .await;
-    sent.map_err(|error| unsent(error.kind(), &error))
+async fn next_receipt(follower: &mut Option<Follower>) -> Message {
+    match follower {
+        Some(follower) => follower.next().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn finish(ack: PublishAckFuture) -> Result<PublishAck, Unsent> {

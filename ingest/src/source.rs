@@ -146,6 +146,10 @@ impl Source {
 
     /// Waits for a frame, to be given to `accept`. Can be dropped while waiting without losing one.
     pub async fn next(&mut self) -> Result<Frame, SourceError> {
+        if self.pulls.iter().all(|pull| pull.left == 0) {
+            // Nothing was asked for while the queue is full, so nothing is missed.
+            return Ok(self.link.next().await?);
+        }
         match timeout(HEARTBEAT * 3, self.link.next()).await {
             Ok(frame) => Ok(frame?),
             Err(_) => Err(self.again("it was silent for 15 seconds")),

@@ -4,7 +4,7 @@
 //! and removing is for the one process that holds the lock.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -86,22 +86,7 @@ impl Spool {
         items: impl IntoIterator<Item = &'a Outbound>,
     ) -> Result<(), SpoolError> {
         let draft = self.folder.join(format!("draft-{}", std::process::id()));
-        let mut file = File::create(&draft).map_err(io_error(&draft, "write"))?;
-        for item in items {
-            let (source, id) = item.identity.clone().unzip();
-            let body = STANDARD.encode(&item.body);
-            let subject = item.subject.clone();
-            let mut line = serde_json::to_vec(&Line {
-                subject,
-                source,
-                id,
-                body,
-            })
-            .map_err(|error| io_error(&draft, "write")(error.into()))?;
-            line.push(b'\n');
-            file.write_all(&line).map_err(io_error(&draft, "write"))?;
-        }
-        file.sync_all().map_err(io_error(&draft, "sync"))?;
+        write(&draft, items)?;
         self.name(&draft)?;
         fs::remove_file(&draft).map_err(io_error(&draft, "remove"))?;
         sync_folder(&self.folder)
@@ -165,11 +150,41 @@ impl Held<'_> {
         read(segment)
     }
 
-    /// Removes a file whose messages are all in the ledger.
-    pub fn remove(&self, segment: &Path) -> Result<(), SpoolError> {
+    /// Removes a file whose messages are all in the ledger, but for those that can never be sent: they stay
+    /// beside it, as `refused-<number>`, for somebody to look at.
+    pub fn finish<'i>(
+        &self,
+        segment: &Path,
+        refused: impl IntoIterator<Item = &'i Outbound>,
+    ) -> Result<(), SpoolError> {
+        let mut refused = refused.into_iter().peekable();
+        if refused.peek().is_some() {
+            let name = format!("refused-{}", number(segment).unwrap_or_default());
+            write(&self.spool.folder.join(name), refused)?;
+        }
         fs::remove_file(segment).map_err(io_error(segment, "remove"))?;
         sync_folder(&self.spool.folder)
     }
+}
+
+/// Writes and syncs a file of messages.
+fn write<'a>(path: &Path, items: impl IntoIterator<Item = &'a Outbound>) -> Result<(), SpoolError> {
+    let mut file = BufWriter::new(File::create(path).map_err(io_error(path, "write"))?);
+    for item in items {
+        let (source, id) = item.identity.clone().unzip();
+        let line = Line {
+            subject: item.subject.clone(),
+            source,
+            id,
+            body: STANDARD.encode(&item.body),
+        };
+        let mut line =
+            serde_json::to_vec(&line).map_err(|error| io_error(path, "write")(error.into()))?;
+        line.push(b'\n');
+        file.write_all(&line).map_err(io_error(path, "write"))?;
+    }
+    file.flush().map_err(io_error(path, "write"))?;
+    file.get_ref().sync_all().map_err(io_error(path, "sync"))
 }
 
 fn number(path: &Path) -> Option<u64> {

@@ -146,6 +146,26 @@ impl Reader {
         Ok(self.records(seq, 1).await?.pop())
     }
 
+    /// The event with this identity; `None` where the chain has none.
+    pub async fn record_of(
+        &self,
+        publisher: &str,
+        source: &str,
+        id: &str,
+    ) -> Result<Option<Record>, ReadError> {
+        let client = self.db.client().await?;
+        let key = crate::init::claim(publisher, source, id);
+        let row = client
+            .query_opt(include_str!("sql/position_of.sql"), &[&self.id, &key])
+            .await
+            .map_err(self.db.error("looking for an identity"))?;
+        drop(client);
+        match row {
+            Some(row) => self.record(position(&self.db, row.get(0))?).await,
+            None => Ok(None),
+        }
+    }
+
     /// The last activation at or before a position, with the packages it names; `None` before the first.
     pub async fn catalog_at(&self, seq: u64) -> Result<Option<ActiveCatalog>, ReadError> {
         let failed = self.db.error("reading the catalog");

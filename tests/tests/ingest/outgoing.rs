@@ -186,3 +186,52 @@ async fn a_head_takes_the_place_of_the_one_seen_last() {
         .expect("there");
     assert_eq!(last.note, "two");
 }
+
+#[tokio::test]
+async fn what_becomes_of_an_incident_goes_where_its_opening_went() {
+    let world = World::new().await;
+    let ingest = world.consume().await;
+    let incident = "ab".repeat(32);
+    let event = |id: &str, verb: &str, data: serde_json::Value| {
+        let event = serde_json::json!({
+            "specversion": "1.0", "id": id, "source": "ledger://main", "subject": "cluster.run/1",
+            "type": format!("ledger.incident.{verb}"), "data": data,
+        });
+        (
+            format!("ledger.main.ingest.ledger.ledger.incident.{verb}"),
+            event.to_string(),
+        )
+    };
+    let opened = serde_json::json!({
+        "incident": incident, "class": "provisioning_failed", "severity": "error",
+        "kind": "cluster.run", "id": "1", "causes": [1], "reopens": null,
+    });
+    let resolved = serde_json::json!({"incident": incident, "how": "mended", "by_seq": 1});
+    let messages = [
+        event(&incident, "opened", opened),
+        event("r", "resolved", resolved),
+    ];
+    for (subject, body) in &messages {
+        let message: (&[u8], &[u8], &[u8]) = (subject.as_bytes(), b"", body.as_bytes());
+        publish_raw(&world.nats.url(), &[message]).await;
+    }
+    let records = world.chain_of(3).await;
+    assert_eq!(
+        crate::support::kinds(&records)[2],
+        "ledger.incident.resolved"
+    );
+    let notify = world.notify();
+    let found = wait_for(&world, 3).await;
+    let subjects: Vec<_> = found.iter().map(|(subject, _)| subject.as_str()).collect();
+    assert_eq!(
+        subjects[1..],
+        [
+            "ledger.main.incident.opened.error.cluster.run",
+            "ledger.main.event.ledger.ledger.incident.opened",
+            "ledger.main.incident.resolved.error.cluster.run",
+            "ledger.main.event.ledger.ledger.incident.resolved",
+        ]
+    );
+    notify.stop().await.expect("stopped in order");
+    ingest.stop().await.expect("stopped in order");
+}
