@@ -51,6 +51,14 @@ fn headers(message: &Message) -> Value {
 /// Appends a string in the form of RFC 8785.
 pub(crate) fn push_string(out: &mut String, text: &str) {
     out.push('"');
+    if !text
+        .bytes()
+        .any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\')
+    {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     for character in text.chars() {
         match character {
             '"' => out.push_str("\\\""),

@@ -189,7 +189,7 @@ fn of_header(value: &[u8]) -> Given<'_> {
 }
 
 fn text_of(bytes: Cow<'_, [u8]>) -> Given<'_> {
-    if bytes.iter().any(|byte| *byte < 0x20 || *byte == 0x7F) {
+    if bytes.iter().any(u8::is_ascii_control) {
         return Given::Malformed;
     }
     let text = match bytes {

@@ -13,7 +13,6 @@ mod pointer;
 
 use std::borrow::Cow;
 
-pub(crate) use escape::raw_string;
 pub use escape::unescape;
 pub use pointer::pointer;
 
@@ -74,6 +73,7 @@ pub fn scan(bytes: &[u8], holds: Holds) -> Scan<'_> {
         scan.encoding = true;
         return scan;
     }
+    scan.members.reserve(16);
     let mut pos = 0;
     if bytes.starts_with(b"\xEF\xBB\xBF") {
         scan.encoding = true;
@@ -86,7 +86,7 @@ pub fn scan(bytes: &[u8], holds: Holds) -> Scan<'_> {
         in_attribute: false,
         member_start: 0,
         frames: Vec::with_capacity(8),
-        keys: Vec::with_capacity(16),
+        keys: Vec::with_capacity(32),
         scan,
     };
     if scanner.document().is_none() {

@@ -93,11 +93,6 @@ pub fn read(message: &Message, ledger: &LedgerName, catalog: &Catalog) -> Result
     })
 }
 
-/// The publisher that a NATS subject names, if that is a legal name: also of messages that are refused.
-pub fn publisher_claimed(nats_subject: &str) -> Option<Name> {
-    Name::new(nats_subject.split('.').nth(3)?).ok()
-}
-
 /// The publisher of a subject `ledger.<ledger>.ingest.<publisher>.<package>.<entity>.<verb>` whose last three
 /// names are those of the type.
 fn publisher_of(nats_subject: &str, ledger: &LedgerName, event_type: &EventType) -> Option<Name> {

@@ -15,6 +15,13 @@ use crate::json;
 use crate::message::Message;
 use crate::name::{LedgerName, Name};
 
+/// How many patterns are searched for at a time. The search is led by the literals that patterns begin with, as
+/// long as they are not too many: with 8 it took half the time of all at once, with 4 or 12 it took more.
+const A_SET: usize = 8;
+
+/// Stands between texts that are searched at once. No pattern sees beyond it: see [`compile`].
+const BETWEEN: &[u8] = b"\0 \0";
+
 /// Something wrong with a file of patterns.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {message}; {mend}")]
@@ -70,8 +77,8 @@ impl Pattern {
 /// Compiled patterns; by default none.
 #[derive(Debug, Clone, Default)]
 pub struct Patterns {
-    /// All of them at once, which says quickly that there is nothing.
-    all: RegexSet,
+    /// A few of them at a time, which says quickly that there is nothing.
+    sets: Vec<RegexSet>,
     each: Vec<Pattern>,
 }
 
@@ -103,17 +110,18 @@ impl Patterns {
                 Err((at, message, mend)) => wrong(at, message, mend),
             }
         }
-        let all = RegexSetBuilder::new(each.iter().map(|pattern| pattern.regex.as_str()))
-            .unicode(false)
-            .build()
-            .map_err(|error| {
-                vec![PatternError {
-                    line: 1,
-                    message: error.to_string(),
-                    mend: "make the patterns smaller".to_owned(),
-                }]
-            })?;
-        let patterns = Self { all, each };
+        let sets = each.chunks(A_SET).map(|some| {
+            let some = some.iter().map(|pattern| pattern.regex.as_str());
+            RegexSetBuilder::new(some).unicode(false).build()
+        });
+        let sets = sets.collect::<Result<_, _>>().map_err(|error| {
+            vec![PatternError {
+                line: 1,
+                message: error.to_string(),
+                mend: "make the patterns smaller".to_owned(),
+            }]
+        })?;
+        let patterns = Self { sets, each };
         for entry in &file.pattern {
             for example in entry.passes.get_ref() {
                 if let Some(name) = patterns.find(example.as_bytes()) {
@@ -134,8 +142,8 @@ impl Patterns {
 
     /// The name of the first pattern that the bytes match.
     pub fn find(&self, bytes: &[u8]) -> Option<&Name> {
-        // In this order the usual answer, no, costs one search however many patterns there are.
-        if !self.all.is_match(bytes) {
+        // In this order the usual answer, no, costs few searches however many patterns there are.
+        if !self.sets.iter().any(|set| set.is_match(bytes)) {
             return None;
         }
         self.each
@@ -147,21 +155,15 @@ impl Patterns {
     /// The name of the first pattern that a message of this ledger matches: in its body, its NATS subject or a
     /// header's value as received, then in the strings of the body unescaped and the values percent-decoded.
     ///
-    /// Strings are taken from bodies that are not whole JSON, too: a cut-off message must not leave its secret.
+    /// Bodies that are not whole JSON are unescaped, too: a message that was cut off must not leave its secret.
     /// The catalog's own files are exempt, since their examples look like secrets.
     pub fn find_in(&self, message: &Message, ledger: &LedgerName) -> Option<&Name> {
         if is_catalog(&message.nats_subject, ledger) {
             return None;
         }
         self.find(&message.body)
-            .or_else(|| self.find(message.nats_subject.as_bytes()))
-            .or_else(|| {
-                message
-                    .headers
-                    .iter()
-                    .find_map(|(_, value)| self.find(value))
-            })
-            .or_else(|| self.find_in_strings(&message.body))
+            .or_else(|| self.find_around(message))
+            .or_else(|| self.find_unescaped(&message.body))
             .or_else(|| {
                 message
                     .headers
@@ -170,20 +172,26 @@ impl Patterns {
             })
     }
 
-    fn find_in_strings(&self, body: &[u8]) -> Option<&Name> {
-        memchr::memchr(b'\\', body)?;
-        let mut pos = 0;
-        while let Some(quote) = memchr::memchr(b'"', body.get(pos..).unwrap_or_default()) {
-            let start = pos + quote + 1;
-            let raw = json::raw_string(body, start);
-            pos = start + raw.len() + 1;
-            if let Cow::Owned(text) = json::unescape(raw)
-                && let Some(name) = self.find(&text)
-            {
-                return Some(name);
-            }
+    /// In the NATS subject and the headers' values. They are short and many, so they are searched at once, with
+    /// something between them that ends a word; what is found there is looked for again in each alone.
+    fn find_around(&self, message: &Message) -> Option<&Name> {
+        let values = message.headers.iter().map(|(_, value)| value.as_ref());
+        let each = || std::iter::once(message.nats_subject.as_bytes()).chain(values.clone());
+        let mut joined = Vec::with_capacity(each().map(|value| value.len() + BETWEEN.len()).sum());
+        for value in each() {
+            joined.extend_from_slice(value);
+            joined.extend_from_slice(BETWEEN);
         }
-        None
+        self.find(&joined)?;
+        each().find_map(|value| self.find(value))
+    }
+
+    /// All escapes at once: JSON has them in strings alone, and what is no JSON is better decoded too often.
+    fn find_unescaped(&self, body: &[u8]) -> Option<&Name> {
+        match json::unescape(body) {
+            Cow::Owned(text) => self.find(&text),
+            Cow::Borrowed(_) => None,
+        }
     }
 
     fn find_decoded(&self, value: &[u8]) -> Option<&Name> {
@@ -243,15 +251,11 @@ fn compile(entry: &Entry, before: &[Pattern]) -> Result<Pattern, (usize, String,
         let what = format!("{} has no examples for, or none against", pattern.name);
         return Err((at, what, "give at least one in matches and one in passes"));
     }
-    if let Some(missed) = examples
-        .iter()
-        .find(|text| !pattern.is_match(text.as_bytes()))
-    {
-        return Err((
-            at,
-            format!("{} does not match {missed:?}", pattern.name),
-            "widen the pattern",
-        ));
+    // In the middle of something else, too: an anchor would make it depend on what is searched at once.
+    let found = |text: &str| pattern.is_match(&[BETWEEN, text.as_bytes(), BETWEEN].concat());
+    if let Some(missed) = examples.iter().find(|text| !found(text)) {
+        let what = format!("{} does not match {missed:?} within a text", pattern.name);
+        return Err((at, what, "widen the pattern, take out anchors"));
     }
     Ok(pattern)
 }
@@ -260,19 +264,85 @@ fn compile(entry: &Entry, before: &[Pattern]) -> Result<Pattern, (usize, String,
 mod tests {
     use super::*;
 
-    const FILE: &str = include_str!("../kinds/ledger/secrets.toml");
-
     #[test]
     fn the_examples_of_the_file_hold() {
-        if let Err(errors) = Patterns::parse(FILE) {
-            panic!(
-                "{}",
-                errors
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join("\n")
-            );
+        let found = Patterns::parse(include_str!("../kinds/ledger/secrets.toml"));
+        assert_eq!(found.err(), None);
+    }
+
+    fn wrong(text: &str) -> String {
+        let errors = Patterns::parse(text).expect_err("it does not load");
+        errors
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    fn entry(name: &str, regex: &str, matches: &str, passes: &str) -> String {
+        format!(
+            "[[pattern]]\nname = '{name}'\nwhat = 'x'\nregex = '{regex}'\nmatches = [{matches}]\npasses = [{passes}]\n"
+        )
+    }
+
+    #[test]
+    fn what_does_not_hold_does_not_load() {
+        assert!(Patterns::parse(&entry("a", "ab+", "'abb'", "'a'")).is_ok());
+        for (text, said) in [
+            (
+                entry("a", "ab+", "'a'", "'x'"),
+                "line 5: a does not match \"a\"",
+            ),
+            (
+                entry("a", "^ab", "'ab'", "'x'"),
+                "line 5: a does not match \"ab\"",
+            ),
+            (
+                entry("a", "ab+", "'ab'", "'xabx'"),
+                "line 6: \"xabx\" must pass and looks like a",
+            ),
+            (
+                entry("a", "b*", "'b'", "'x'"),
+                "line 4: a matches nothing at all",
+            ),
+            (entry("a", "(", "'b'", "'x'"), "line 4: regex parse error"),
+            (
+                entry("A", "b", "'b'", "'x'"),
+                "line 2: \"A\" is not a legal name",
+            ),
+            (entry("a", "b", "", "'x'"), "line 5: a has no examples"),
+            (entry("a", "b", "'b'", ""), "line 5: a has no examples"),
+            (
+                entry("a", "b", "'b'", "'x'").repeat(2),
+                "line 8: a stands there twice",
+            ),
+            (
+                "[[pattern]]\nname = 'a'\nrule = 1".to_owned(),
+                "line 3: unknown field",
+            ),
+        ] {
+            assert!(wrong(&text).starts_with(said), "{}", wrong(&text));
+        }
+    }
+
+    #[test]
+    fn ordinary_texts_pass() {
+        let patterns = Patterns::parse(include_str!("../kinds/ledger/secrets.toml"));
+        let patterns = patterns.expect("it loads");
+        for text in [
+            "9a44f3d932d7793d0b5f0b1c6a1cbb5d0a0f2d3c",
+            "sha256:eece025e432126ce23f223450a0326fbebde39cdf496a85d8c016293fc851978",
+            "0190b6a0-7c1e-7b11-9d2f-6f0f5c1e2a33",
+            "https://gitlab.example/platform/infra/-/jobs/4711?page=2&sort=signature",
+            "MEUCIQDqXgk3oeT0yQ0rF0V3Zb6c1r5vXJfYx0S8g2b8vZ4o2wIgT1m9mYb2v3Yy0w==",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "ENC[AES256_GCM,data:Tr7o=,iv:1=,tag:k=,type:str]",
+            "git@github.com:o/r.git",
+            "arn:aws:iam::123456789012:role/deploy",
+            "alice@example.com:8080@node",
+            "2026-08-02T21:00:01Z http://10.0.0.1:9090/metrics user:pass",
+        ] {
+            assert_eq!(patterns.find(text.as_bytes()), None, "{text}");
         }
     }
 }

@@ -2,20 +2,6 @@
 
 use std::borrow::Cow;
 
-/// The bytes between a string's quotes; `start` is after the opening one. Without a closing one: all the rest.
-pub(crate) fn raw_string(bytes: &[u8], start: usize) -> &[u8] {
-    let rest = bytes.get(start..).unwrap_or_default();
-    let mut end = 0;
-    while let Some(step) = memchr::memchr2(b'"', b'\\', rest.get(end..).unwrap_or_default()) {
-        end += step;
-        if rest.get(end) == Some(&b'"') {
-            return rest.get(..end).unwrap_or_default();
-        }
-        end += 2;
-    }
-    rest
-}
-
 /// Decodes the escapes between a string's quotes. What is no escape stays as it is, and an unpaired surrogate
 /// becomes the three bytes that UTF-8 would give it, so that different strings stay different.
 pub fn unescape(raw: &[u8]) -> Cow<'_, [u8]> {

@@ -2,7 +2,7 @@
 //!
 //! The reader keeps offsets, which cost nothing; their pointers are found here, once a message is refused.
 
-use super::{raw_string, unescape};
+use super::unescape;
 
 /// The JSON pointer (RFC 6901) of the key or value that starts at `offset` of a document that is whole.
 pub fn pointer(bytes: &[u8], offset: usize) -> String {
@@ -55,4 +55,18 @@ pub fn pointer(bytes: &[u8], offset: usize) -> String {
         }
     }
     text
+}
+
+/// The bytes between a string's quotes; `start` is after the opening one. Without a closing one: all the rest.
+fn raw_string(bytes: &[u8], start: usize) -> &[u8] {
+    let rest = bytes.get(start..).unwrap_or_default();
+    let mut end = 0;
+    while let Some(step) = memchr::memchr2(b'"', b'\\', rest.get(end..).unwrap_or_default()) {
+        end += step;
+        if rest.get(end) == Some(&b'"') {
+            return rest.get(..end).unwrap_or_default();
+        }
+        end += 2;
+    }
+    rest
 }

@@ -125,7 +125,7 @@ proptest! {
     }
 }
 
-/// Each takes milliseconds where it is built for speed, and a tenth of a second in this build; two seconds would
+/// Each takes milliseconds where it is built for speed, and a tenth of a second in this build; ten seconds would
 /// mean that the time is not near-linear.
 #[test]
 fn large_messages_take_little_time() {
@@ -164,7 +164,7 @@ fn large_messages_take_little_time() {
         let start = Instant::now();
         survives(&message(SUBJECT, &[], body.clone()));
         assert!(
-            start.elapsed() < Duration::from_secs(2),
+            start.elapsed() < Duration::from_secs(10),
             "{:.60}… took {:?}",
             body,
             start.elapsed()
@@ -181,7 +181,7 @@ fn large_messages_take_little_time() {
     let found = read(&crowded);
     assert!(matches!(found, Err(Refusal { .. })));
     assert!(
-        start.elapsed() < Duration::from_secs(2),
+        start.elapsed() < Duration::from_secs(10),
         "took {:?}",
         start.elapsed()
     );
