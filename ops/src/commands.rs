@@ -12,9 +12,11 @@ pub mod publish;
 pub mod quarantine;
 pub mod recover;
 pub mod serve;
+pub mod state;
 pub mod status;
 pub mod up;
 pub mod verify;
+pub mod violations;
 
 use crate::app::App;
 use crate::cli::{Cli, Command};
@@ -47,6 +49,9 @@ async fn run_short(app: &App, command: Command) -> Outcome {
         Command::Check(command) => command.run(app),
         Command::Log(command) => command.run(app).await,
         Command::Tail(command) => command.run(app).await,
+        Command::State(command) => command.run(app).await,
+        Command::History(command) => command.run(app).await,
+        Command::Violations(command) => command.run(app).await,
         Command::Quarantine(command) => command.run(app).await,
         Command::Verify(command) => command.run(app).await,
         Command::Export(command) => command.run(app).await,

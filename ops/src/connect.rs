@@ -185,3 +185,14 @@ impl From<NatsError> for Failure {
         }
     }
 }
+
+impl From<projections::migrate::MigrateError> for Failure {
+    fn from(error: projections::migrate::MigrateError) -> Self {
+        use projections::migrate::MigrateError as Error;
+        match error {
+            Error::Database(error) => error.into(),
+            newer @ Error::Newer { .. } => Failure::usage(newer.to_string()),
+            other @ Error::Migration { .. } => failed(other, false),
+        }
+    }
+}

@@ -4,6 +4,7 @@ pub mod board;
 mod ingest_role;
 mod lease;
 mod notify_role;
+mod project_role;
 mod seal_role;
 
 use std::sync::Arc;
@@ -25,6 +26,10 @@ use crate::exit::Failure;
 pub enum Role {
     /// From the stream to the chain
     Ingest,
+    /// From the chain to the views: states, histories, verdicts
+    Project,
+    /// Publish verdicts until they are in the chain
+    Outbox,
     /// Sign heads
     Seal,
     /// Publish receipts, quarantine, violations and heads outward
@@ -35,12 +40,21 @@ pub enum Role {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 4] = [Self::Ingest, Self::Seal, Self::Notify, Self::Http];
+    pub const ALL: [Self; 6] = [
+        Self::Ingest,
+        Self::Project,
+        Self::Outbox,
+        Self::Seal,
+        Self::Notify,
+        Self::Http,
+    ];
 
     /// The role's name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ingest => "ingest",
+            Self::Project => "project",
+            Self::Outbox => "outbox",
             Self::Seal => "seal",
             Self::Notify => "notify",
             Self::Http => "http",
@@ -61,6 +75,8 @@ pub struct Shared {
     pub board: Arc<Board>,
     /// What ingest and notify count.
     pub metrics: Arc<ingest::Metrics>,
+    /// What folding counts.
+    pub folding: Arc<projections::Metrics>,
     /// Wakes what waits for a commit.
     pub wake: Wake,
     /// What the sealer has done.
@@ -107,6 +123,7 @@ impl Shared {
             keyring,
             board: Arc::default(),
             metrics: Arc::default(),
+            folding: Arc::default(),
             wake: Wake::default(),
             sealed: Arc::default(),
         }
@@ -116,6 +133,8 @@ impl Shared {
 /// Wakes what waits for a commit.
 #[derive(Debug, Clone, Default)]
 pub struct Wake {
+    /// The fold.
+    pub project: Arc<Notify>,
     /// Whoever publishes outward.
     pub notify: Arc<Notify>,
 }
@@ -123,6 +142,7 @@ pub struct Wake {
 impl Wake {
     /// Something was committed.
     pub fn all(&self) {
+        self.project.notify_one();
         self.notify.notify_one();
     }
 }
@@ -185,6 +205,8 @@ async fn supervise(shared: Shared, role: Role, mut stop: watch::Receiver<bool>) 
 async fn start(shared: &Shared, role: Role, stop: watch::Receiver<bool>) -> Result<(), Failure> {
     match role {
         Role::Ingest => ingest_role::run(shared, stop).await,
+        Role::Project => project_role::run(shared, stop).await,
+        Role::Outbox => project_role::publish(shared, stop).await,
         Role::Seal => seal_role::run(shared, stop).await,
         Role::Notify => notify_role::run(shared, stop).await,
         Role::Http => Ok(()),

@@ -83,6 +83,7 @@ pub async fn make(config: &Config) -> Result<Made, Failure> {
 
     let db = connect::database(config)?;
     migrate::run(&db).await?;
+    projections::migrate::run(&db).await?;
     let found = Head::load(&db, &config.ledger).await?;
     if let Some(head) = &found {
         connect::check_origin(config, head)?;

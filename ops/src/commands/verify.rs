@@ -3,14 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use ingest::heads;
 use ledger::bundle;
+use ledger::head_file;
 use ledger::note::VerifyingKey;
 use ledger::report::Report;
+use ledger::verify::{self, Options};
 
 use crate::app::App;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::commands::init;
+use crate::config::Config;
+use crate::exit::{Context, Exit, Failure, Outcome};
 use crate::output::{self, Format};
-use crate::progress;
+use crate::{connect, progress};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -42,7 +47,7 @@ impl Verify {
     pub async fn run(self, app: &App) -> Outcome {
         let report = match self.bundle {
             Some(path) => offline(path, self.key).await?,
-            None => return Err(Failure::usage("verify needs --bundle")),
+            None => online(app, self.key).await?,
         };
         print(app, &report)?;
         Ok(if report.ok {
@@ -51,6 +56,59 @@ impl Verify {
             Exit::Unproved
         })
     }
+}
+
+/// Verifies the database, with the heads that were let out: the file's, and the stream's where NATS answers.
+async fn online(app: &App, mut keys: Vec<VerifyingKey>) -> Result<Report, Failure> {
+    let config = app.config()?;
+    let reader = connect::reader(&config).await?;
+    let head = reader.head().await?;
+    if keys.is_empty() {
+        // The keys that this machine signs with; an auditor pins their own.
+        let signer = init::keyring(&config)?.signer(&head.origin)?;
+        keys.push(signer.verifying_key().clone());
+    }
+    let filed = head_file::read(&config.head).context(format!(
+        "cannot read the last signed head in {}",
+        config.head.display()
+    ))?;
+    let released: Vec<String> = filed.into_iter().chain(published(&config).await).collect();
+    let options = Options {
+        segments: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        keys,
+        released,
+    };
+    let bar = progress::bar(head.size, "verifying");
+    let (db, shown) = (reader.database().clone(), bar.clone());
+    let verified = tokio::task::spawn_blocking(move || {
+        verify::verify(&db, &config.ledger, &options, &|done| {
+            shown.set_position(done)
+        })
+    })
+    .await;
+    bar.finish_and_clear();
+    let report =
+        verified.map_err(|error| Failure::new("the verification broke off").because(error))?;
+    report.map_err(|error| {
+        let away = error.is_unavailable();
+        connect::failed(error, away)
+    })
+}
+
+/// The last head on the outgoing stream. Without NATS the rest can still be verified, and it is said.
+async fn published(config: &Config) -> Option<String> {
+    let look = async {
+        let connection = connect::connection(config, "verify").await?;
+        let head = heads::last_head(&connection, &config.ledger).await?;
+        Ok::<_, Failure>(head.map(|head| head.note))
+    };
+    look.await.unwrap_or_else(|failure| {
+        output::say(&format!(
+            "ledger: the head on the outgoing stream is not compared: {}",
+            failure.render()
+        ));
+        None
+    })
 }
 
 /// Verifies a bundle; files are read, so it runs where it may block.

@@ -56,6 +56,35 @@ pub async fn show(State(shared): State<Shared>) -> Response {
         .into_response()
 }
 
+fn folding(page: &mut Page, shared: &Shared) {
+    let folding = &shared.folding;
+    page.gauge(
+        "ledger_folded_size",
+        "Positions that are folded into the views.",
+        folding.next_seq.load(Relaxed),
+    );
+    page.counter(
+        "ledger_folded_total",
+        "Events folded by this process.",
+        folding.events.load(Relaxed),
+    );
+    page.counter(
+        "ledger_verdicts_total",
+        "Verdicts derived by this process.",
+        folding.verdicts.load(Relaxed),
+    );
+    page.counter(
+        "ledger_verdicts_unexpected_total",
+        "Verdicts in the chain that do not follow from it.",
+        folding.unexpected.load(Relaxed),
+    );
+    page.gauge(
+        "ledger_outbox_messages",
+        "Verdicts on their way into the chain.",
+        folding.outbox.load(Relaxed),
+    );
+}
+
 fn render(shared: &Shared) -> String {
     let metrics = &shared.metrics;
     let mut page = Page {
@@ -156,6 +185,7 @@ fn render(shared: &Shared) -> String {
         "When NATS stored the last position's message.",
         seconds(metrics.message_us.load(Relaxed)),
     );
+    folding(&mut page, shared);
     page.family(
         "ledger_role",
         "gauge",
