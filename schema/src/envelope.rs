@@ -131,8 +131,7 @@ fn of_json(value: &[u8]) -> Given<'_> {
     }
 }
 
-/// The attributes of a binary message by lower-case name; among equal names every one after the first is
-/// malformed.
+/// The attributes of a binary message by lower-case name; what is given twice is malformed.
 pub fn binary(message: &Message) -> Vec<Attribute<'_>> {
     let mut attributes: Vec<Attribute<'_>> = Vec::with_capacity(message.headers.len());
     for (header, value) in &message.headers {
@@ -154,12 +153,13 @@ pub fn binary(message: &Message) -> Vec<Attribute<'_>> {
         }
     }
     attributes.sort_by(|one, other| one.name.cmp(&other.name));
-    let mut before: Option<Cow<'_, str>> = None;
-    for attribute in &mut attributes {
-        if before.as_ref() == Some(&attribute.name) {
-            attribute.given = Given::Malformed;
+    // All of them: headers of different letters have no order, so none of them is the first.
+    for twice in attributes.chunk_by_mut(|one, other| one.name == other.name) {
+        if twice.len() > 1 {
+            for attribute in twice {
+                attribute.given = Given::Malformed;
+            }
         }
-        before = Some(attribute.name.clone());
     }
     attributes
 }

@@ -357,3 +357,15 @@ fn offending_attributes_of_binary_messages() {
         assert!(read(&binary(headers, "{}")).is_ok(), "{headers:?}");
     }
 }
+
+#[test]
+fn headers_of_different_letters_have_no_order() {
+    let large = "x".repeat(5000);
+    for headers in [
+        [("ce-fill", large.as_str()), ("CE-Fill", "x")],
+        [("CE-Fill", "x"), ("ce-fill", large.as_str())],
+    ] {
+        let found = read(&binary(&headers, "{}"));
+        assert_eq!(found, refused(Reason::EnvelopeAttribute, "fill"));
+    }
+}
