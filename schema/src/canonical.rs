@@ -13,8 +13,13 @@ use crate::refusal::{Reason, Refusal};
 ///
 /// Numbers are doubles there: an integer beyond 2⁵³ is not kept exactly, so none is written by the ledger.
 pub fn to_bytes(value: &Value) -> Vec<u8> {
+    to_text(value).into_bytes()
+}
+
+/// As [`to_bytes`], as text.
+pub fn to_text(value: &Value) -> String {
     // The canonicalizer fails on numbers that are not finite alone, which a `Value` cannot hold.
-    serde_json_canonicalizer::to_vec(value).unwrap_or_default()
+    serde_json_canonicalizer::to_string(value).unwrap_or_default()
 }
 
 /// The data of `ledger.event.quarantined` for a message that was refused (FORMATS.md 1).

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::canonical;
 use crate::diagnostic::Diagnostic;
 use crate::event::EventType;
-use crate::interim as canonical;
 use crate::kind::{EventDef, Kind};
 use crate::name::{KindName, Name};
 use crate::package::{self, LEDGER, Package};

@@ -9,9 +9,9 @@ use std::fmt::{self, Write as _};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use crate::interim as time;
 use crate::kind::{EventDef, Kind, Members, Shape};
 use crate::name::Name;
+use crate::time;
 
 impl Kind {
     /// Checks the data of an event of this kind.

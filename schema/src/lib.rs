@@ -13,7 +13,6 @@ pub mod draw;
 pub mod envelope;
 pub mod event;
 mod example;
-mod interim;
 pub mod json;
 pub mod kind;
 pub mod lifecycle;

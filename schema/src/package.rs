@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::canonical;
 use crate::diagnostic::Diagnostic;
-use crate::interim as canonical;
 use crate::kind::Kind;
 use crate::load;
 use crate::name::{KindName, Name};

@@ -40,6 +40,11 @@ type = "any"
 about = "Anything."
 example = "x"
 
+[events.created.fields.at]
+type = "timestamp"
+about = "When it was there."
+example = "2026-08-02T21:00:01Z"
+
 [events.updated]
 about = "It is otherwise."
 "#;

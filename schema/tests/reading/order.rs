@@ -369,3 +369,12 @@ fn headers_of_different_letters_have_no_order() {
         assert_eq!(found, refused(Reason::EnvelopeAttribute, "fill"));
     }
 }
+
+#[test]
+fn times_in_data_are_those_of_the_envelope() {
+    let at = |time: &str| structured(&with(&format!(r#","data":{{"at":"{time}"}}"#)));
+    assert!(at("2026-08-02t23:00:01.1234567+02:00").is_ok());
+    for time in ["2016-12-31T23:59:60Z", "2026-08-02 21:00:01Z", "2026-08-02"] {
+        assert_eq!(at(time), refused(Reason::DataInvalid, "/at"), "{time}");
+    }
+}
