@@ -12,6 +12,8 @@ use schema::{LedgerName, Name};
 
 pub use secret::Secret;
 pub use settings::Settings;
+#[cfg(test)]
+pub use settings::variable_of;
 
 use crate::exit::Failure;
 
@@ -46,8 +48,6 @@ pub struct NatsUser {
 /// What the program runs with.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The file that was read.
-    pub file: Option<PathBuf>,
     /// The ledger's name.
     pub ledger: LedgerName,
     /// The name by which the world knows the ledger, where it was said.
@@ -104,7 +104,7 @@ pub fn load(
     };
     settings = Settings::from_variables(variables)?.over(settings);
     settings = flags.over(settings);
-    resolve(settings, file)
+    resolve(settings)
 }
 
 /// The file that is read: `--config`, `LEDGER_CONFIG`, `./ledger.toml`, the data folder of `ledger up`.
@@ -164,7 +164,7 @@ fn read(file: &Path) -> Result<Settings, Failure> {
     Ok(settings.relative_to(folder))
 }
 
-fn resolve(settings: Settings, file: Option<PathBuf>) -> Result<Config, Failure> {
+fn resolve(settings: Settings) -> Result<Config, Failure> {
     let name = settings.ledger.unwrap_or_else(|| "main".to_owned());
     let ledger = LedgerName::new(&name).map_err(|error| Failure::usage(error.to_string()))?;
     if let Some(origin) = &settings.origin {
@@ -207,7 +207,6 @@ fn resolve(settings: Settings, file: Option<PathBuf>) -> Result<Config, Failure>
         settings.postgres.connections.unwrap_or(8),
     )?;
     Ok(Config {
-        file,
         ledger,
         origin: settings.origin,
         postgres: settings.postgres.url.map(Secret::new),

@@ -17,6 +17,8 @@ use crate::exit::{Context, Exit, Failure};
 /// How long to wait for a server to let us in.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+const AWAY: &str =
+    "is the server running, and does the configuration lead to it? ledger up runs one here";
 const NO_CONFIG: &str =
     "start a ledger here with ledger up, name a configuration with --config, or set";
 
@@ -151,7 +153,8 @@ fn deepest(error: &dyn Error) -> Option<String> {
 impl From<DbError> for Failure {
     fn from(error: DbError) -> Self {
         let away = error.is_unavailable();
-        failed(error, away)
+        let failure = failed(error, away);
+        if away { failure.mend(AWAY) } else { failure }
     }
 }
 
@@ -178,11 +181,12 @@ impl From<NatsError> for Failure {
     fn from(error: NatsError) -> Self {
         let away = error.is_unavailable();
         let settings = matches!(error, NatsError::Address { .. } | NatsError::Credentials(_));
-        if settings {
+        let failure = if settings {
             Failure::usage(error.to_string())
         } else {
             failed(error, away)
-        }
+        };
+        if away { failure.mend(AWAY) } else { failure }
     }
 }
 

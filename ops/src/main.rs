@@ -20,6 +20,8 @@ mod logging;
 mod output;
 mod packages;
 mod progress;
+#[cfg(test)]
+mod reference;
 mod roles;
 mod stop;
 mod up;

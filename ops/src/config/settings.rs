@@ -8,6 +8,7 @@ use super::{Variables, variable};
 use crate::exit::Failure;
 
 /// One key as the reference lists it: its path with dots, and what it means.
+#[cfg(test)]
 pub type Key = (&'static str, &'static str);
 
 /// Declares a section: every key optional, so that layers can lie over each other.
@@ -21,8 +22,10 @@ macro_rules! section {
         }
 
         impl $name {
+            #[cfg(test)]
             const KEYS: &[Key] = &[ $( (concat!($path, stringify!($field)), $text) ),* ];
 
+            #[allow(dead_code, reason = "the top of the file is laid over in place")]
             fn over(self, under: Self) -> Self {
                 Self { $( $field: self.$field.or(under.$field) ),* }
             }
@@ -105,23 +108,34 @@ section!(
 /// One layer of configuration.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "each section says what it is")]
 pub struct Settings {
+    /// The ledger's name.
     pub ledger: Option<String>,
+    /// Its name to the world.
     pub origin: Option<String>,
+    /// How to reach PostgreSQL.
     pub postgres: Postgres,
+    /// How the ledger reaches NATS.
     pub nats: Nats,
+    /// How `ledger publish` reaches NATS.
     pub publish: Publish,
+    /// What lies in files.
     pub data: Data,
+    /// The read-only server.
     pub http: Http,
+    /// Log lines.
     pub log: Log,
+    /// When a head is signed.
     pub seal: Seal,
+    /// The limits of the incoming stream.
     pub stream: Stream,
+    /// The catalog's settings.
     pub catalog: Catalog,
 }
 
 impl Settings {
     /// Every key there is, in the order of the reference.
+    #[cfg(test)]
     pub fn keys() -> Vec<Key> {
         [
             Top::KEYS,

@@ -1,0 +1,127 @@
+//! The reference pages that follow from the program itself, and the test that they are current.
+//!
+//! `LEDGER_BLESS=1 cargo nextest run -p ops reference` writes them anew.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::CommandFactory;
+
+use crate::cli::Cli;
+use crate::config::{Settings, variable_of};
+
+fn page(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../docs/reference")
+        .join(name)
+}
+
+fn cli() -> String {
+    let mut program = Cli::command().term_width(100);
+    program.build();
+    let mut text = String::from(
+        "# The command line\n\n\
+         <!-- Generated from the program: LEDGER_BLESS=1 cargo nextest run -p ops reference -->\n\n\
+         What is asked for goes to standard output, everything else to standard error. JSON is the contract\n\
+         with scripts; tables are for people and may change. Times are RFC 3339, an age (`7d`), a period\n\
+         (`2026-Q3`, `2026-07`, `yesterday`), and are printed as RFC 3339 UTC.\n",
+    );
+    describe(&mut text, &program, 2);
+    text
+}
+
+fn describe(text: &mut String, command: &clap::Command, depth: usize) {
+    let title = command.get_bin_name().unwrap_or_else(|| command.get_name());
+    let help = command
+        .clone()
+        .term_width(100)
+        .render_long_help()
+        .to_string();
+    let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+    let _ = write!(
+        text,
+        "\n{} {title}\n\n```text\n{}\n```\n",
+        "#".repeat(depth),
+        lines.join("\n").trim_end()
+    );
+    for inner in command
+        .get_subcommands()
+        .filter(|inner| inner.get_name() != "help")
+    {
+        describe(text, inner, depth + 1);
+    }
+}
+
+fn configuration() -> String {
+    let mut text = String::from(
+        "# Configuration\n\n\
+         <!-- Generated from the program: LEDGER_BLESS=1 cargo nextest run -p ops reference -->\n\n\
+         A TOML file, then `LEDGER_…` variables, then flags; what comes later wins. The file is the one of\n\
+         `--config`, `$LEDGER_CONFIG`, `./ledger.toml`, or `ledger.toml` in the data folder of `ledger up`.\n\
+         A key that is not listed here is refused, with its line. Paths in the file are relative to it.\n\n\
+         | key | variable | what it says |\n| --- | --- | --- |\n",
+    );
+    for (key, about) in Settings::keys() {
+        let _ = writeln!(text, "| `{key}` | `{}` | {about} |", variable_of(key));
+    }
+    text.push_str(
+        "\nOf the programs' own variables, `LEDGER_DATA` names the data folder of `ledger up`,\n\
+         `LEDGER_POSTGRES_BIN` the folder of PostgreSQL's programs, `LEDGER_NATS_SERVER` the NATS server, and\n\
+         `NO_COLOR` turns colours off.\n",
+    );
+    text
+}
+
+#[test]
+fn the_reference_is_current() {
+    for (name, text) in [("cli.md", cli()), ("configuration.md", configuration())] {
+        let path = page(name);
+        if std::env::var_os("LEDGER_BLESS").is_some() {
+            std::fs::write(&path, &text).expect("the page can be written");
+        }
+        let found = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            found == text,
+            "docs/reference/{name} is not current: LEDGER_BLESS=1 writes it anew"
+        );
+    }
+}
+
+#[test]
+fn the_tree_of_commands_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn no_option_takes_an_empty_value() {
+    fn visit(command: &clap::Command, path: &[String]) {
+        for argument in command
+            .get_arguments()
+            .filter(|argument| argument.get_action().takes_values())
+        {
+            let Some(long) = argument.get_long() else {
+                continue;
+            };
+            let mut line = path.to_vec();
+            line.push(format!("--{long}="));
+            let refused = Cli::command()
+                .try_get_matches_from(&line)
+                .expect_err(&line.join(" "));
+            assert_eq!(refused.exit_code(), 2, "{line:?}");
+            let about_it = [
+                clap::error::ErrorKind::ValueValidation,
+                clap::error::ErrorKind::InvalidValue,
+            ];
+            assert!(about_it.contains(&refused.kind()), "{line:?}: {refused}");
+        }
+        for inner in command
+            .get_subcommands()
+            .filter(|inner| inner.get_name() != "help")
+        {
+            let mut path = path.to_vec();
+            path.push(inner.get_name().to_owned());
+            visit(inner, &path);
+        }
+    }
+    visit(&Cli::command(), &["ledger".to_owned()]);
+}
