@@ -1,7 +1,7 @@
 //! What every command has at hand: its options, the environment, the configuration, the clock.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cli::Globals;
@@ -37,15 +37,11 @@ impl App {
     pub fn config_with(&self, flags: Settings) -> Result<Config, Failure> {
         let named = self.globals.config.as_deref();
         let file = config::find(named, self.globals.data.as_deref(), &self.variables)?;
-        self.config_from(file, flags)
+        self.config_from(file.as_deref(), flags)
     }
 
     /// The configuration from this file, with a command's own flags on top.
-    pub fn config_from(
-        &self,
-        file: Option<PathBuf>,
-        mut flags: Settings,
-    ) -> Result<Config, Failure> {
+    pub fn config_from(&self, file: Option<&Path>, mut flags: Settings) -> Result<Config, Failure> {
         flags.ledger = flags.ledger.or_else(|| self.globals.ledger.clone());
         flags.log.format = flags.log.format.or_else(|| self.globals.log_format.clone());
         flags.log.level = flags.log.level.or_else(|| self.globals.log_level.clone());
@@ -78,7 +74,7 @@ impl App {
     }
 
     /// A time that was given for `option`.
-    pub fn period(&self, option: &str, text: &str) -> Result<Period, Failure> {
+    pub fn period(option: &str, text: &str) -> Result<Period, Failure> {
         when::parse(text, now_us()).map_err(|said| Failure::usage(format!("{option}: {said}")))
     }
 }

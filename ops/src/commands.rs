@@ -30,7 +30,7 @@ pub async fn run(cli: Cli) -> Outcome {
     let app = App::new(cli.globals);
     match cli.command {
         // These end by themselves when they are told to stop.
-        Command::Up(command) => command.run(&app).await,
+        Command::Up(command) => Box::pin(command.run(&app)).await,
         Command::Serve(command) => command.run(&app).await,
         other => tokio::select! {
             outcome = run_short(&app, other) => outcome,
@@ -42,7 +42,7 @@ pub async fn run(cli: Cli) -> Outcome {
 /// Runs a command that may simply be interrupted.
 async fn run_short(app: &App, command: Command) -> Outcome {
     match command {
-        Command::Up(command) => command.run(app).await,
+        Command::Up(command) => Box::pin(command.run(app)).await,
         Command::Serve(command) => command.run(app).await,
         Command::Init(command) => command.run(app).await,
         Command::Publish(command) => command.run(app).await,

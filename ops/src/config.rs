@@ -94,11 +94,11 @@ pub struct Config {
 
 /// Reads the configuration: the file, then the variables, then `flags`.
 pub fn load(
-    file: Option<PathBuf>,
+    file: Option<&Path>,
     variables: &Variables,
     flags: Settings,
 ) -> Result<Config, Failure> {
-    let mut settings = match &file {
+    let mut settings = match file {
         Some(file) => read(file)?,
         None => Settings::default(),
     };

@@ -7,19 +7,19 @@ use std::fmt::Write as _;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// Done, and what was asked holds.
-    Done = 0,
+    Done,
     /// Failed while running.
-    Failed = 1,
+    Failed,
     /// Used or configured wrongly.
-    Usage = 2,
+    Usage,
     /// Verification failed: the evidence does not hold.
-    Unproved = 3,
+    Unproved,
     /// Violations found, where the command asserts that there are none.
-    Violations = 4,
+    Violations,
     /// Not found.
-    NotFound = 5,
+    NotFound,
     /// A server could not be reached.
-    Away = 6,
+    Away,
 }
 
 impl Exit {
@@ -100,8 +100,7 @@ impl Failure {
 
     /// Whether whoever read our output has stopped reading, as `ledger log | head` does.
     pub fn is_broken_pipe(&self) -> bool {
-        let mut next: Option<&(dyn Error + 'static)> =
-            self.source.as_deref().map(|source| source as _);
+        let mut next = self.first_cause();
         while let Some(error) = next {
             if let Some(io) = error.downcast_ref::<std::io::Error>()
                 && io.kind() == std::io::ErrorKind::BrokenPipe
@@ -113,11 +112,17 @@ impl Failure {
         false
     }
 
+    fn first_cause(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.source {
+            Some(source) => Some(source.as_ref()),
+            None => None,
+        }
+    }
+
     /// The failure as it is printed: one paragraph, then the mend on a line of its own.
     pub fn render(&self) -> String {
         let mut text = self.what.clone();
-        let mut next: Option<&(dyn Error + 'static)> =
-            self.source.as_deref().map(|source| source as _);
+        let mut next = self.first_cause();
         while let Some(error) = next {
             let said = error.to_string();
             if !said.is_empty() && !text.ends_with(&said) {

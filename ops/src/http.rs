@@ -100,12 +100,14 @@ fn readiness(shared: &Shared) -> (bool, Value) {
             )
         })
         .collect();
-    let mut body = json!({"ledger": shared.config.ledger.to_string(), "roles": roles});
-    if let Some(why) = about_to_lose(shared) {
-        ready = false;
-        body["why"] = json!(why);
-    }
-    body["ready"] = json!(ready);
+    let why = about_to_lose(shared);
+    ready &= why.is_none();
+    let body = json!({
+        "ledger": shared.config.ledger.to_string(),
+        "ready": ready,
+        "roles": roles,
+        "why": why,
+    });
     (ready, body)
 }
 

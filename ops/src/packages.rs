@@ -100,7 +100,11 @@ pub fn parse(folder: &Path) -> Result<Result<Package, Vec<Diagnostic>>, Failure>
     for entry in fs::read_dir(&real).context(unreadable())? {
         let entry = entry.context(unreadable())?;
         let file = entry.file_name().to_string_lossy().into_owned();
-        if !file.ends_with(".toml") {
+        if entry
+            .path()
+            .extension()
+            .is_none_or(|ending| ending != "toml")
+        {
             continue;
         }
         let text = fs::read_to_string(entry.path())
@@ -137,7 +141,7 @@ pub fn messages(
         .map(|package| {
             let digest = package.digest();
             let data = json!({"package": package.name().as_str(), "digest": digest, "text": package.text()});
-            message(ledger, "ledger.catalog.recorded", &digest, package.name().as_str(), data.to_string())
+            message(ledger, "ledger.catalog.recorded", &digest, package.name().as_str(), &data.to_string())
         })
         .collect();
     let data = String::from_utf8_lossy(&activation.data()).into_owned();
@@ -147,19 +151,13 @@ pub fn messages(
         "ledger.catalog.activated",
         &id,
         ledger.as_str(),
-        data,
+        &data,
     ));
     messages
 }
 
 /// One of the ledger's own events, in structured mode.
-fn message(
-    ledger: &LedgerName,
-    event_type: &str,
-    id: &str,
-    subject: &str,
-    data: String,
-) -> Outbound {
+fn message(ledger: &LedgerName, event_type: &str, id: &str, subject: &str, data: &str) -> Outbound {
     let envelope = json!({
         "specversion": "1.0",
         "id": id,
@@ -171,7 +169,7 @@ fn message(
     let mut body = envelope.to_string();
     body.truncate(body.len() - 1);
     body.push_str(",\"data\":");
-    body.push_str(&data);
+    body.push_str(data);
     body.push('}');
     Outbound {
         subject: format!("ledger.{ledger}.ingest.ledger.{event_type}"),

@@ -204,7 +204,7 @@ async fn supervise(shared: Shared, role: Role, mut stop: watch::Receiver<bool>) 
 
 async fn start(shared: &Shared, role: Role, stop: watch::Receiver<bool>) -> Result<(), Failure> {
     match role {
-        Role::Ingest => ingest_role::run(shared, stop).await,
+        Role::Ingest => Box::pin(ingest_role::run(shared, stop)).await,
         Role::Project => project_role::run(shared, stop).await,
         Role::Outbox => project_role::publish(shared, stop).await,
         Role::Seal => seal_role::run(shared, stop).await,

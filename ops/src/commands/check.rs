@@ -37,7 +37,7 @@ const COLUMNS: &[Column] = &[
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Check {
-    /// Files of events, one CloudEvent in JSON a line; `-` is standard input
+    /// Files of events, one `CloudEvent` in JSON a line; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The publisher that would send them [default: as configured, else `local`]

@@ -43,19 +43,18 @@ impl Checkpoint {
             Failure::not_found("no head is signed yet")
                 .mend("ledger serve signs one every second, while events come")
         })?;
-        match app.format() {
-            Format::Table => output::text(&note)?,
-            _ => {
-                let (head, _) =
-                    Head::parse_note(note.as_bytes()).context("the stored head cannot be read")?;
-                app.one(&json!({
-                    "origin": head.origin,
-                    "size": head.size,
-                    "root": hex::encode(head.root),
-                    "note": note,
-                }))?;
-            }
+        if app.format() == Format::Table {
+            output::text(&note)?;
+            return Ok(Exit::Done);
         }
+        let (head, _) =
+            Head::parse_note(note.as_bytes()).context("the stored head cannot be read")?;
+        app.one(&json!({
+            "origin": head.origin,
+            "size": head.size,
+            "root": hex::encode(head.root),
+            "note": note,
+        }))?;
         Ok(Exit::Done)
     }
 }

@@ -81,7 +81,7 @@ impl Export {
                 let seq = record.header.seq;
                 match coverage.by(seq) {
                     Some(by) if record.body.is_none() => {
-                        writer.redacted(record, redacted(&reader, by).await?)?
+                        writer.redacted(record, redacted(&reader, by).await?)?;
                     }
                     _ => writer.event(record)?,
                 }

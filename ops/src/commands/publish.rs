@@ -42,7 +42,7 @@ const SILENCE: Duration = Duration::from_millis(200);
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Publish {
-    /// Files of events, one CloudEvent in JSON a line; `-` is standard input
+    /// Files of events, one `CloudEvent` in JSON a line; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Whom to speak for [default: as configured, else `local`]

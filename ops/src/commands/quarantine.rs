@@ -83,12 +83,12 @@ impl Quarantine {
         let since = self
             .since
             .as_deref()
-            .map(|text| app.period("--since", text))
+            .map(|text| App::period("--since", text))
             .transpose()?;
         let until = self
             .until
             .as_deref()
-            .map(|text| app.period("--until", text))
+            .map(|text| App::period("--until", text))
             .transpose()?;
         let reader = connect::reader(&app.config()?).await?;
         let (mut next, mut after) = match self.seq {

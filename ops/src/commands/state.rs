@@ -57,9 +57,9 @@ pub struct Moment {
 
 impl Moment {
     /// The moment that was asked for.
-    pub fn when(&self, app: &App) -> Result<When, Failure> {
+    pub fn when(&self) -> Result<When, Failure> {
         Ok(match (&self.as_known, self.at) {
-            (Some(text), _) => When::AsKnown(app.period("--as-known", text)?.last_us()),
+            (Some(text), _) => When::AsKnown(App::period("--as-known", text)?.last_us()),
             (None, Some(seq)) => When::At(seq),
             (None, None) => When::Now,
         })
@@ -86,7 +86,7 @@ pub struct State {
 impl State {
     /// Prints the states; one entity alone as one object.
     pub async fn run(self, app: &App) -> Outcome {
-        let when = self.moment.when(app)?;
+        let when = self.moment.when()?;
         let config = app.config()?;
         let reader = connect::reader(&config).await?;
         let kind = self.kind.as_ref().map(ToString::to_string);
@@ -131,7 +131,7 @@ pub struct History {
 impl History {
     /// Prints every event of the entity.
     pub async fn run(self, app: &App) -> Outcome {
-        let when = self.moment.when(app)?;
+        let when = self.moment.when()?;
         let config = app.config()?;
         let reader = connect::reader(&config).await?;
         let key = Key {

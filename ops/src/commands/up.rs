@@ -53,7 +53,7 @@ impl Up {
             nats_port: self.nats_port,
         };
         let servers = up::start(&wanted, &app.variables, &|line| {
-            say(&format!("ledger: {line}"))
+            say(&format!("ledger: {line}"));
         })
         .await?;
         let mut servers = servers;
@@ -61,7 +61,7 @@ impl Up {
             Ok(())
         } else {
             let listen = self.listen;
-            run_ledger(config, listen, &mut servers, &tell, told).await
+            Box::pin(run_ledger(config, listen, &mut servers, &tell, told)).await
         };
         servers.stop().await;
         ended.map(|()| {
@@ -81,7 +81,7 @@ impl Up {
             origin: self.origin.clone(),
             ..Settings::default()
         };
-        app.config_from(file, flags)
+        app.config_from(file.as_deref(), flags)
     }
 }
 

@@ -1,5 +1,6 @@
 //! `ledger verify`: recompute everything from what is stored, or from a bundle alone.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -82,7 +83,7 @@ async fn online(app: &App, mut keys: Vec<VerifyingKey>) -> Result<Report, Failur
     let (db, shown) = (reader.database().clone(), bar.clone());
     let verified = tokio::task::spawn_blocking(move || {
         verify::verify(&db, &config.ledger, &options, &|done| {
-            shown.set_position(done)
+            shown.set_position(done);
         })
     })
     .await;
@@ -161,14 +162,11 @@ fn print(app: &App, report: &Report) -> Result<(), Failure> {
         let place = problem
             .seq
             .map_or_else(|| "-".to_owned(), |seq| format!("position {seq}"));
-        text.push_str(&format!(
-            "  ✗ {place}: {}: {}\n",
-            problem.what,
-            output::printable(&problem.detail)
-        ));
+        let detail = output::printable(&problem.detail);
+        let _ = writeln!(text, "  ✗ {place}: {}: {detail}", problem.what);
     }
     for note in &report.notes {
-        text.push_str(&format!("  note: {}\n", output::printable(note)));
+        let _ = writeln!(text, "  note: {}", output::printable(note));
     }
     output::text(&text)
 }

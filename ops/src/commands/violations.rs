@@ -71,7 +71,7 @@ fn severity_rank(severity: &str) -> usize {
 impl Violations {
     /// Prints them in the order of the chain.
     pub async fn run(self, app: &App) -> Outcome {
-        let when = self.moment.when(app)?;
+        let when = self.moment.when()?;
         let config = app.config()?;
         let reader = connect::reader(&config).await?;
         let kind = self.kind.as_ref().map(ToString::to_string);

@@ -11,7 +11,7 @@ fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
 
 fn refusal(text: &str) -> String {
     let (_folder, file) = file(text);
-    let failure = load(Some(file), &Variables::new(), Settings::default()).expect_err(text);
+    let failure = load(Some(&file), &Variables::new(), Settings::default()).expect_err(text);
     assert_eq!(failure.exit(), crate::exit::Exit::Usage);
     failure.render()
 }
@@ -27,7 +27,7 @@ fn flags_win_over_variables_and_these_over_the_file() {
         ledger: Some("three".to_owned()),
         ..Settings::default()
     };
-    let config = load(Some(file), &variables, flags).expect("legal");
+    let config = load(Some(&file), &variables, flags).expect("legal");
     assert_eq!(config.ledger.as_str(), "three");
     assert_eq!(config.seal_events, 6);
     assert_eq!(config.seal_every, Duration::from_secs(3));
@@ -67,6 +67,6 @@ fn an_empty_variable_is_refused() {
 #[test]
 fn paths_in_a_file_are_relative_to_it() {
     let (folder, file) = file("[data]\nkeys = 'k'\n");
-    let config = load(Some(file), &Variables::new(), Settings::default()).expect("legal");
+    let config = load(Some(&file), &Variables::new(), Settings::default()).expect("legal");
     assert_eq!(config.keys, folder.path().join("k"));
 }

@@ -86,11 +86,19 @@ fn folding(page: &mut Page, shared: &Shared) {
 }
 
 fn render(shared: &Shared) -> String {
-    let metrics = &shared.metrics;
     let mut page = Page {
         text: String::new(),
         ledger: shared.config.ledger.to_string(),
     };
+    receiving(&mut page, shared);
+    folding(&mut page, shared);
+    sealing(&mut page, shared);
+    roles(&mut page, shared);
+    page.text
+}
+
+fn receiving(page: &mut Page, shared: &Shared) {
+    let metrics = &shared.metrics;
     page.family(
         "ledger_messages_total",
         "counter",
@@ -161,6 +169,19 @@ fn render(shared: &Shared) -> String {
         metrics.receipt_seq.load(Relaxed),
     );
     page.gauge(
+        "ledger_oldest_unread_age_seconds",
+        "The age of the oldest message that was not read.",
+        age(metrics.oldest_unread_us.load(Relaxed)),
+    );
+    page.gauge(
+        "ledger_head_message_timestamp_seconds",
+        "When NATS stored the last position's message.",
+        seconds(metrics.message_us.load(Relaxed)),
+    );
+}
+
+fn sealing(page: &mut Page, shared: &Shared) {
+    page.gauge(
         "ledger_sealed_size",
         "The size of the last signed head of this process.",
         shared.sealed.size(),
@@ -175,17 +196,9 @@ fn render(shared: &Shared) -> String {
         "Heads signed by this process.",
         shared.sealed.heads(),
     );
-    page.gauge(
-        "ledger_oldest_unread_age_seconds",
-        "The age of the oldest message that was not read.",
-        age(metrics.oldest_unread_us.load(Relaxed)),
-    );
-    page.gauge(
-        "ledger_head_message_timestamp_seconds",
-        "When NATS stored the last position's message.",
-        seconds(metrics.message_us.load(Relaxed)),
-    );
-    folding(&mut page, shared);
+}
+
+fn roles(page: &mut Page, shared: &Shared) {
     page.family(
         "ledger_role",
         "gauge",
@@ -203,7 +216,6 @@ fn render(shared: &Shared) -> String {
         &format!("version=\"{}\"", env!("CARGO_PKG_VERSION")),
         1,
     );
-    page.text
 }
 
 /// Microseconds as seconds with a fraction.

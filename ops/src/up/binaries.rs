@@ -34,7 +34,7 @@ pub fn postgres(variables: &Variables) -> Result<PathBuf, Failure> {
         .collect();
     versions.sort();
     let newest = versions.pop().map(|(_, folder)| folder);
-    newest.or_else(|| folder_of(on_path(variables, "postgres")?)).ok_or_else(|| {
+    newest.or_else(|| folder_of(&on_path(variables, "postgres")?)).ok_or_else(|| {
         Failure::new("no PostgreSQL server is installed: looked in /usr/lib/postgresql/*/bin and on the PATH")
             .mend("ops/install installs it, or: apt-get install postgresql; or name its folder in LEDGER_POSTGRES_BIN")
     })
@@ -86,7 +86,7 @@ fn on_path(variables: &Variables, name: &str) -> Option<PathBuf> {
 }
 
 /// The folder that a program really lies in: what is on the PATH may be a link.
-fn folder_of(program: PathBuf) -> Option<PathBuf> {
+fn folder_of(program: &Path) -> Option<PathBuf> {
     let folder = program.canonicalize().ok()?.parent()?.to_owned();
     folder.join("initdb").is_file().then_some(folder)
 }

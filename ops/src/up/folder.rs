@@ -159,6 +159,11 @@ pub fn last_lines(log: &Path) -> String {
     lines
         .into_iter()
         .rev()
-        .map(|line| format!("\n    {line}"))
+        .flat_map(|line| {
+            [
+                "
+    ", line,
+            ]
+        })
         .collect()
 }
