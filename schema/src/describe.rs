@@ -167,7 +167,11 @@ fn inner(shape: &Shape, path: String) -> (Option<&Members>, String) {
 pub fn type_text(shape: &Shape) -> String {
     match shape {
         Shape::String { size, pattern } => {
-            let size = range(size, " characters");
+            let size = if size.min == Some(1) && size.max.is_none() {
+                ", not empty".to_owned()
+            } else {
+                range(size, " characters")
+            };
             let pattern = pattern
                 .as_ref()
                 .map(|pattern| format!(", all of `{}`", pattern.as_str()));
@@ -190,8 +194,8 @@ pub fn type_text(shape: &Shape) -> String {
 fn range<T: Display + PartialEq>(bounds: &Bounds<T>, of_what: &str) -> String {
     match (&bounds.min, &bounds.max) {
         (None, None) => String::new(),
-        (Some(min), None) => format!(", at least {min}{of_what}"),
-        (None, Some(max)) => format!(", at most {max}{of_what}"),
+        (Some(min), None) => format!(", {min}{of_what} or more"),
+        (None, Some(max)) => format!(", {max}{of_what} at most"),
         (Some(min), Some(max)) if min == max => format!(", {min}{of_what}"),
         (Some(min), Some(max)) => format!(", {min} to {max}{of_what}"),
     }

@@ -1,0 +1,96 @@
+//! `docs/reference/kinds` is what the kinds say of themselves, and is current.
+//!
+//! `LEDGER_BLESS=1` writes it anew.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and is blessed by a variable"
+)]
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use schema::{Package, describe};
+
+/// Every page by its path below the folder.
+fn pages() -> BTreeMap<PathBuf, String> {
+    let mut pages = BTreeMap::new();
+    let mut index = String::from(
+        "# Kinds\n\nWhat the ledger knows from the start. Written by `LEDGER_BLESS=1 cargo test -p schema` from the \
+         files in `schema/kinds`; `ledger catalog show KIND` says the same of every active kind.\n",
+    );
+    for package in Package::builtin() {
+        write!(
+            index,
+            "\n## Package `{}`\n\n| kind | what it is | its events |\n|---|---|---|\n",
+            package.name()
+        )
+        .unwrap();
+        for kind in package.kinds() {
+            let page = format!("{}/{}.md", package.name(), kind.name.entity);
+            let verbs: Vec<String> = kind
+                .events
+                .iter()
+                .map(|one| format!("`{}`", one.verb))
+                .collect();
+            writeln!(
+                index,
+                "| [`{}`]({page}) | {} | {} |",
+                kind.name,
+                kind.title,
+                verbs.join(", ")
+            )
+            .unwrap();
+            pages.insert(PathBuf::from(page), describe::kind(kind));
+        }
+    }
+    pages.insert(PathBuf::from("README.md"), index);
+    pages
+}
+
+/// Every file that is there.
+fn files(root: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.push(path);
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn the_reference_of_kinds_is_current() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/kinds");
+    let pages = pages();
+    if env::var_os("LEDGER_BLESS").is_some() {
+        let _ = fs::remove_dir_all(&root);
+        for (page, text) in &pages {
+            let file = root.join(page);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+    }
+    for (page, text) in &pages {
+        let found = fs::read_to_string(root.join(page)).unwrap_or_default();
+        assert!(
+            found == *text,
+            "{} is not current: run with LEDGER_BLESS=1",
+            page.display()
+        );
+    }
+    assert_eq!(
+        files(&root).len(),
+        pages.len(),
+        "a page is left over: run with LEDGER_BLESS=1"
+    );
+}
