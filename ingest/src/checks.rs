@@ -51,6 +51,22 @@ pub enum Lost {
         /// The last number that the stream knows.
         last_seq: u64,
     },
+    /// The database is behind what was signed, and the stream no longer holds what would bring it there.
+    #[error(
+        "a head of size {released} was let out, and the database, which is behind it, needs messages {missing} to \
+         {} of stream {stream}, which are gone: restore a newer backup, or replay from an export",
+        found - 1
+    )]
+    Replay {
+        /// The stream.
+        stream: String,
+        /// The first number that is missing.
+        missing: u64,
+        /// The next number that is there.
+        found: u64,
+        /// The size of the head that was let out.
+        released: u64,
+    },
     /// Another message bears the head's number.
     #[error(
         "message {found_seq} of stream {stream} was stored at {found_us} µs, but the ledger's head, message \

@@ -35,6 +35,9 @@ pub struct Config {
     pub batch_bytes: usize,
     /// How to wait while a server is away.
     pub backoff: Backoff,
+    /// The size of the largest signed head that was let out. A database that is behind it is replaying, and
+    /// what it replays must be whole.
+    pub released: u64,
 }
 
 impl Config {
@@ -45,6 +48,7 @@ impl Config {
             batch_messages: 1000,
             batch_bytes: 4 << 20,
             backoff,
+            released: 0,
         }
     }
 }
@@ -288,6 +292,7 @@ impl Role<'_> {
                 }
             }
         };
+        self.replays_whole(stream, &batch)?;
         let appended = self.appender.append(stream, batch.arrivals).await;
         let outcomes = match appended {
             Ok(outcomes) => outcomes,
@@ -305,6 +310,32 @@ impl Role<'_> {
             ack: batch.ack,
             catalog: activated.filter(|_| recorded),
         })
+    }
+
+    /// Refuses to write a gap where a signed head says that there was a message: a database that was rolled back
+    /// would grow into another history than the one that was let out.
+    fn replays_whole(&self, stream: &str, batch: &Batch) -> Result<(), End> {
+        let head = self.appender.head();
+        let released = self.config.released;
+        let mut next = if stream == head.stream {
+            head.stream_seq + 1
+        } else {
+            1
+        };
+        let behind = (head.size..released).zip(&batch.arrivals);
+        for (_, arrival) in behind {
+            let found = arrival.message.stream_seq;
+            if found > next {
+                return Err(End::Failed(IngestError::LostTail(Lost::Replay {
+                    stream: stream.to_owned(),
+                    missing: next,
+                    found,
+                    released,
+                })));
+            }
+            next = found + 1;
+        }
+        Ok(())
     }
 
     fn committed(&mut self, outcomes: &[Outcome], bytes: u64) {

@@ -22,6 +22,7 @@ mod packages;
 mod progress;
 #[cfg(test)]
 mod reference;
+mod released;
 mod roles;
 mod stop;
 mod up;

@@ -18,6 +18,7 @@ use crate::app::{self, App};
 use crate::cli::text;
 use crate::config::{Config, Settings};
 use crate::exit::{Failure, Outcome};
+use crate::released::Released;
 use crate::{connect, exit, packages};
 
 const EXAMPLES: &str = "\
@@ -97,6 +98,9 @@ pub async fn make(config: &Config) -> Result<Made, Failure> {
         streams::ensure(&connection, &config.ledger, &origin, &stream_settings).await?;
     let keyring = keyring(config)?;
     let new = found.is_none();
+    if new {
+        refuse_foreign_keys(config, &connection, &keyring, &origin).await?;
+    }
     // The key first: a ledger whose making was interrupted has it, and one that has none gets no other.
     let key = signer(&keyring, &origin, new)?;
     let head = match found {
@@ -134,6 +138,30 @@ fn signer(keyring: &Keyring, origin: &str, new: bool) -> Result<String, Failure>
         other => other?,
     };
     Ok(signer.verifying_key().to_string())
+}
+
+/// A stream that heads were signed for is replayed with the keys of those heads, or not at all: other salt keys
+/// would give another chain.
+async fn refuse_foreign_keys(
+    config: &Config,
+    connection: &Connection,
+    keyring: &Keyring,
+    origin: &str,
+) -> Result<(), Failure> {
+    let size = Released::read(config, connection).await?.size();
+    let missing = matches!(
+        keyring.signer(origin),
+        Err(KeyringError::NoSigningKey { .. })
+    );
+    if size == 0 || !missing {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "a head of {size} events was signed for the ledger {} before, and its keys are not in {}",
+        config.ledger,
+        config.keys.display()
+    ))
+    .mend("give the folder of its keys with --keys, or use another NATS server or another name for a new ledger"))
 }
 
 /// Whether the stream holds an activation already: one that is replayed brings its own catalog.

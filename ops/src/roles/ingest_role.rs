@@ -10,6 +10,7 @@ use super::board::Standing;
 use super::{Role, Shared, backoff};
 use crate::connect;
 use crate::exit::Failure;
+use crate::released::Released;
 
 /// Takes over appending and reads the stream until told to stop.
 pub async fn run(shared: &Shared, stop: watch::Receiver<bool>) -> Result<(), Failure> {
@@ -18,7 +19,10 @@ pub async fn run(shared: &Shared, stop: watch::Receiver<bool>) -> Result<(), Fai
         .await
         .map_err(appending)?;
     connect::check_origin(&shared.config, appender.head())?;
-    let config = Consume::new(connect::nats(&shared.config)?, backoff());
+    let mut config = Consume::new(connect::nats(&shared.config)?, backoff());
+    let connection = connect::connection(&shared.config, "released").await?;
+    config.released = Released::read(&shared.config, &connection).await?.size();
+    drop(connection);
     let wake = shared.wake.clone();
     shared.board.set(Role::Ingest, Standing::Running, "running");
     let metrics = Arc::clone(&shared.metrics);

@@ -14,6 +14,7 @@ use super::{Role, Shared, backoff};
 use crate::app;
 use crate::connect;
 use crate::exit::{Context, Failure};
+use crate::released::Released;
 
 /// How often the head is looked at where nobody wakes us.
 const POLL: Duration = Duration::from_millis(100);
@@ -29,9 +30,11 @@ enum End {
 
 impl From<SealError> for End {
     fn from(error: SealError) -> Self {
+        // A database that is behind what was let out may be on its way there: ingest replays the stream.
+        let replaying = matches!(error, SealError::RolledBack { .. });
         let away = error.is_unavailable();
         let failure = connect::failed(error, away);
-        if away {
+        if away || replaying {
             Self::Waiting(failure)
         } else {
             Self::Failed(failure)
@@ -118,23 +121,15 @@ impl<'a> Session<'a> {
     async fn open(shared: &'a Shared) -> Result<Self, End> {
         let config = &shared.config;
         let connection = connect::nats(config)?.connect("seal").await?;
-        let published = heads::last_head(&connection, &config.ledger).await?;
-        let filed = head_file::read(&config.head).context(format!(
-            "cannot read the last signed head in {}",
-            config.head.display()
-        ))?;
-        let released: Vec<String> = published
-            .iter()
-            .map(|head| head.note.clone())
-            .chain(filed)
-            .collect();
+        let released = Released::read(config, &connection).await?;
         let reader = ledger::read::Reader::open(&shared.db, &config.ledger)
             .await
             .map_err(SealError::from)?;
         let origin = reader.head().await.map_err(SealError::from)?.origin;
         let signer = shared.keyring.signer(&origin).map_err(Failure::from)?;
-        let sealer = Sealer::open(shared.db.clone(), &config.ledger, signer, &released).await?;
-        let behind = published.map_or(0, |head| head.stream_seq);
+        let sealer =
+            Sealer::open(shared.db.clone(), &config.ledger, signer, &released.notes).await?;
+        let behind = released.behind;
         Ok(Self {
             shared,
             connection,
