@@ -118,7 +118,7 @@ impl Database {
             config.connect_timeout(Duration::from_secs(10));
         }
         if config.get_tcp_user_timeout().is_none() {
-            config.tcp_user_timeout(Duration::from_secs(60));
+            config.tcp_user_timeout(Duration::from_mins(1));
         }
         let server = server(&config).into();
         let manager = Manager::from_config(

@@ -13,15 +13,17 @@ pub fn read(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-/// Replaces the head. On return it is on the disk, name and content; a crash leaves the old one or the new one.
+/// Replaces the head, making its folder if it is not there. On return it is on the disk, name and content; a crash leaves the old one or the new one.
 pub fn write(path: &Path, note: &str) -> io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
     let draft = path.with_extension("draft");
     let mut file = File::create(&draft)?;
     file.write_all(note.as_bytes())?;
     file.sync_all()?;
     fs::rename(&draft, path)?;
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    File::open(folder)?.sync_all()
 }

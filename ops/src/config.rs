@@ -104,7 +104,7 @@ pub fn load(
     };
     settings = Settings::from_variables(variables)?.over(settings);
     settings = flags.over(settings);
-    resolve(settings)
+    resolve(settings, file)
 }
 
 /// The file that is read: `--config`, `LEDGER_CONFIG`, `./ledger.toml`, the data folder of `ledger up`.
@@ -164,7 +164,7 @@ fn read(file: &Path) -> Result<Settings, Failure> {
     Ok(settings.relative_to(folder))
 }
 
-fn resolve(settings: Settings) -> Result<Config, Failure> {
+fn resolve(settings: Settings, file: Option<&Path>) -> Result<Config, Failure> {
     let name = settings.ledger.unwrap_or_else(|| "main".to_owned());
     let ledger = LedgerName::new(&name).map_err(|error| Failure::usage(error.to_string()))?;
     if let Some(origin) = &settings.origin {
@@ -196,7 +196,11 @@ fn resolve(settings: Settings) -> Result<Config, Failure> {
             );
         }
     };
-    let home = PathBuf::from(DATA_FOLDER);
+    // Beside the file that was read: from wherever a command is run, it means the same keys.
+    let home = file
+        .and_then(Path::parent)
+        .unwrap_or(Path::new(""))
+        .join(DATA_FOLDER);
     let days = positive(
         "stream.max_age_days",
         settings.stream.max_age_days.unwrap_or(14),
