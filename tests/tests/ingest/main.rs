@@ -14,4 +14,5 @@ mod hostile;
 mod outgoing;
 mod publish;
 mod recover;
+mod secure;
 mod support;

@@ -35,6 +35,7 @@ pub struct World {
     pub postgres: Arc<Postgres>,
     pub db: Database,
     pub keyring: Keyring,
+    system: ingest::Nats,
     _keys: tempfile::TempDir,
 }
 
@@ -71,6 +72,11 @@ impl World {
     }
 
     pub async fn on(nats: Nats, postgres: Arc<Postgres>) -> Self {
+        let system = ingest::Nats::new([nats.url()]);
+        Self::reached_by(nats, postgres, system).await
+    }
+
+    pub async fn reached_by(nats: Nats, postgres: Arc<Postgres>, system: ingest::Nats) -> Self {
         let keys = tempfile::tempdir().expect("a folder");
         let random = |bytes: &mut [u8]| bytes.fill(7);
         let keyring = Keyring::open(keys.path(), random).expect("the keys open");
@@ -81,6 +87,7 @@ impl World {
             postgres,
             db,
             keyring,
+            system,
             _keys: keys,
         };
         let created_us = world.ensure_streams().await;
@@ -110,7 +117,7 @@ impl World {
     }
 
     pub fn system(&self) -> ingest::Nats {
-        ingest::Nats::new([self.nats.url()])
+        self.system.clone()
     }
 
     pub async fn consume(&self) -> Running<IngestError> {
