@@ -113,10 +113,6 @@ pub fn text(value: &str) -> Result<String, String> {
 
 /// The commands, in the order in which one meets them.
 #[derive(Debug, Subcommand)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one exists, for the length of the program"
-)]
 pub enum Command {
     Up(commands::up::Up),
     Init(commands::init::Init),

@@ -26,16 +26,17 @@ pub async fn run(shared: &Shared, stop: watch::Receiver<bool>) -> Result<(), Fai
     let wake = shared.wake.clone();
     shared.board.set(Role::Ingest, Standing::Running, "running");
     let metrics = Arc::clone(&shared.metrics);
-    consume::run(
+    let consuming = consume::run(
         config,
         shared.db.clone(),
         appender,
         move |_, _| wake.all(),
         metrics,
         stop,
-    )
-    .await
-    .map_err(|error: IngestError| connect::failed(error, false))
+    );
+    Box::pin(consuming)
+        .await
+        .map_err(|error: IngestError| connect::failed(error, false))
 }
 
 fn appending(error: AppendError) -> Failure {

@@ -21,9 +21,9 @@ use crate::exit::{Context, Failure};
 const NAME: &str = "ledger";
 /// A socket's path must fit into the system's structure for it.
 const LONGEST_SOCKET_PATH: usize = 107;
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Modest settings for one machine. Durability stays as it is by default: fsync and synchronous_commit on.
+/// Modest settings for one machine. Durability stays as it is by default: fsync and `synchronous_commit` on.
 const SETTINGS: &[(&str, &str)] = &[
     ("listen_addresses", "''"),
     ("unix_socket_permissions", "0700"),
