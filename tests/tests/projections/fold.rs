@@ -21,9 +21,15 @@ async fn some_life(fixture: &mut Fixture) {
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         let pick = |n: u64| usize::try_from((number >> 33) / 7 % n).expect("small");
-        let id = ["staging", "production", "system"][pick(3)];
-        let to = STATUSES[usize::try_from((number >> 40) % 5).expect("small")];
-        let from = STATUSES[usize::try_from((number >> 45) % 5).expect("small")];
+        let id = *["staging", "production", "system"]
+            .get(pick(3))
+            .expect("one of three");
+        let to = STATUSES
+            .get(usize::try_from((number >> 40) % 5).expect("small"))
+            .expect("one of five");
+        let from = STATUSES
+            .get(usize::try_from((number >> 45) % 5).expect("small"))
+            .expect("one of five");
         match (number >> 50) % 4 {
             0 => {
                 fixture
@@ -70,7 +76,9 @@ async fn the_past_is_what_the_live_projection_had() {
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
         let id = ["staging", "production"][usize::try_from(number >> 63).expect("a bit")];
-        let to = STATUSES[usize::try_from((number >> 40) % 5).expect("small")];
+        let to = STATUSES
+            .get(usize::try_from((number >> 40) % 5).expect("small"))
+            .expect("one of five");
         if (number >> 50).is_multiple_of(3) {
             fixture
                 .environment(id, "created", json!({ "name": id }))
