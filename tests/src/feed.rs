@@ -1,11 +1,11 @@
 //! Messages to publish: believable ones, the sample, and raw bytes.
 
+use std::collections::VecDeque;
 use std::fs;
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::Context;
 use bytes::Bytes;
-use futures_util::future::try_join_all;
 
 use crate::binaries;
 
@@ -73,19 +73,21 @@ pub async fn send<S: Into<String>, B: Into<Bytes>>(
     jetstream: &Context,
     messages: impl IntoIterator<Item = (S, B)>,
 ) -> u64 {
-    let mut acks = Vec::new();
+    let (mut acks, mut last) = (VecDeque::new(), 0);
     for (subject, body) in messages {
-        acks.push(
-            jetstream
-                .publish(subject.into(), body.into())
-                .await
-                .expect("sent"),
-        );
+        let sent = jetstream.publish(subject.into(), body.into()).await;
+        acks.push_back(sent.expect("sent").into_future());
+        // The client allows 5000 without an answer, and waits for ever beyond that if nobody reads them.
+        if acks.len() >= 2000
+            && let Some(ack) = acks.pop_front()
+        {
+            last = ack.await.expect("acknowledged").sequence;
+        }
     }
-    let acks = try_join_all(acks.into_iter().map(IntoFuture::into_future)).await;
-    acks.expect("acknowledged")
-        .last()
-        .map_or(0, |ack| ack.sequence)
+    for ack in acks {
+        last = ack.await.expect("acknowledged").sequence;
+    }
+    last
 }
 
 /// Publishes one message with headers.

@@ -104,7 +104,9 @@ async fn a_bundle_holds_without_the_ledger_and_nothing_in_it_can_be_changed() {
             fs::write(&path, &changed).expect("written");
             let ran = python("verify_bundle.py", &[bundle, "--key", key]).await;
             assert_eq!(ran.code, 3, "byte {at} of {name}: {} {}", ran.out, ran.err);
-            let ours = ledger.run(["verify", "--bundle", bundle]).await;
+            let ours = ledger
+                .run(["verify", "--bundle", bundle, "--key", key])
+                .await;
             assert_ne!(
                 ours.code, 0,
                 "byte {at} of {name}: {} {}",
