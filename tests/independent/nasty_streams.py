@@ -48,8 +48,10 @@ class Chain:
     def own(self, event_type, publisher, stream_seq, data):
         """An event that the ledger writes itself."""
         return {
-            "source": f"ledger://{LEDGER}", "id": f"{STREAM}/{stream_seq}", "type": event_type, "subject": "", "actor": "",
-            "publisher": publisher, "context": "", "stream": STREAM, "stream_seq": stream_seq, "occurred_us": None,
+            "source": f"ledger://{LEDGER}", "id": f"{STREAM}/{stream_seq}", "type": event_type, "subject": "",
+            "actor": "",
+            "publisher": publisher, "context": "", "stream": STREAM, "stream_seq": stream_seq,
+            "occurred_us": None,
             "data": canonical(data),
         }
 
@@ -78,7 +80,8 @@ class Chain:
             self.put(self.own("ledger.stream.gap", "", number - 1, {"from": self.last + 1, "to": number - 1}))
         self.last = number
         self.recorded_us = max(self.recorded_us, message["time_us"])
-        read = read_message.read(message["nats_subject"], message["headers"], message["body"], LEDGER, nasty_messages.OPERATORS)
+        read = read_message.read(message["nats_subject"], message["headers"], message["body"], LEDGER,
+            nasty_messages.OPERATORS)
         if "reason" in read:
             return self.quarantine(message, read["reason"], read["at"])
         first = self.first.get((read["publisher"], read["source"], read["id"]))
@@ -116,13 +119,14 @@ class Stream:
     def __init__(self, seed):
         self.random, self.number, self.time_us = random.Random(seed), 0, CREATED_US
         self.nasty = nasty_messages.messages(seed, sys.maxsize)
-        self.sent = []
+        self.sent, self.own, self.count = [], [], 0
 
     def event(self, **changes):
         """An event's attributes, with few different identities."""
         usual = {
             "source": "urn:tf", "id": str(self.random.randint(1, 60)), "type": "platform.environment.created",
-            "subject": "staging", "time": None, "authid": None, "x": None, "data": '{"note":1}', "publisher": "terraform",
+            "subject": "staging", "time": None, "authid": None, "x": None, "data": '{"note":1}',
+            "publisher": "terraform",
         }
         if self.random.random() < 0.4:
             usual["time"] = "2026-08-02T21:00:01.5Z"
@@ -131,9 +135,12 @@ class Stream:
     def changed(self, event):
         name = self.random.choice(list(event))
         value = {
-            "source": ["urn:tf", "urn:TF"], "id": ["1", "2"], "type": ["platform.environment.created", "platform.environment.created.v1"],
-            "subject": ["staging", "Staging"], "time": [None, "2026-08-02T21:00:01.500Z", "2026-08-02T23:00:01.5+02:00", "2026-08-02T21:00:01.6Z", self.as_recorded()],
-            "authid": [None, "alice", "bob"], "x": [None, "1", "2"], "data": ['{"note":1}', '{ "note":1}', '{"note":1.0}'],
+            "source": ["urn:tf", "urn:TF"], "id": ["1", "2"], "type": ["platform.environment.created",
+            "platform.environment.created.v1"],
+            "subject": ["staging", "Staging"], "time": [None, "2026-08-02T21:00:01.500Z",
+            "2026-08-02T23:00:01.5+02:00", "2026-08-02T21:00:01.6Z", self.as_recorded()],
+            "authid": [None, "alice", "bob"], "x": [None, "1", "2"], "data": ['{"note":1}', '{ "note":1}',
+            '{"note":1.0}'],
             "publisher": ["terraform", "ansible"],
         }[name]
         return event | {name: self.random.choice(value)}
@@ -144,19 +151,24 @@ class Stream:
         return moment.isoformat(timespec="microseconds") + "Z"
 
     def applied(self):
-        start = self.random.randint(0, self.number)
-        data = {"class": "x", "ranges": [[start, start + self.random.randint(0, self.number)]], "scheduled_by": 0}
-        return self.event(publisher="ledger", source="ledger://main", id=f"r{self.number}", type="ledger.retention.applied", data=json.dumps(data))
+        # There are more positions than messages. Of some ranges a part is still to come, and is not deleted.
+        start = self.random.randint(0, self.count * 3 // 2)
+        data = {"class": "x", "ranges": [[start, start + self.random.randint(0, 30)]], "scheduled_by": 0}
+        return self.event(publisher="ledger", source="ledger://main", id=f"r{self.number}",
+            type="ledger.retention.applied", data=json.dumps(data))
 
     def own_identities(self):
         """Somebody with the ledger's name claims what events of the ledger's own are called."""
-        number = self.random.randint(1, self.number + 2)
-        identity = self.random.choice([ORIGIN, f"{STREAM}/{number}"])
+        if self.own and self.random.random() < 0.5:
+            return self.random.choice(self.own)[1]
+        numbers = [number for number, _ in self.own] + [self.number]
+        identity = self.random.choice([ORIGIN] + [f"{STREAM}/{number}" for number in numbers])
         return self.event(publisher="ledger", source="ledger://main", id=identity)
 
     def written(self, event):
         subject = f"ledger.main.ingest.{event['publisher']}." + ".".join(event["type"].split(".")[:3])
-        attributes = {"specversion": "1.0"} | {k: v for k, v in event.items() if k not in ("data", "publisher") and v is not None}
+        attributes = {"specversion": "1.0"} | {k: v for k, v in event.items() if k not in ("data",
+            "publisher") and v is not None}
         if self.random.random() < 0.3:
             headers = [(f"ce-{name}", value.encode()) for name, value in attributes.items()]
             self.random.shuffle(headers)
@@ -177,10 +189,18 @@ class Stream:
 
     def next(self):
         pick = self.random.random()
-        if pick < 0.3:
+        self.count += 1
+        self.number += self.random.choice([1, 1, 1, 1, 1, 1, 2, 3, 1000])
+        if pick < 0.2:
             content = self.nasty_one()
-        elif pick < 0.4 and self.sent:
-            content = self.written(self.applied() if pick < 0.35 else self.own_identities())
+        elif pick < 0.25 and self.sent:
+            content = self.written(self.applied())
+        elif pick < 0.4:
+            self.own.append((self.number, self.own_identities()))
+            content = self.written(self.own[-1][1])
+        elif pick < 0.55 and self.sent:
+            # Perhaps its data is gone by now.
+            content = self.written(self.random.choice(self.sent) | {"data": '{"note":2}'})
         else:
             again = self.sent and self.random.random() < 0.7
             event = self.random.choice(self.sent) if again else self.event()
@@ -188,16 +208,18 @@ class Stream:
                 event = self.changed(event)
             self.sent.append(event)
             content = self.written(event)
-        self.number += self.random.choice([1, 1, 1, 1, 1, 1, 2, 3, 1000])
         # Clocks of a cluster go back and forth; some nights are long, and months end.
-        self.time_us += self.random.choice([0, 1, 1000, 1000, -500, -1_000_000, 5_000_000, 3_600_000_000, 40_000_000_000])
+        self.time_us += self.random.choice([0, 1, 1000, 1000, -500, -1_000_000, 5_000_000, 3_600_000_000,
+            40_000_000_000])
         self.time_us = min(self.time_us, 1_790_000_000_000_000)
-        return dict(zip(("nats_subject", "headers", "body"), content)) | {"stream_seq": self.number, "time_us": self.time_us}
+        return dict(zip(("nats_subject", "headers", "body"), content)) | {"stream_seq": self.number,
+            "time_us": self.time_us}
 
 
 def main():
     seed, count = (int(argument) for argument in sys.argv[1:])
-    print(json.dumps({"origin": ORIGIN, "ledger": LEDGER, "created_us": CREATED_US, "stream": STREAM, "salt_keys": SALT_KEYS}))
+    print(json.dumps({"origin": ORIGIN, "ledger": LEDGER, "created_us": CREATED_US, "stream": STREAM,
+        "salt_keys": SALT_KEYS}))
     stream, chain = Stream(seed), Chain()
     for _ in range(count):
         message = stream.next()

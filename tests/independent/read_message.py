@@ -1,8 +1,9 @@
 """What one message of the stream is, by section 1 of the formats alone: an event, or a reason.
 
-Written from the text, without a look at the ledger's own reader, so that the two can disagree; where
-the text is silent, it follows `docs/decisions/0001-reading-a-message.md`. It stops where a kind's fields would be looked at (`type.unknown`, `data.invalid`), it knows only the
-plainest secrets, and it knows no signatures. Python's standard library alone.
+Written from the text, without a look at the ledger's own reader, so that the two can disagree. Where
+the text is silent, it follows `docs/decisions/0001-reading-a-message.md`. It stops where a kind's
+fields would be looked at (`type.unknown`, `data.invalid`), it knows only the plainest secrets, and it
+knows no signatures. Python's standard library alone.
 
     read(nats_subject, [(name, value bytes)], body, ledger) -> {"reason", "at"} or the event
 
@@ -249,7 +250,8 @@ def suspected(nats_subject, headers, body):
 
 def unescaped(text):
     """Every escape decoded; what is none stays. A secret is ASCII, so halves of pairs do not matter."""
-    return re.sub(r'\\(?:u([0-9A-Fa-f]{4})|(["\\/bfnrt]))', lambda m: chr(int(m[1], 16)) if m[1] else ESCAPES[ord(m[2])], text)
+    return re.sub(r'\\(?:u([0-9A-Fa-f]{4})|(["\\/bfnrt]))', lambda m: chr(int(m[1],
+        16)) if m[1] else ESCAPES[ord(m[2])], text)
 
 
 def envelope(nats_subject, headers, body, ledger):
