@@ -23,6 +23,7 @@ use crate::head::Head;
 use crate::note::VerifyingKey;
 use crate::redaction::Coverage;
 use crate::report::{Report, What};
+use crate::scan::prefer_merging;
 use crate::seal::SealError;
 
 /// Positions of one segment: a power of two, so that its subtree is one node of the tree, and whole tiles.
@@ -155,6 +156,7 @@ fn work(
 ) -> Result<(), VerifyError> {
     let runtime = runtime()?;
     let client = runtime.block_on(job.db.connect_alone())?;
+    runtime.block_on(prefer_merging(job.db, &client))?;
     while !stop.load(Ordering::Relaxed) {
         let from = next.fetch_add(1, Ordering::Relaxed) * SEGMENT;
         if from >= job.extent.head.size {

@@ -73,7 +73,7 @@ pub(super) async fn check(
     };
     // The position before gives the link, the stream and the time.
     let first = from.saturating_sub(1);
-    let mut scan = Scan::begin(job.db, client, job.extent.head.id, first, to).await?;
+    let mut scan = Scan::begin_merging(job.db, client, job.extent.head.id, first, to).await?;
     let (mut row, mut done) = (Row::default(), from);
     while scan.next(job.db, &mut row).await? {
         if row.header.seq < from {
