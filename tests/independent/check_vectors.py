@@ -6,6 +6,23 @@ import json
 import sys
 
 import formats as f
+import read_message
+
+
+def check_envelopes(envelopes):
+    """Yields (what, whether it agrees) of messages and what they are read as."""
+    for e in envelopes:
+        headers = [(name, value.encode()) for name, value in e["headers"].items()]
+        read = read_message.read(e["nats_subject"], headers, base64.b64decode(e["body"]))
+        if "data" in read:
+            read["data"] = base64.b64encode(read["data"]).decode()
+            # The first message of its stream: nothing was recorded before.
+            read["recorded_us"] = e["jetstream_time_us"]
+            if read["occurred_us"] is None:
+                read["occurred_us"] = read["recorded_us"]
+        else:
+            del read["at"]
+        yield e["name"], read == e["expect"]
 
 
 def check(vectors):
@@ -54,6 +71,7 @@ def check(vectors):
     for name, function in [("msg_id", f.msg_id), ("verdict_id", f.verdict_id), ("incident_id", f.incident_id)]:
         *arguments, expected = ids[name].values()
         yield name, function(*arguments).hex() == expected
+    yield from check_envelopes(vectors["envelopes"])
 
 
 def main():
