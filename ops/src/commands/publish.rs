@@ -54,8 +54,9 @@ pub struct Publish {
     /// How long to wait after the last event, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     timeout: u64,
-    /// How many events may be on their way to NATS at once
-    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    // The client allows 5000 without an answer.
+    /// How many events may be on their way to NATS at once, 4096 at most
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=4096))]
     in_flight: u32,
     /// Where events wait while NATS is away [default: as configured, else .ledger/spool]
     #[arg(long, value_name = "DIR", conflicts_with = "no_spool")]
