@@ -126,7 +126,8 @@ impl Link {
             link = link.upgrade(address.host()).await?;
         }
         // The server's id and its number for us make a name that nobody else has, without randomness.
-        link.inbox = format!("_INBOX.{}.{}", link.info.server_id, link.info.client_id);
+        let (server, client) = (&link.info.server_id, link.info.client_id);
+        link.inbox = format!("{}.{server}.{client}", nats.inbox);
         let hello = hello(nats, address, &link.info, purpose)?;
         let subscription = format!("SUB {}.a.* {ANSWERS}\r\nPING\r\n", link.inbox);
         link.output

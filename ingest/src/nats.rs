@@ -38,6 +38,8 @@ pub struct Nats {
     pub tls: Option<Arc<ClientConfig>>,
     /// How long to wait for a connection or an answer.
     pub patience: Duration,
+    /// What the subjects of answers begin with. Whoever may subscribe to it hears them.
+    pub inbox: &'static str,
 }
 
 impl std::fmt::Debug for Nats {
@@ -152,6 +154,7 @@ impl Nats {
             auth: Auth::None,
             tls: None,
             patience: Duration::from_secs(10),
+            inbox: "_INBOX",
         }
     }
 
@@ -204,6 +207,7 @@ impl Nats {
             None => options,
         };
         Ok(options
+            .custom_inbox_prefix(self.inbox)
             .connection_timeout(self.patience)
             .request_timeout(Some(self.patience)))
     }

@@ -146,6 +146,28 @@ impl Reader {
         Ok(self.records(seq, 1).await?.pop())
     }
 
+    /// Where in their streams the messages lie that looked like a secret: those of the positions `from..to` that were
+    /// recorded before a time, in order, each with its stream and its number there.
+    pub async fn suspected_secrets(
+        &self,
+        from: u64,
+        to: u64,
+        before_us: i64,
+    ) -> Result<Vec<(u64, String, u64)>, ReadError> {
+        let failed = self.db.error("looking for what looked like a secret");
+        let client = self.db.client().await?;
+        let rows = client
+            .query(
+                include_str!("sql/suspected_secrets.sql"),
+                &[&self.id, &bigint(from), &bigint(to), &before_us],
+            )
+            .await
+            .map_err(failed)?;
+        let number = |row: &Row, at: usize| u64::try_from(row.get::<_, i64>(at)).unwrap_or(0);
+        let place = |row: &Row| (number(row, 0), row.get(1), number(row, 2));
+        Ok(rows.iter().map(place).collect())
+    }
+
     /// The event with this identity; `None` where the chain has none.
     pub async fn record_of(
         &self,

@@ -88,6 +88,8 @@ pub struct Config {
     pub stream_max_bytes: Option<u64>,
     /// How many NATS servers keep each message.
     pub stream_replicas: u64,
+    /// How old a message that looks like a secret is when it is deleted from the stream.
+    pub stream_secret_age: Duration,
     /// Publisher names that may acknowledge incidents, place holds and the like.
     pub operators: Vec<String>,
 }
@@ -240,6 +242,10 @@ fn resolve(settings: Settings, file: Option<&Path>) -> Result<Config, Failure> {
         seal_events: positive("seal.events", settings.seal.events.unwrap_or(10_000))?,
         stream_max_age: Duration::from_secs(days.saturating_mul(86_400)),
         stream_max_bytes: settings.stream.max_bytes,
+        stream_secret_age: Duration::from_secs(positive(
+            "stream.secret_seconds",
+            settings.stream.secret_seconds.unwrap_or(600),
+        )?),
         stream_replicas: positive("stream.replicas", settings.stream.replicas.unwrap_or(1))?,
         operators: settings
             .catalog

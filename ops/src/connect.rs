@@ -67,7 +67,10 @@ pub fn check_origin(config: &Config, head: &Head) -> Result<(), Failure> {
 
 /// NATS as the ledger itself.
 pub fn nats(config: &Config) -> Result<Nats, Failure> {
-    nats_as(config, &config.nats)
+    let mut nats = nats_as(config, &config.nats)?;
+    // Publishers may hear `_INBOX`: what the ledger is answered is not for them.
+    nats.inbox = "_LEDGER_INBOX";
+    Ok(nats)
 }
 
 /// NATS as whoever publishes.

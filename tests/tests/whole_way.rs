@@ -7,7 +7,7 @@
 
 use serde_json::{Value, json};
 use tests::program::eventually;
-use tests::{Installation, feed};
+use tests::{Installation, Nats, Postgres, feed};
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key]
@@ -176,4 +176,38 @@ fn types_of(log: &Value) -> Vec<String> {
         .iter()
         .map(|line| text(line, "type").to_owned())
         .collect()
+}
+
+#[tokio::test]
+async fn what_looks_like_a_secret_leaves_the_stream_once_it_is_sealed() {
+    let mut ledger = Installation::bare(Postgres::start().await, Nats::start().await).await;
+    ledger.configure("ledger.example/main", "[stream]\nsecret_seconds = 1");
+    ledger.run(["init"]).await.expect(0);
+    let serving = ledger.serve().await;
+    let secret = format!("AGE-SECRET-KEY-1{}", "Q".repeat(58));
+    let event = feed::created("leak", "staging").replace("env-staging", &secret);
+    let jetstream = ledger.nats.jetstream().await;
+    let subject = "ledger.main.ingest.terraform.platform.environment.created";
+    let sent = jetstream
+        .publish(subject, event.into())
+        .await
+        .expect("sent");
+    let number = sent.await.expect("acknowledged").sequence;
+    let stream = jetstream
+        .get_stream("LEDGER-main")
+        .await
+        .expect("it is there");
+    eventually("the message is gone from the stream", async || {
+        stream.get_raw_message(number).await.is_err()
+    })
+    .await;
+    ledger.settles().await;
+    let refused = ledger.ask(["quarantine"]).await;
+    assert_eq!(text(&refused[0], "reason"), "payload.secret_suspected");
+    assert!(
+        !refused.to_string().contains("QQQQ"),
+        "nothing of it is shown"
+    );
+    assert_eq!(ledger.ask(["verify"]).await["ok"], json!(true));
+    drop(serving);
 }

@@ -92,6 +92,7 @@ section!(
     max_age_days: u64, "how long NATS keeps a message (14)";
     max_bytes: u64, "how many bytes NATS keeps (no limit)";
     replicas: u64, "how many NATS servers keep each message (1)";
+    secret_seconds: u64, "how old a message that looks like a secret is when it is deleted from the stream (600)";
 });
 section!(
     /// The catalog's settings, written into the chain when it is activated.

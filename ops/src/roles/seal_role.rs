@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use ingest::heads::{self, HeadError};
 use ingest::nats::Connection;
+use ingest::scrub;
 use ledger::head_file;
+use ledger::read::Reader;
 use ledger::seal::{SealError, Sealer};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -18,6 +20,8 @@ use crate::released::Released;
 
 /// How often the head is looked at where nobody wakes us.
 const POLL: Duration = Duration::from_millis(100);
+/// How often to look for messages that are to be deleted from the stream.
+const SCRUB_EVERY: Duration = Duration::from_secs(30);
 
 /// Why one opening of the sealer ended.
 enum End {
@@ -100,6 +104,7 @@ async fn once(shared: &Shared, stop: &mut watch::Receiver<bool>) -> End {
             session.wait(stop).await;
             // The last head goes out also when we are told to stop.
             session.seal().await?;
+            session.scrub().await?;
             if *stop.borrow() {
                 return Ok::<End, End>(End::Stopped);
             }
@@ -114,6 +119,11 @@ struct Session<'a> {
     sealer: Sealer,
     /// The number of the last head on the outgoing stream.
     behind: u64,
+    reader: Reader,
+    /// The messages of all positions before this one that looked like a secret are deleted.
+    scrubbed: u64,
+    /// When to look for more.
+    scrub_at: Instant,
 }
 
 impl<'a> Session<'a> {
@@ -122,7 +132,7 @@ impl<'a> Session<'a> {
         let config = &shared.config;
         let connection = connect::nats(config)?.connect("seal").await?;
         let released = Released::read(config, &connection).await?;
-        let reader = ledger::read::Reader::open(&shared.db, &config.ledger)
+        let reader = Reader::open(&shared.db, &config.ledger)
             .await
             .map_err(SealError::from)?;
         let origin = reader.head().await.map_err(SealError::from)?.origin;
@@ -135,6 +145,9 @@ impl<'a> Session<'a> {
             connection,
             sealer,
             behind,
+            reader,
+            scrubbed: 0,
+            scrub_at: Instant::now(),
         })
     }
 
@@ -172,6 +185,33 @@ impl<'a> Session<'a> {
             let size = head.checkpoint.size;
             self.sealer.commit(head).await?;
             self.shared.sealed.note(size, app::now_us());
+        }
+        Ok(())
+    }
+
+    /// Deletes from the stream what looked like a secret, once it is sealed and old enough: until then a lost tail
+    /// could need it to be replayed bit for bit.
+    async fn scrub(&mut self) -> Result<(), End> {
+        let config = &self.shared.config;
+        if Instant::now() < self.scrub_at {
+            return Ok(());
+        }
+        self.scrub_at = Instant::now() + SCRUB_EVERY.min(config.stream_secret_age);
+        let age = i64::try_from(config.stream_secret_age.as_micros()).unwrap_or(i64::MAX);
+        let before_us = app::now_us().saturating_sub(age);
+        let found = self
+            .reader
+            .suspected_secrets(self.scrubbed, self.sealer.size(), before_us)
+            .await
+            .map_err(SealError::from)?;
+        for (seq, stream, number) in found {
+            if scrub::scrub(&self.connection, &config.ledger, &stream, &[number]).await? > 0 {
+                tracing::info!(
+                    seq,
+                    "deleted the message of position {seq} from the stream: it looked like a secret"
+                );
+            }
+            self.scrubbed = seq + 1;
         }
         Ok(())
     }
