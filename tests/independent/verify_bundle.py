@@ -304,10 +304,14 @@ def main(arguments):
     if len(paths) != 1:
         print(__doc__, file=sys.stderr)
         return 2
-    bundle = Bundle(paths[0])
     pinned = bool(keys)
-    if not pinned:
-        keys = [f.Key(line) for line in bundle.text("keys").splitlines() if line.strip()]
+    try:
+        bundle = Bundle(paths[0])
+        if not pinned:
+            keys = [f.Key(line) for line in bundle.text("keys").splitlines() if line.strip()]
+    except (OSError, ValueError, KeyError, tarfile.TarError) as error:
+        print(f"{paths[0]} is no bundle: {error}", file=sys.stderr)
+        return 2
     verifier = Verifier(bundle, keys)
     try:
         verifier.run()
