@@ -115,7 +115,7 @@ impl Nats {
         };
         let config = format!(
             "listen: \"127.0.0.1:{port}\"\nports_file_dir: \"{folder}\"\n\
-             jetstream {{ store_dir: \"{folder}/store\" }}\n{}\n",
+             jetstream {{ store_dir: \"{folder}/store\", max_file_store: 64GB }}\n{}\n",
             self.extra
         );
         let path = self.folder.path().join("nats.conf");

@@ -225,7 +225,7 @@ listen: "127.0.0.1:{port}"
 pid_file: "{pid}"
 max_payload: 8388608
 max_pending: 134217728
-jetstream {{ store_dir: "{store}" }}
+jetstream {{ store_dir: "{store}", max_file_store: 64GB }}
 authorization {{
   users: [
     {{ user: "ledger", password: "{ours}" }}
