@@ -234,3 +234,32 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
         }
     }
 }
+
+#[tokio::test]
+async fn a_replay_with_a_hole_below_a_signed_head_is_refused() {
+    let world = World::new().await;
+    let ingest = world.consume().await;
+    world.publish_beats(0..10).await;
+    world.chain_of(11).await;
+    ingest.stop().await.expect("stopped in order");
+    delete(&world, &[5]).await;
+
+    // Below a head of 11 the hole would grow into another history; below one of 4 it is an ordinary gap.
+    let behind = world.empty_database().await;
+    let ended = world.replay_into(&behind, 11).await.end().await;
+    assert!(
+        matches!(
+            ended,
+            Err(IngestError::LostTail(Lost::Replay {
+                missing: 5,
+                found: 6,
+                ..
+            }))
+        ),
+        "{ended:?}"
+    );
+    let free = world.empty_database().await;
+    let replayed = world.replay_into(&free, 4).await;
+    chain_of(&free, 11).await;
+    replayed.stop().await.expect("stopped in order");
+}

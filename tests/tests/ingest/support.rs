@@ -125,10 +125,16 @@ impl World {
     }
 
     pub async fn consume_into(&self, db: &Database) -> Running<IngestError> {
+        self.replay_into(db, 0).await
+    }
+
+    /// Consumes into a database behind a head of this size that was let out.
+    pub async fn replay_into(&self, db: &Database, released: u64) -> Running<IngestError> {
         let appender = Appender::take_over(db.clone(), &main(), self.keyring.clone()).await;
         let appender = appender.expect("the ledger can be taken over");
         let mut config = consume::Config::new(self.system(), backoff());
         config.batch_messages = 100;
+        config.released = released;
         let metrics = Arc::new(Metrics::default());
         let (stop, stopped) = watch::channel(false);
         let (db, shown) = (db.clone(), metrics.clone());
