@@ -192,14 +192,3 @@ impl From<NatsError> for Failure {
         if away { failure.mend(AWAY) } else { failure }
     }
 }
-
-impl From<projections::migrate::MigrateError> for Failure {
-    fn from(error: projections::migrate::MigrateError) -> Self {
-        use projections::migrate::MigrateError as Error;
-        match error {
-            Error::Database(error) => error.into(),
-            newer @ Error::Newer { .. } => Failure::usage(newer.to_string()),
-            other @ Error::Migration { .. } => failed(other, false),
-        }
-    }
-}

@@ -61,7 +61,7 @@ fn arrival(n: u64) -> Arrival {
 async fn new_ledger(server: &Postgres, keyring: &Keyring) -> (Database, String) {
     let name = server.create_database().await;
     let db = Database::connect(server.config(&name), 8);
-    migrate::run(&db).await.unwrap();
+    migrate::CHAIN.run(&db).await.unwrap();
     let main = LedgerName::new("main").unwrap();
     init::create(&db, &main, "ledger.example/main", CREATED_US, keyring)
         .await

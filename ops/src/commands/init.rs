@@ -83,8 +83,8 @@ pub async fn make(config: &Config) -> Result<Made, Failure> {
     packages::compile(&catalog, settings.clone())?;
 
     let db = connect::database(config)?;
-    migrate::run(&db).await?;
-    projections::migrate::run(&db).await?;
+    migrate::CHAIN.run(&db).await?;
+    projections::migrate::VIEWS.run(&db).await?;
     let found = Head::load(&db, &config.ledger).await?;
     if let Some(head) = &found {
         connect::check_origin(config, head)?;

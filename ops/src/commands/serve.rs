@@ -64,7 +64,8 @@ pub async fn serve(
     let db = connect::database(&config)?;
     {
         let client = db.client().await?;
-        migrate::check(&db, &client).await?;
+        migrate::CHAIN.check(&db, &client).await?;
+        projections::migrate::VIEWS.check(&db, &client).await?;
     }
     let head = Head::load(&db, &config.ledger)
         .await?

@@ -73,7 +73,7 @@ async fn a_stream_of_everything_gives_the_same_chain() {
 
     let server = Postgres::shared().await;
     let db = Database::connect(server.config(&server.create_database().await), 4);
-    migrate::run(&db).await.expect("the migrations apply");
+    migrate::CHAIN.run(&db).await.expect("the migrations apply");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let keyring = keyring(folder.path(), &setting["salt_keys"]);
     let created_us = setting["created_us"].as_i64().expect("a number");

@@ -102,7 +102,7 @@ impl World {
     }
 
     async fn init(&self, db: &Database, created_us: i64) {
-        migrate::run(db).await.expect("the migrations apply");
+        migrate::CHAIN.run(db).await.expect("the migrations apply");
         let made = init::create(db, &main(), ORIGIN, created_us, &self.keyring).await;
         made.expect("the ledger can be made");
     }

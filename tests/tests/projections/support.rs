@@ -47,8 +47,9 @@ impl Fixture {
     pub async fn on(server: Arc<Postgres>) -> Self {
         let database = server.create_database().await;
         let db = Database::connect(server.config(&database), 8);
-        migrate::run(&db).await.expect("the chain's tables");
-        projections::migrate::run(&db)
+        migrate::CHAIN.run(&db).await.expect("the chain's tables");
+        projections::migrate::VIEWS
+            .run(&db)
             .await
             .expect("the views' tables");
         let keys = tempfile::tempdir().expect("a temporary folder");

@@ -138,18 +138,18 @@ async fn the_writer_makes_appends_and_seals_a_ledger() {
 async fn a_newer_schema_is_refused_and_migrating_twice_at_once_is_not() {
     let server = tests::Postgres::shared().await;
     let db = Database::connect(server.config(&server.create_database().await), 4);
-    let (one, two) = tokio::join!(migrate::run(&db), migrate::run(&db));
+    let (one, two) = tokio::join!(migrate::CHAIN.run(&db), migrate::CHAIN.run(&db));
     let applied = [one.expect("migrated"), two.expect("migrated")].concat();
     assert_eq!(
         applied.len(),
-        usize::try_from(migrate::version()).expect("small")
+        usize::try_from(migrate::CHAIN.version()).expect("small")
     );
     let client = db.client().await.expect("connected");
     let newer =
         "INSERT INTO ledger.schema_history VALUES (900, 'later', '2030-01-01T00:00:00Z', '1')";
     client.batch_execute(newer).await.expect("inserted");
-    let refused = migrate::run(&db).await;
-    let ours = migrate::version();
+    let refused = migrate::CHAIN.run(&db).await;
+    let ours = migrate::CHAIN.version();
     assert!(
         matches!(&refused, Err(MigrateError::Newer { ours: known, theirs: 900, .. }) if *known == ours),
         "{refused:?}"

@@ -41,7 +41,7 @@ impl Fixture {
         let server = Postgres::shared().await;
         let database = server.create_database().await;
         let db = Database::connect(server.config(&database), 8);
-        migrate::run(&db).await.expect("the migrations apply");
+        migrate::CHAIN.run(&db).await.expect("the migrations apply");
         let keys = tempfile::tempdir().expect("a temporary folder");
         let salt = keys.path().join("salt");
         std::fs::create_dir(&salt).expect("a new folder");
