@@ -8,6 +8,7 @@ use std::fmt;
 use regex::Regex;
 use serde_json::Value;
 
+use crate::identity::Identity;
 use crate::name::{KindName, Name};
 
 /// A kind of entity, as its file declares it.
@@ -21,6 +22,8 @@ pub struct Kind {
     pub about: String,
     /// What the CloudEvents `subject` is: the entity's identifier, in a sentence.
     pub subject: String,
+    /// How that identifier is made from the entity's fields, where it is.
+    pub identity: Option<Identity>,
     /// The read model's name: the view is `<package>_<view>`.
     pub view: String,
     /// Whether its events are facts about something else, so that no entity of this kind has a state.

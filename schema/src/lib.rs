@@ -13,6 +13,7 @@ pub mod draw;
 pub mod envelope;
 pub mod event;
 mod example;
+pub mod identity;
 pub mod json;
 pub mod kind;
 pub mod lifecycle;
@@ -23,6 +24,7 @@ pub mod name;
 pub mod package;
 pub mod read;
 pub mod refusal;
+pub mod sample;
 pub mod secret;
 pub mod time;
 

@@ -12,7 +12,8 @@ pub(crate) mod table;
 use toml::de::DeTable;
 
 use crate::diagnostic::Diagnostic;
-use crate::kind::{Kind, Retention};
+use crate::identity::Identity;
+use crate::kind::{EventDef, Field, Kind, Retention};
 use crate::name::{KindName, Name};
 use crate::package::LEDGER;
 use table::{Source, Table};
@@ -52,7 +53,7 @@ fn read<'a>(
     parsed: &'a DeTable<'a>,
 ) -> Option<Kind> {
     let top = Table::new(source, "the file", 0, parsed);
-    let name = identity(&top, package, file);
+    let name = named(&top, package, file);
     let title = top.need_text(
         "title",
         "say what people call it, e.g. `title = \"Environment\"`",
@@ -87,6 +88,7 @@ fn read<'a>(
     });
     let ledger = package.as_str() == LEDGER;
     let events = events::events(&top, &fields, lifecycle.as_ref(), ledger, &mut references);
+    let identity = template(&top, &fields, &events);
     let rules = rules::rules(&top, &fields, &events);
     if let (Some(table), Some(lifecycle), true) = (table, &lifecycle, source.is_clean()) {
         lifecycle::agree(&table, lifecycle, &events);
@@ -97,6 +99,7 @@ fn read<'a>(
         title: title?.value.to_owned(),
         about: about?.value.to_owned(),
         subject: subject?.value.to_owned(),
+        identity,
         view: view_name?,
         stateless,
         retention: retention?,
@@ -114,7 +117,7 @@ fn read<'a>(
 }
 
 /// `kind = "<package>.<entity>"`, in a file `<entity>.toml` of that package.
-fn identity(top: &Table<'_>, package: &Name, file: &str) -> Option<KindName> {
+fn named(top: &Table<'_>, package: &Name, file: &str) -> Option<KindName> {
     let stem = file.strip_suffix(".toml").unwrap_or(file);
     let mend = format!("write `kind = \"{package}.{stem}\"`");
     let text = top.need_text("kind", &mend)?;
@@ -134,6 +137,30 @@ fn identity(top: &Table<'_>, package: &Name, file: &str) -> Option<KindName> {
         }
         Ok(name) => Some(name),
     }
+}
+
+/// `identity = "<environment>/<role>"`: of the entity's fields, or those of the events of what has no state.
+fn template(top: &Table<'_>, fields: &[Field], events: &[EventDef]) -> Option<Identity> {
+    let text = top.text("identity")?;
+    let mend = "write the field in angle brackets, e.g. `identity = \"<environment>/<role>\"`";
+    let Some(identity) = Identity::parse(text.value) else {
+        let message = format!("`{}` is no template of an identifier", text.value);
+        top.source.report(text.at, message, mend);
+        return None;
+    };
+    let of_events = || events.iter().flat_map(|event| &event.members.fields);
+    for name in identity.fields() {
+        if !fields
+            .iter()
+            .chain(of_events())
+            .any(|field| field.name == name)
+        {
+            let message = format!("`identity` names the unknown field `{name}`");
+            top.source
+                .report(text.at, message, "name a field of this kind");
+        }
+    }
+    Some(identity)
 }
 
 fn retention(top: &Table<'_>) -> Option<Retention> {

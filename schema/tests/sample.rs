@@ -1,0 +1,98 @@
+//! The sampler: what it makes is accepted, legal, varied, and the same for the same seed.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schema::sample::{Sample, Sampler};
+use schema::{Catalog, EventType, Name, Package};
+use serde_json::json;
+
+const EVENTS: usize = 20_000;
+const START_US: i64 = 1_790_000_000_000_000;
+
+fn catalog() -> Catalog {
+    Catalog::of(&Package::builtin(), json!({})).unwrap()
+}
+
+fn run(catalog: &Catalog, only: &[Name], seed: u64) -> Vec<Sample> {
+    let mut sampler = Sampler::new(catalog, only, seed).unwrap();
+    let times = (0_i64..).map(|n| START_US + n * 1_000_000);
+    times.take(EVENTS).map(|at| sampler.next(at)).collect()
+}
+
+#[test]
+fn every_event_is_accepted_and_every_step_is_legal() {
+    let catalog = catalog();
+    let mut statuses: BTreeMap<(String, String), Option<String>> = BTreeMap::new();
+    for sample in run(&catalog, &[], 7) {
+        let event_type = EventType::parse(&sample.event_type).unwrap();
+        let (kind, event) = catalog.event(&event_type).unwrap();
+        let checked = event.check(sample.data.to_string().as_bytes());
+        assert_eq!(checked, Ok(()), "{sample:?}");
+        let key = (kind.name.to_string(), sample.subject.clone());
+        let known = statuses.get(&key).cloned();
+        let status = known.clone().flatten();
+        let step = kind.step(status.as_deref(), event_type.verb(), &sample.data);
+        assert!(step.legal, "{sample:?} from {status:?}");
+        if known.is_some() {
+            let claimed = step.from_claimed.as_deref();
+            assert!(
+                claimed.is_none() || claimed == status.as_deref(),
+                "{sample:?}"
+            );
+        }
+        statuses.insert(key, step.to.or(status));
+    }
+}
+
+#[test]
+fn every_event_of_every_kind_happens() {
+    let catalog = catalog();
+    let seen: BTreeSet<String> = run(&catalog, &[], 1)
+        .into_iter()
+        .map(|sample| sample.event_type)
+        .collect();
+    let kinds = catalog
+        .kinds()
+        .filter(|kind| kind.name.package.as_str() != "ledger");
+    let all = kinds.flat_map(|kind| {
+        let verbs = kind.events.iter().map(|event| event.verb.clone());
+        verbs.map(|verb| format!("{}.{verb}", kind.name))
+    });
+    let missing: Vec<String> = all.filter(|one| !seen.contains(one)).collect();
+    assert!(missing.is_empty(), "never drawn: {missing:?}");
+}
+
+#[test]
+fn a_seed_is_a_run() {
+    let catalog = catalog();
+    assert_eq!(run(&catalog, &[], 3), run(&catalog, &[], 3));
+    assert_ne!(run(&catalog, &[], 3), run(&catalog, &[], 4));
+}
+
+#[test]
+fn only_the_wanted_packages() {
+    let catalog = catalog();
+    let platform = [Name::new("platform").unwrap()];
+    let all = run(&catalog, &platform, 3);
+    assert!(
+        all.iter()
+            .all(|sample| sample.event_type.starts_with("platform."))
+    );
+    assert!(Sampler::new(&catalog, &[Name::new("nothing").unwrap()], 3).is_none());
+}
+
+#[test]
+fn identifiers_are_those_of_the_fields() {
+    let catalog = catalog();
+    let created = run(&catalog, &[], 5)
+        .into_iter()
+        .find(|sample| sample.event_type == "platform.access_policy.granted")
+        .unwrap();
+    let text = |name: &str| created.data[name].as_str().unwrap().to_owned();
+    assert_eq!(
+        created.subject,
+        format!("{}/{}", text("environment"), text("role"))
+    );
+}
