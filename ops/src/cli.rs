@@ -119,6 +119,7 @@ pub enum Command {
     Serve(commands::serve::Serve),
     Publish(commands::publish::Publish),
     Check(commands::check::Check),
+    Sample(commands::sample::Sample),
     Log(commands::log::Log),
     Tail(commands::log::Tail),
     State(commands::state::State),

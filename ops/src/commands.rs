@@ -11,6 +11,7 @@ pub mod man;
 pub mod publish;
 pub mod quarantine;
 pub mod recover;
+pub mod sample;
 pub mod serve;
 pub mod state;
 pub mod status;
@@ -47,6 +48,7 @@ async fn run_short(app: &App, command: Command) -> Outcome {
         Command::Init(command) => command.run(app).await,
         Command::Publish(command) => command.run(app).await,
         Command::Check(command) => command.run(app),
+        Command::Sample(command) => command.run(app).await,
         Command::Log(command) => command.run(app).await,
         Command::Tail(command) => command.run(app).await,
         Command::State(command) => command.run(app).await,

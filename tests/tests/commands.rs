@@ -9,12 +9,13 @@ use serde_json::Value;
 use tests::program::{Serving, run_alone};
 use tests::{Installation, feed};
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "init",
     "up",
     "serve",
     "publish",
     "check",
+    "sample",
     "log",
     "tail",
     "state",

@@ -12,6 +12,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde_json::{Map, Value};
 
 use crate::catalog::Catalog;
+use crate::identity::Identity;
 use crate::kind::{EventDef, Kind};
 use crate::name::Name;
 use crate::package::LEDGER;
@@ -24,6 +25,8 @@ const TRIES: usize = 8;
 /// An event that could have happened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
+    /// An identifier for the event: a `UUIDv7` (RFC 9562, section 5.7) of its claimed time.
+    pub id: String,
     /// `<package>.<entity>.<verb>`.
     pub event_type: String,
     /// The entity's identifier.
@@ -112,6 +115,7 @@ impl<'a> Sampler<'a> {
         );
         population.keep(&subject, step.to, &data);
         Some(Sample {
+            id: values::uuid_of_time(&mut self.random, at_us),
             event_type: format!("{}.{}", kind.name, event.verb),
             subject,
             data,
@@ -154,7 +158,7 @@ impl<'a> Sampler<'a> {
             member,
         );
         for _ in 0..TRIES {
-            let mut data = self.draw(event, at_us);
+            let mut data = self.draw(kind, event, at_us);
             data.extend(fixed.clone());
             let data = Value::Object(data);
             if event.check(data.to_string().as_bytes()).is_ok() {
@@ -169,7 +173,7 @@ impl<'a> Sampler<'a> {
     }
 
     /// A value for every field: of what names an entity, one that exists.
-    fn draw(&mut self, event: &EventDef, at_us: i64) -> Map<String, Value> {
+    fn draw(&mut self, kind: &Kind, event: &EventDef, at_us: i64) -> Map<String, Value> {
         let mut data = Map::new();
         let length = i64::try_from(event.members.fields.len()).unwrap_or_default();
         for (place, field) in (0_i64..).zip(&event.members.fields) {
@@ -180,9 +184,13 @@ impl<'a> Sampler<'a> {
             });
             // What a file names first happened first.
             let then_us = at_us.saturating_sub((length - place).saturating_mul(60_000_000));
-            let value = known.unwrap_or_else(|| {
-                values::like(&mut self.random, &field.shape, &field.example, then_us)
-            });
+            let draw = if identifies(kind, &field.name) {
+                values::unlike
+            } else {
+                values::like
+            };
+            let value = known
+                .unwrap_or_else(|| draw(&mut self.random, &field.shape, &field.example, then_us));
             data.insert(field.name.clone(), value);
         }
         data
@@ -225,11 +233,7 @@ impl Population<'_> {
         if self.kind.stateless || ended(&to) {
             return;
         }
-        let identity = self
-            .kind
-            .identity
-            .iter()
-            .flat_map(|identity| identity.fields());
+        let identity = self.kind.identity.iter().flat_map(Identity::fields);
         let identity = identity
             .filter_map(|name| Some((name.to_owned(), data.get(name)?.clone())))
             .collect();
@@ -299,6 +303,11 @@ fn fixed(
         fixed.insert(field.clone(), Value::from(from));
     }
     fixed
+}
+
+fn identifies(kind: &Kind, field: &str) -> bool {
+    let mut fields = kind.identity.iter().flat_map(Identity::fields);
+    fields.any(|name| name == field)
 }
 
 /// A number below `end`; 0 where there is none.

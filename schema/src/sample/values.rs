@@ -9,6 +9,19 @@ use crate::check;
 use crate::kind::{Bounds, Shape};
 use crate::time;
 
+/// A text of this shape, like the example, that hardly any other draw gives: for what identifies an entity.
+pub(super) fn unlike(random: &mut ChaCha8Rng, shape: &Shape, example: &Value, at_us: i64) -> Value {
+    let drawn = like(random, shape, example, at_us);
+    match (&drawn, shape) {
+        (Value::String(text), Shape::String { .. }) if drawn == *example => {
+            let numbered = Value::from(format!("{text}-{}", below(random, 9000) + 1000));
+            let accepted = check::value(shape, &numbered).is_ok();
+            if accepted { numbered } else { drawn }
+        }
+        _ => drawn,
+    }
+}
+
 /// A value of this shape, like the example. Times lie within a minute after `at_us`.
 pub(super) fn like(random: &mut ChaCha8Rng, shape: &Shape, example: &Value, at_us: i64) -> Value {
     let drawn = draw(random, shape, example, at_us);
@@ -37,7 +50,7 @@ fn draw(random: &mut ChaCha8Rng, shape: &Shape, example: &Value, at_us: i64) -> 
             |middle| Value::from(near(random, bounds, middle)),
         ),
         (Shape::String { .. } | Shape::Scalar, Value::String(text)) => {
-            Value::from(respelt(random, text))
+            Value::from(respelt(random, text, at_us))
         }
         (Shape::Array { of, .. }, Value::Array(items)) => {
             let items = items.iter().map(|item| like(random, of, item, at_us));
@@ -76,38 +89,52 @@ fn near(random: &mut ChaCha8Rng, bounds: &Bounds<i64>, middle: i64) -> i64 {
     drawn.max(low).min(bounds.max.unwrap_or(i64::MAX).max(low))
 }
 
-/// The text with other digits; runs of eight and more that are hexadecimal get other hexadecimal digits. A text
-/// without a digit gets a number behind it.
-fn respelt(random: &mut ChaCha8Rng, text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 4);
-    let mut run = String::new();
-    for letter in text.chars().chain(std::iter::once('\n')) {
-        if letter.is_ascii_alphanumeric() {
-            run.push(letter);
-            continue;
-        }
-        redraw(random, &run, &mut out);
-        run.clear();
-        if letter != '\n' {
-            out.push(letter);
-        }
-    }
-    if out == text {
-        out.push('-');
-        out.push_str(&(below(random, 9000) + 1000).to_string());
+/// The text with other numbers and other long hexadecimal runs; a date becomes that of `at_us`, and words stay.
+fn respelt(random: &mut ChaCha8Rng, text: &str, at_us: i64) -> String {
+    let today = time::format_us(at_us);
+    let today = today.get(..10).unwrap_or_default();
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let date = rest.get(..10).filter(|ten| is_date(ten));
+        let run = rest
+            .find(|letter: char| !letter.is_ascii_alphanumeric())
+            .unwrap_or(rest.len());
+        let taken = if date.is_some() {
+            out.push_str(today);
+            10
+        } else if run > 0 {
+            redraw(random, rest.get(..run).unwrap_or_default(), &mut out);
+            run
+        } else {
+            out.push(first);
+            first.len_utf8()
+        };
+        rest = rest.get(taken..).unwrap_or_default();
     }
     out
 }
 
+/// `2026-08-24`.
+fn is_date(text: &str) -> bool {
+    let digit = |byte: u8| byte.is_ascii_digit();
+    text.bytes().enumerate().all(|(place, byte)| match place {
+        4 | 7 => byte == b'-',
+        _ => digit(byte),
+    })
+}
+
+/// A run of letters and digits: a number with other digits, a hexadecimal one of eight and more likewise.
 fn redraw(random: &mut ChaCha8Rng, run: &str, out: &mut String) {
+    let number = run.bytes().all(|byte| byte.is_ascii_digit());
     let lower = |letter: char| letter.is_ascii_digit() || ('a'..='f').contains(&letter);
-    let hex = run.len() >= 8 && run.chars().all(lower);
+    let hex = !number && run.len() >= 8 && run.chars().all(lower);
     for (place, letter) in run.chars().enumerate() {
         let drawn = match letter {
             _ if hex => digit(random, 16),
             // A number keeps its length.
-            '1'..='9' if place == 0 => nonzero(random),
-            letter if letter.is_ascii_digit() => digit(random, 10),
+            '1'..='9' if number && place == 0 => nonzero(random),
+            _ if number && place > 0 => digit(random, 10),
             letter => letter,
         };
         out.push(drawn);
@@ -130,6 +157,16 @@ fn uuid(random: &mut ChaCha8Rng) -> String {
     let mut bytes = [0; 16];
     random.fill_bytes(&mut bytes);
     uuid::Builder::from_random_bytes(bytes)
+        .into_uuid()
+        .to_string()
+}
+
+/// A UUID of version 7 (RFC 9562, section 5.7).
+pub(super) fn uuid_of_time(random: &mut ChaCha8Rng, at_us: i64) -> String {
+    let mut tail = [0; 10];
+    random.fill_bytes(&mut tail);
+    let millis = u64::try_from(at_us / 1000).unwrap_or_default();
+    uuid::Builder::from_unix_timestamp_millis(millis, &tail)
         .into_uuid()
         .to_string()
 }
