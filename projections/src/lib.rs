@@ -6,7 +6,7 @@
 //! The way of an event through here: [`fact`] reads it, [`entity`] advances the state that it is about,
 //! [`fold`] does that for a batch and judges, `store` writes the changes with the checkpoint in one
 //! transaction, [`project`] does that for ever, [`outbox`] publishes verdicts until they are in the chain,
-//! and [`query`] answers.
+//! and [`query`] answers. [`view`] makes the views that people read from the active kinds.
 
 pub mod catalogs;
 pub mod entity;
@@ -19,6 +19,7 @@ pub mod project;
 pub mod query;
 mod store;
 pub mod verdict;
+pub mod view;
 
 pub use metrics::Metrics;
 pub use project::ProjectError;

@@ -19,6 +19,7 @@ use crate::fact::Fact;
 use crate::fold::{Changes, Checkpoint};
 use crate::metrics::Metrics;
 use crate::store::Place;
+use crate::view;
 use batch::{BATCH, activate, engine, fence, fold, read_facts, take_over, write};
 
 pub(crate) use batch::compile;
@@ -75,6 +76,23 @@ pub async fn run(
     Ok(())
 }
 
+/// Makes the views of the catalog that holds at a position, where they are missing or another version made them.
+async fn refresh_views(
+    db: &Database,
+    ledger: i32,
+    catalogs: &Catalogs,
+    next: u64,
+) -> Result<(), ProjectError> {
+    let failed = db.error("making the views");
+    let mut client = db.client().await?;
+    let tx = client.transaction().await.map_err(&failed)?;
+    view::refresh(&tx, ledger, catalogs.at(next))
+        .await
+        .map_err(&failed)?;
+    tx.commit().await.map_err(&failed)?;
+    Ok(())
+}
+
 /// The one projector of a ledger, as long as nobody takes over from it.
 #[derive(Debug)]
 pub struct Projector {
@@ -121,6 +139,7 @@ impl Projector {
                 catalogs.activate(active.seq, Arc::new(compile(&active)?));
             }
         }
+        refresh_views(db, reader.id(), &catalogs, at.next).await?;
         Metrics::set(&metrics.next_seq, at.next);
         Ok(Self {
             ledger: ledger.clone(),
@@ -195,6 +214,15 @@ impl Projector {
                 &failed,
             )
             .await?;
+            if !changes.activations.is_empty() {
+                view::refresh(
+                    &tx,
+                    self.reader.id(),
+                    self.catalogs.at(changes.checkpoint.next),
+                )
+                .await
+                .map_err(&failed)?;
+            }
             tx.commit()
                 .await
                 .map_err(|error| ProjectError::Database(failed(error)))

@@ -4,3 +4,4 @@ mod fold;
 mod outbox;
 mod support;
 mod verdicts;
+mod views;
