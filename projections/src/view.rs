@@ -11,6 +11,7 @@ mod flat;
 mod install;
 mod name;
 mod plan;
+mod query;
 
 pub use column::{Column, ColumnType};
 pub use derived::derived;

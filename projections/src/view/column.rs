@@ -116,16 +116,7 @@ fn add(
         Shape::Integer(_) | Shape::Number(_) => push("", ColumnType::Numeric, about, false),
         Shape::Boolean => push("", ColumnType::Boolean, about, false),
         Shape::Timestamp => push("", ColumnType::Timestamptz, about, false),
-        Shape::Array { .. } => {
-            push("", ColumnType::Text, format!("{about} As JSON."), false);
-            push(
-                "_count",
-                ColumnType::Numeric,
-                format!("How many: {about}"),
-                true,
-            );
-        }
-        Shape::Map { .. } => {
+        Shape::Array { .. } | Shape::Map { .. } => {
             push("", ColumnType::Text, format!("{about} As JSON."), false);
             push(
                 "_count",

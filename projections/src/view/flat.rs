@@ -1,12 +1,10 @@
 //! The flat view of a kind: a row an entity, or a row an event where the kind's entities have no state.
 
-use std::fmt::Write as _;
-
 use schema::Kind;
 use serde::{Deserialize, Serialize};
 
 use super::column::{self, Column, ColumnType};
-use super::name::{Names, quoted};
+use super::name::Names;
 
 /// What a kind's flat view holds. It is kept in the database for each ledger, because several ledgers with
 /// different catalogs may share one.
@@ -24,9 +22,10 @@ pub struct Flat {
     pub columns: Vec<Column>,
 }
 
-type Fixed = (&'static str, ColumnType, &'static str, &'static str);
+/// Name, type, sentence, SQL.
+pub(super) type Fixed = (&'static str, ColumnType, &'static str, &'static str);
 
-/// What a row of every entity begins with: name, type, sentence, SQL.
+/// What a row of every entity begins with.
 const ENTITY: &[Fixed] = &[
     ("ledger", ColumnType::Text, "The ledger's name.", "e.ledger"),
     ("id", ColumnType::Text, "The entity's identifier.", "e.id"),
@@ -127,7 +126,8 @@ const EVENT: &[Fixed] = &[
     ),
 ];
 
-fn fixed(stateless: bool) -> &'static [Fixed] {
+/// What every row begins with.
+pub(super) fn fixed(stateless: bool) -> &'static [Fixed] {
     if stateless { EVENT } else { ENTITY }
 }
 
@@ -186,90 +186,6 @@ impl Flat {
                     }
                 }
             }
-        }
-    }
-
-    /// The view's query.
-    pub(super) fn sql(&self) -> String {
-        let mut select: Vec<String> = Vec::new();
-        let mut members: Vec<&str> = Vec::new();
-        for column in &self.columns {
-            let value = match &column.value {
-                Some(place) => {
-                    if let Some(top) = place.path.first()
-                        && !members.contains(&top.as_str())
-                    {
-                        members.push(top);
-                    }
-                    let value = place.sql(column.column_type);
-                    if place.sensitive && !self.stateless {
-                        format!("CASE WHEN e.redacted_seq IS NULL THEN {value} END")
-                    } else {
-                        value
-                    }
-                }
-                None => fixed(self.stateless)
-                    .iter()
-                    .find(|(name, ..)| *name == column.name)
-                    .map_or_else(|| "NULL".to_owned(), |(.., sql)| (*sql).to_owned()),
-            };
-            select.push(format!("{value} AS {}", quoted(&column.name)));
-        }
-        let mut sql = format!("SELECT {}\n", select.join(",\n       "));
-        let _ = if self.stateless {
-            write!(sql, "{}", self.from_events())
-        } else {
-            write!(sql, "{}", self.from_entities())
-        };
-        if !members.is_empty() {
-            let data = if self.stateless {
-                "e.data"
-            } else {
-                "e.attributes"
-            };
-            let record: Vec<String> = members
-                .iter()
-                .map(|name| format!("{} json", quoted(name)))
-                .collect();
-            let _ = write!(
-                sql,
-                "\n  LEFT JOIN LATERAL json_to_record({data}) AS a({}) ON true",
-                record.join(", ")
-            );
-        }
-        let _ = write!(sql, "\n WHERE {}", self.filter());
-        sql
-    }
-
-    fn from_entities(&self) -> String {
-        // Where the times are not asked for, PostgreSQL leaves these joins out: they are on the whole key.
-        let history = |name: &str, seq: &str| {
-            format!(
-                "\n  LEFT JOIN views.history {name} ON {name}.ledger = e.projection AND {name}.kind = e.kind \
-                 AND {name}.id = e.id AND {name}.seq = e.{seq}"
-            )
-        };
-        format!(
-            "  FROM views.live_entity e{}{}",
-            history("c", "created_seq"),
-            history("u", "seq")
-        )
-    }
-
-    fn from_events(&self) -> String {
-        "  FROM views.live_event e".to_owned()
-    }
-
-    fn filter(&self) -> String {
-        use super::name::literal;
-        if self.stateless {
-            format!(
-                "e.event_type >= {} AND e.event_type < {}",
-                literal(&format!("{}.", self.kind)),
-                literal(&format!("{}/", self.kind))
-            )
-        } else {
-            format!("e.kind = {}", literal(&self.kind))
         }
     }
 }
