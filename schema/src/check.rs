@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::kind::{EventDef, Kind, Members, Shape};
 use crate::name::Name;
+use crate::named;
 use crate::time;
 
 impl Kind {
@@ -47,7 +48,10 @@ impl EventDef {
         if !self.members.required_when.is_empty() {
             needed |= conditional(&self.members, data);
         }
-        match missing(&self.members, needed, seen) {
+        if let Some(name) = missing(&self.members, needed, seen) {
+            return Err(format!("/{}", escaped(name)));
+        }
+        match self.disagreeing(data) {
             Some(name) => Err(format!("/{}", escaped(name))),
             None => Ok(()),
         }
@@ -250,6 +254,7 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
             Shape::Timestamp => time::parse_rfc3339_us(text).is_some(),
             Shape::Uuid => is_uuid(text),
             Shape::Enum(values) => values.iter().any(|value| value == text),
+            Shape::Entity(_) => !text.is_empty(),
             _ => false,
         })
     }
@@ -311,6 +316,13 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
                     }
                 }
                 accept(size.hold(present))
+            }
+            Shape::Entity(templates) => {
+                let mut members = serde_json::Map::new();
+                while let Some((key, value)) = entries.next_entry::<String, Value>()? {
+                    members.insert(key, value);
+                }
+                accept(named::identifier(templates, &members).is_some())
             }
             _ => accept(false),
         }

@@ -133,6 +133,12 @@ fn rows(out: &mut String, field: &Field, outer: &str, needed: Option<&str>) {
     if let Some(kind) = &field.reference {
         let _ = write!(about, " Names a `{kind}`.");
     }
+    if let Some(part) = &field.part {
+        let _ = write!(about, " The same as in `{}`.", part.of);
+    }
+    if let Some(other) = &field.becomes {
+        let _ = write!(about, " Becomes the entity's `{other}`.");
+    }
     if field.sensitive {
         about.push_str(" *Sensitive.*");
     }
@@ -185,6 +191,10 @@ pub fn type_text(shape: &Shape) -> String {
         }
         Shape::Array { of, size } => format!("array of {}{}", type_text(of), range(size, " items")),
         Shape::Map { of, size } => format!("map to {}{}", type_text(of), range(size, " entries")),
+        Shape::Entity(templates) => {
+            let made: Vec<String> = templates.iter().map(|one| format!("`{one}`")).collect();
+            format!("identifier, or an object with {}", made.join(" or "))
+        }
         Shape::Any => "any value".to_owned(),
         Shape::Scalar => "string, number or boolean".to_owned(),
         other => other.type_name().to_owned(),

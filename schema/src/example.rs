@@ -8,7 +8,7 @@ use crate::kind::{EventDef, Shape};
 /// file must give its own example.
 pub(crate) fn of(name: &str, shape: &Shape) -> Value {
     match shape {
-        Shape::Any | Shape::Scalar | Shape::String { .. } => Value::from(name),
+        Shape::Any | Shape::Scalar | Shape::String { .. } | Shape::Entity(_) => Value::from(name),
         Shape::Integer(bounds) => Value::from(bounds.min.or(bounds.max).unwrap_or(1)),
         Shape::Number(bounds) => Value::from(bounds.min.or(bounds.max).unwrap_or(0.5)),
         Shape::Boolean => Value::from(true),

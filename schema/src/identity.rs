@@ -1,5 +1,7 @@
 //! How an entity's identifier (the CloudEvents `subject`) is made from its fields: `<environment>/<role>`.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 /// A template of text and fields, as the key `identity` of a kind file writes it.
@@ -56,6 +58,16 @@ impl Identity {
             }
         }
         (!text.is_empty()).then_some(text)
+    }
+}
+
+impl fmt::Display for Identity {
+    /// The template as the kind file writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts.iter().try_for_each(|part| match part {
+            Part::Text(text) => f.write_str(text),
+            Part::Field(name) => write!(f, "<{name}>"),
+        })
     }
 }
 

@@ -78,8 +78,21 @@ pub struct Field {
     pub sensitive: bool,
     /// The kind whose entity it names, if it names one.
     pub reference: Option<KindName>,
+    /// Another field's named group that it repeats, so that the two must agree.
+    pub part: Option<Part>,
+    /// The entity's field that it becomes, where an event says by another name what the entity is now.
+    pub becomes: Option<String>,
     /// A value that is accepted.
     pub example: Value,
+}
+
+/// What a field repeats: a named group of what another field's pattern matched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The other field.
+    pub of: String,
+    /// The group of its pattern.
+    pub group: String,
 }
 
 /// Which values are accepted. A `null` member is an absent one (RFC 7396) and is accepted everywhere but
@@ -125,6 +138,9 @@ pub enum Shape {
     },
     /// Named members.
     Object(Members),
+    /// An entity: its identifier, or an object from which one of these templates makes it. What is kept of it is
+    /// the identifier.
+    Entity(Vec<Identity>),
 }
 
 impl Shape {
@@ -143,6 +159,7 @@ impl Shape {
             Self::Array { .. } => "array",
             Self::Map { .. } => "map",
             Self::Object(_) => "object",
+            Self::Entity(_) => "entity",
         }
     }
 }
@@ -195,6 +212,19 @@ impl Pattern {
     /// Whether the whole value matches.
     pub fn matches(&self, value: &str) -> bool {
         self.regex.is_match(value)
+    }
+
+    /// Whether the expression has a group of that name.
+    pub fn has_group(&self, group: &str) -> bool {
+        self.regex
+            .capture_names()
+            .flatten()
+            .any(|name| name == group)
+    }
+
+    /// What the group of that name matched; `None` where the value does not match, or the group took no part.
+    pub fn group<'v>(&self, group: &str, value: &'v str) -> Option<&'v str> {
+        Some(self.regex.captures(value)?.name(group)?.as_str())
     }
 }
 

@@ -21,6 +21,7 @@ mod load;
 mod merge;
 pub mod message;
 pub mod name;
+mod named;
 pub mod package;
 pub mod read;
 pub mod refusal;

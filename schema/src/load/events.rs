@@ -1,6 +1,7 @@
 //! `[events.…]`: what an event carries and the status that it leads to.
 
 use super::fields::{self, References};
+use super::links;
 use super::table::{Table, Text, nearest};
 use crate::diagnostic::listed;
 use crate::kind::{Condition, EventDef, Field, Lifecycle, Members, Shape};
@@ -54,9 +55,10 @@ impl Reader<'_> {
         let about = table.need_text("about", "say in a sentence what happened");
         let mut all = self.carried(table);
         let carried = all.len();
-        for own in table
-            .table("fields")
-            .map_or_else(Vec::new, |t| fields::fields(&t, references))
+        let own_fields = table.table("fields");
+        for own in own_fields
+            .as_ref()
+            .map_or_else(Vec::new, |t| fields::fields(t, references))
         {
             if self.entity.iter().any(|field| field.name == own.name) {
                 let message = format!(
@@ -66,7 +68,13 @@ impl Reader<'_> {
                 let mend = "name it in `carries` if the event changes it, else rename it";
                 table.source.report(table.at, message, mend);
             }
+            if let Some(own_fields) = &own_fields {
+                links::becomes(own_fields, &own, self.entity);
+            }
             all.push(own);
+        }
+        if let Some(own_fields) = &own_fields {
+            links::parts(own_fields, &all, carried);
         }
         if all.len() > 64 {
             let message = format!("{} carries {} fields", table.name, all.len());

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::links;
 use super::table::{Table, Text, nearest};
 use crate::check;
 use crate::diagnostic::listed;
@@ -9,7 +10,7 @@ use crate::example;
 use crate::kind::{Bounds, Field, Members, Pattern, Shape};
 use crate::name::KindName;
 
-const TYPES: [&str; 12] = [
+const TYPES: [&str; 13] = [
     "any",
     "scalar",
     "string",
@@ -22,6 +23,7 @@ const TYPES: [&str; 12] = [
     "array",
     "map",
     "object",
+    "entity",
 ];
 
 /// Where kinds are named, by byte.
@@ -59,6 +61,9 @@ fn field(
     let about = table.need_text("about", "say in a sentence what the field tells");
     let sensitive = table.flag("sensitive").unwrap_or(false);
     let reference = reference(table, references);
+    let outermost = depth == 0;
+    let part = outermost.then(|| links::part(table)).flatten();
+    let becomes = outermost.then(|| table.text("becomes")).flatten();
     let shape = shape(table, references, depth);
     let example = table.json("example");
     table.finish();
@@ -76,6 +81,8 @@ fn field(
         shape,
         sensitive,
         reference,
+        part,
+        becomes: becomes.map(|text| text.value.to_owned()),
         example,
     })
 }
@@ -173,6 +180,7 @@ fn shape(table: &Table<'_>, references: &mut References, depth: usize) -> Option
             size: sizes(table),
         },
         "object" => Shape::Object(object(table, references, depth)?),
+        "entity" => Shape::Entity(links::templates(table)),
         other => {
             let mend = nearest(other, &TYPES).map_or(mend, |near| format!("write `{near}`"));
             table

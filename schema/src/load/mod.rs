@@ -6,6 +6,7 @@
 mod events;
 mod fields;
 mod lifecycle;
+mod links;
 mod rules;
 pub(crate) mod table;
 
@@ -75,7 +76,11 @@ fn read<'a>(
     let retention = retention(&top);
     let mut references = Vec::new();
     let fields = match top.table("fields") {
-        Some(table) => fields::fields(&table, &mut references),
+        Some(table) => {
+            let fields = fields::fields(&table, &mut references);
+            links::of_entity(&table, &fields);
+            fields
+        }
         None => Vec::new(),
     };
     let table = top.table("lifecycle");

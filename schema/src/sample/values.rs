@@ -49,7 +49,7 @@ fn draw(random: &mut ChaCha8Rng, shape: &Shape, example: &Value, at_us: i64) -> 
             || example.clone(),
             |middle| Value::from(near(random, bounds, middle)),
         ),
-        (Shape::String { .. } | Shape::Scalar, Value::String(text)) => {
+        (Shape::String { .. } | Shape::Scalar | Shape::Entity(_), Value::String(text)) => {
             Value::from(respelt(random, text, at_us))
         }
         (Shape::Array { of, .. }, Value::Array(items)) => {
