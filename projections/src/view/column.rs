@@ -135,7 +135,12 @@ fn add(
             }
         }
         Shape::Object(_) => push("", ColumnType::Text, format!("{about} As JSON."), false),
-        Shape::Any | Shape::Scalar | Shape::String { .. } | Shape::Uuid | Shape::Enum(_) => {
+        Shape::Any
+        | Shape::Scalar
+        | Shape::String { .. }
+        | Shape::Uuid
+        | Shape::Enum(_)
+        | Shape::Entity(_) => {
             push("", ColumnType::Text, about, false);
         }
     }
