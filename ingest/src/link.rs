@@ -42,7 +42,7 @@ pub(crate) struct Info {
 /// Why a link broke, for the log.
 #[derive(Debug, thiserror::Error)]
 enum Broken {
-    #[error(transparent)]
+    #[error("reading or writing failed")]
     Io(#[from] std::io::Error),
     #[error(transparent)]
     Malformed(#[from] wire::Malformed),
@@ -52,7 +52,7 @@ enum Broken {
     Said(String),
     #[error("no server answered in time")]
     Timeout,
-    #[error("the server wants TLS and none is configured")]
+    #[error("the server wants TLS: write its address as tls://…")]
     NoTls,
     #[error("the credentials hold no user JWT with a usable seed")]
     Credentials,

@@ -108,11 +108,15 @@ impl NatsError {
     /// Whether waiting may help: the servers are away, not unwilling.
     pub fn is_unavailable(&self) -> bool {
         match self {
-            Self::Connect { source, .. } => !matches!(
-                source.kind(),
-                async_nats::ConnectErrorKind::Authentication
-                    | async_nats::ConnectErrorKind::AuthorizationViolation
-            ),
+            Self::Connect { source, .. } => {
+                let barred = matches!(
+                    source.kind(),
+                    async_nats::ConnectErrorKind::Authentication
+                        | async_nats::ConnectErrorKind::Tls
+                        | async_nats::ConnectErrorKind::AuthorizationViolation
+                );
+                !barred && ledger::tls::refusal(source).is_none()
+            }
             Self::Lost { .. } | Self::Timeout { .. } | Self::NoJetStream { .. } => true,
             Self::Address { .. } | Self::Credentials(_) | Self::Refused { .. } => false,
         }

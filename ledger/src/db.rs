@@ -1,5 +1,6 @@
 //! The way to PostgreSQL: a pool, and errors that name the server.
 
+use std::error::Error as _;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +8,13 @@ use std::time::Duration;
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod,
 };
+use rustls::ClientConfig;
 use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::tls;
 
 /// A pooled connection. It derefs to `tokio_postgres::Client`.
 pub type Client = deadpool_postgres::Client;
@@ -19,6 +24,7 @@ pub type Client = deadpool_postgres::Client;
 pub struct Database {
     pool: Pool,
     config: Arc<Config>,
+    tls: Option<Arc<ClientConfig>>,
     server: Arc<str>,
 }
 
@@ -75,6 +81,14 @@ impl DbError {
         }
     }
 
+    /// Whether the server has no TLS, and we may not do without.
+    pub fn lacks_tls(&self) -> bool {
+        match &self.cause {
+            Cause::Postgres(error) | Cause::Pool(PoolError::Backend(error)) => lacks_tls(error),
+            _ => false,
+        }
+    }
+
     /// The server, as `host:port/database`.
     pub fn server(&self) -> &str {
         &self.server
@@ -101,7 +115,8 @@ impl DbError {
 /// a standby that cannot write: none of them is about what was sent.
 fn is_unavailable(error: &tokio_postgres::Error) -> bool {
     match error.code() {
-        None => true,
+        // Nothing that waiting mends: one side does not trust the other.
+        None => !lacks_tls(error) && tls::refusal(error).is_none(),
         Some(code) => {
             let class = code.code().get(..2);
             matches!(class, Some("08" | "53" | "57" | "58"))
@@ -110,9 +125,20 @@ fn is_unavailable(error: &tokio_postgres::Error) -> bool {
     }
 }
 
+/// The driver has no kind for it, only words.
+fn lacks_tls(error: &tokio_postgres::Error) -> bool {
+    let said = error.source().map(ToString::to_string);
+    said.as_deref() == Some("server does not support TLS")
+}
+
 impl Database {
-    /// Prepares a pool of at most `max` connections. Nothing is connected until one is asked for.
-    pub fn connect(mut config: Config, max: usize) -> Self {
+    /// Prepares a pool of at most `max` connections without TLS. Nothing is connected until one is asked for.
+    pub fn connect(config: Config, max: usize) -> Self {
+        Self::connect_over(config, max, None)
+    }
+
+    /// The same with TLS; whether it is spoken says `Config::ssl_mode`.
+    pub fn connect_over(mut config: Config, max: usize, tls: Option<Arc<ClientConfig>>) -> Self {
         // A network that has gone quiet is noticed, unless the caller knows better.
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(10));
@@ -121,13 +147,7 @@ impl Database {
             config.tcp_user_timeout(Duration::from_mins(1));
         }
         let server = server(&config).into();
-        let manager = Manager::from_config(
-            config.clone(),
-            NoTls,
-            ManagerConfig {
-                recycling_method: RecyclingMethod::Fast,
-            },
-        );
+        let manager = manager(&config, tls.as_deref());
         // Compiling a plan takes longer than any of our statements runs.
         let quiet = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
             Box::pin(async move {
@@ -143,6 +163,7 @@ impl Database {
             // Building fails only where a timeout is set without a runtime; none is set.
             pool: pool.unwrap_or_else(|_| unreachable!("no timeout is set")),
             config: Arc::new(config),
+            tls,
             server,
         }
     }
@@ -159,9 +180,17 @@ impl Database {
     /// A connection outside the pool that is driven by the caller's own runtime, for a thread that has one.
     pub(crate) async fn connect_alone(&self) -> Result<tokio_postgres::Client, DbError> {
         let failed = self.error("connecting");
-        let (client, connection) = self.config.connect(NoTls).await.map_err(&failed)?;
-        // It ends with the client; an error reaches the client as well.
-        tokio::spawn(connection);
+        // The connection ends with the client; an error reaches the client as well.
+        let client = if let Some(tls) = &self.tls {
+            let tls = MakeRustlsConnect::new(tls.as_ref().clone());
+            let (client, connection) = self.config.connect(tls).await.map_err(&failed)?;
+            tokio::spawn(connection);
+            client
+        } else {
+            let (client, connection) = self.config.connect(NoTls).await.map_err(&failed)?;
+            tokio::spawn(connection);
+            client
+        };
         client
             .batch_execute("SET jit = off")
             .await
@@ -191,6 +220,19 @@ impl Database {
             step,
             cause: Cause::Form(detail.into()),
         }
+    }
+}
+
+fn manager(config: &Config, tls: Option<&ClientConfig>) -> Manager {
+    let recycling = ManagerConfig {
+        recycling_method: RecyclingMethod::Fast,
+    };
+    match tls {
+        Some(tls) => {
+            let tls = MakeRustlsConnect::new(tls.clone());
+            Manager::from_config(config.clone(), tls, recycling)
+        }
+        None => Manager::from_config(config.clone(), NoTls, recycling),
     }
 }
 

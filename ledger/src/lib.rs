@@ -23,6 +23,7 @@ pub mod report;
 mod scan;
 pub mod seal;
 pub mod tile;
+pub mod tls;
 pub mod tree;
 pub mod verify;
 

@@ -16,6 +16,7 @@ pub use settings::Settings;
 pub use settings::variable_of;
 
 use crate::exit::Failure;
+use crate::tls;
 
 /// Where a setting may be found when no file is named.
 const FILE: &str = "ledger.toml";
@@ -43,6 +44,15 @@ pub struct NatsUser {
     pub password: Option<Secret>,
     /// A `.creds` file with a JWT and a seed.
     pub credentials: Option<PathBuf>,
+    /// Whom TLS trusts, and what it shows.
+    pub tls: tls::Files,
+}
+
+impl NatsUser {
+    /// Whether it is anybody in particular.
+    pub fn is_somebody(&self) -> bool {
+        self.user.is_some() || self.credentials.is_some() || self.tls.certificate.is_some()
+    }
 }
 
 /// What the program runs with.
@@ -54,6 +64,8 @@ pub struct Config {
     pub origin: Option<String>,
     /// How to reach PostgreSQL.
     pub postgres: Option<Secret>,
+    /// Whom TLS to PostgreSQL trusts, and what it shows.
+    pub postgres_tls: tls::Files,
     /// How many connections to PostgreSQL at most.
     pub postgres_connections: usize,
     /// Where NATS listens.
@@ -178,26 +190,6 @@ fn resolve(settings: Settings, file: Option<&Path>) -> Result<Config, Failure> {
         .unwrap_or_else(|| "local".to_owned());
     let publisher = Name::new(&publisher)
         .map_err(|error| Failure::usage(format!("publish.publisher: {error}")))?;
-    let listen = settings
-        .http
-        .listen
-        .unwrap_or_else(|| "127.0.0.1:8686".to_owned());
-    let listen = listen.parse().map_err(|_| {
-        Failure::usage(format!(
-            "http.listen is {listen:?}, which is no address and port"
-        ))
-        .mend("write it as 127.0.0.1:8686")
-    })?;
-    let log_format = match settings.log.format.as_deref() {
-        None => None,
-        Some("text") => Some(LogFormat::Text),
-        Some("json") => Some(LogFormat::Json),
-        Some(other) => {
-            return Err(
-                Failure::usage(format!("log.format is {other:?}")).mend("it is text or json")
-            );
-        }
-    };
     // Beside the file that was read: from wherever a command is run, it means the same keys.
     let home = file
         .and_then(Path::parent)
@@ -216,6 +208,11 @@ fn resolve(settings: Settings, file: Option<&Path>) -> Result<Config, Failure> {
         ledger,
         origin: settings.origin,
         postgres: settings.postgres.url.map(Secret::new),
+        postgres_tls: tls::Files {
+            ca: settings.postgres.ca,
+            certificate: settings.postgres.certificate,
+            key: settings.postgres.key,
+        },
         postgres_connections: usize::try_from(connections).unwrap_or(usize::MAX),
         nats_url: settings.nats.url.map(Secret::new),
         nats: user(
@@ -223,20 +220,30 @@ fn resolve(settings: Settings, file: Option<&Path>) -> Result<Config, Failure> {
             settings.nats.password,
             settings.nats.password_file,
             settings.nats.credentials,
+            tls::Files {
+                ca: settings.nats.ca.clone(),
+                certificate: settings.nats.certificate,
+                key: settings.nats.key,
+            },
         )?,
         publish: user(
             settings.publish.user,
             settings.publish.password,
             settings.publish.password_file,
             settings.publish.credentials,
+            tls::Files {
+                ca: settings.nats.ca,
+                certificate: settings.publish.certificate,
+                key: settings.publish.key,
+            },
         )?,
         publisher,
         spool: settings.publish.spool.unwrap_or_else(|| home.join("spool")),
         keys: settings.data.keys.unwrap_or_else(|| home.join("keys")),
         head: settings.data.head.unwrap_or_else(|| home.join("head")),
         kinds: settings.data.kinds,
-        listen,
-        log_format,
+        listen: listen(settings.http.listen.as_deref())?,
+        log_format: log_format(settings.log.format.as_deref())?,
         log_level: settings.log.level,
         seal_every: Duration::from_secs(seconds),
         seal_events: positive("seal.events", settings.seal.events.unwrap_or(10_000))?,
@@ -258,6 +265,27 @@ fn resolve(settings: Settings, file: Option<&Path>) -> Result<Config, Failure> {
             })
             .unwrap_or_default(),
     })
+}
+
+fn listen(address: Option<&str>) -> Result<SocketAddr, Failure> {
+    let address = address.unwrap_or("127.0.0.1:8686");
+    address.parse().map_err(|_| {
+        Failure::usage(format!(
+            "http.listen is {address:?}, which is no address and port"
+        ))
+        .mend("write it as 127.0.0.1:8686")
+    })
+}
+
+fn log_format(name: Option<&str>) -> Result<Option<LogFormat>, Failure> {
+    match name {
+        None => Ok(None),
+        Some("text") => Ok(Some(LogFormat::Text)),
+        Some("json") => Ok(Some(LogFormat::Json)),
+        Some(other) => {
+            Err(Failure::usage(format!("log.format is {other:?}")).mend("it is text or json"))
+        }
+    }
 }
 
 impl Config {
@@ -299,6 +327,7 @@ fn user(
     password: Option<String>,
     password_file: Option<PathBuf>,
     credentials: Option<PathBuf>,
+    tls: tls::Files,
 ) -> Result<NatsUser, Failure> {
     let password = match (password, password_file) {
         (Some(password), _) => Some(Secret::new(password)),
@@ -315,6 +344,7 @@ fn user(
         user,
         password,
         credentials,
+        tls,
     })
 }
 

@@ -1,6 +1,7 @@
 //! The way to the servers that the configuration names, and what is said when one is away.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ingest::Nats;
@@ -10,9 +11,12 @@ use ledger::db::{Database, DbError};
 use ledger::head::Head;
 use ledger::migrate::MigrateError;
 use ledger::read::{ReadError, Reader};
+use rustls::ClientConfig;
+use tokio_postgres::config::{Host, SslMode};
 
 use crate::config::{Config, NatsUser};
 use crate::exit::{Context, Exit, Failure};
+use crate::tls::{self, Check, Mode};
 
 /// How long to wait for a server to let us in.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,21 +32,75 @@ pub fn database(config: &Config) -> Result<Database, Failure> {
         Failure::usage("no PostgreSQL is configured (postgres.url)")
             .mend(format!("{NO_CONFIG} LEDGER_POSTGRES_URL"))
     })?;
+    let asked = tls::Url::parse(url.reveal())?;
     let mut parsed: tokio_postgres::Config =
-        url.reveal()
-            .parse()
-            .map_err(|error: tokio_postgres::Error| {
-                Failure::usage(format!("postgres.url is {url}, which cannot be read"))
-            .because(error)
-            .mend("write postgres://user:password@host:5432/database, or host=… user=… dbname=…")
-            })?;
+        asked.rest.parse().map_err(|error: tokio_postgres::Error| {
+            Failure::usage(format!("postgres.url is {url}, which cannot be read"))
+                .because(error)
+                .mend(
+                    "write postgres://user:password@host:5432/database, or host=… user=… dbname=…",
+                )
+        })?;
     if parsed.get_connect_timeout().is_none() {
         parsed.connect_timeout(PATIENCE);
     }
     if parsed.get_application_name().is_none() {
         parsed.application_name("ledger");
     }
-    Ok(Database::connect(parsed, config.postgres_connections))
+    let tls = postgres_tls(config, &asked, &mut parsed)?;
+    Ok(Database::connect_over(
+        parsed,
+        config.postgres_connections,
+        tls,
+    ))
+}
+
+/// How to speak TLS to PostgreSQL, in libpq's terms: `prefer` where nothing is said, none on a socket of this machine.
+fn postgres_tls(
+    config: &Config,
+    asked: &tls::Url,
+    parsed: &mut tokio_postgres::Config,
+) -> Result<Option<Arc<ClientConfig>>, Failure> {
+    let keys = &config.postgres_tls;
+    let files = tls::Files {
+        ca: asked.files.ca.clone().or_else(|| keys.ca.clone()),
+        certificate: asked
+            .files
+            .certificate
+            .clone()
+            .or_else(|| keys.certificate.clone()),
+        key: asked.files.key.clone().or_else(|| keys.key.clone()),
+    };
+    let has_ca = files.ca.is_some();
+    let usual = if has_ca {
+        Mode::VerifyFull
+    } else {
+        Mode::Prefer
+    };
+    let mode = asked.mode.unwrap_or(usual);
+    let local = |host: &Host| matches!(host, Host::Unix(_));
+    if mode == Mode::Disable || parsed.get_hosts().iter().all(local) {
+        parsed.ssl_mode(SslMode::Disable);
+        return Ok(None);
+    }
+    let check = match mode {
+        Mode::VerifyFull => Check::Name,
+        Mode::VerifyCa => Check::Authority,
+        Mode::Require if has_ca => Check::Authority,
+        Mode::Prefer if has_ca => {
+            return Err(Failure::usage(
+                "postgres.url says sslmode=prefer, which verifies nothing, and an authority is given",
+            )
+            .mend("write sslmode=verify-full, or take the authority out"));
+        }
+        Mode::Prefer | Mode::Require | Mode::Disable => Check::Nothing,
+    };
+    parsed.ssl_mode(if mode == Mode::Prefer {
+        SslMode::Prefer
+    } else {
+        SslMode::Require
+    });
+    tls::client("postgres", &files, check).map(Some)
 }
 
 /// The ledger in the database, after comparing origins.
@@ -76,8 +134,12 @@ pub fn nats(config: &Config) -> Result<Nats, Failure> {
 /// NATS as whoever publishes.
 pub fn nats_publisher(config: &Config) -> Result<Nats, Failure> {
     let publish = &config.publish;
-    let own = publish.user.is_some() || publish.credentials.is_some();
-    nats_as(config, if own { publish } else { &config.nats })
+    let user = if publish.is_somebody() {
+        publish
+    } else {
+        &config.nats
+    };
+    nats_as(config, user)
 }
 
 fn nats_as(config: &Config, user: &NatsUser) -> Result<Nats, Failure> {
@@ -106,6 +168,9 @@ fn nats_as(config: &Config, user: &NatsUser) -> Result<Nats, Failure> {
     let urls = url.reveal().split(',').map(|one| one.trim().to_owned());
     let mut nats = Nats::new(urls);
     nats.auth = auth;
+    if !user.tls.is_empty() || nats.urls.iter().any(|url| url.starts_with("tls:")) {
+        nats.tls = Some(tls::client("nats", &user.tls, Check::Name)?);
+    }
     nats.patience = PATIENCE;
     Ok(nats)
 }
@@ -156,9 +221,26 @@ fn deepest(error: &dyn Error) -> Option<String> {
 impl From<DbError> for Failure {
     fn from(error: DbError) -> Self {
         let away = error.is_unavailable();
-        let failure = failed(error, away);
-        if away { failure.mend(AWAY) } else { failure }
+        let mend = if error.lacks_tls() {
+            Some("turn ssl on in the server's postgresql.conf, or write sslmode=disable".to_owned())
+        } else {
+            tls::mend("postgres", &error)
+        };
+        refused(failed_or_away(error, away), mend)
     }
+}
+
+/// One side of a connection does not trust the other: no server is away, the configuration of one is wrong.
+fn refused(failure: Failure, mend: Option<String>) -> Failure {
+    match mend {
+        Some(mend) => failure.exit_with(Exit::Usage).mend(mend),
+        None => failure,
+    }
+}
+
+fn failed_or_away(error: impl Error + Send + Sync + 'static, away: bool) -> Failure {
+    let failure = failed(error, away);
+    if away { failure.mend(AWAY) } else { failure }
 }
 
 impl From<ReadError> for Failure {
@@ -183,12 +265,13 @@ impl From<MigrateError> for Failure {
 impl From<NatsError> for Failure {
     fn from(error: NatsError) -> Self {
         let away = error.is_unavailable();
+        let mend = tls::mend("nats", &error);
         let settings = matches!(error, NatsError::Address { .. } | NatsError::Credentials(_));
         let failure = if settings {
             Failure::usage(error.to_string())
         } else {
-            failed(error, away)
+            failed_or_away(error, away)
         };
-        if away { failure.mend(AWAY) } else { failure }
+        refused(failure, mend)
     }
 }

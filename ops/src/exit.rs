@@ -75,6 +75,13 @@ impl Failure {
         Self::with(Exit::NotFound, what)
     }
 
+    /// The same with another exit code.
+    #[must_use]
+    pub fn exit_with(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
     /// Says what to do about it.
     #[must_use]
     pub fn mend(mut self, mend: impl Into<String>) -> Self {

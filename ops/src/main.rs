@@ -25,6 +25,7 @@ mod reference;
 mod released;
 mod roles;
 mod stop;
+mod tls;
 mod up;
 mod when;
 

@@ -79,6 +79,11 @@ impl Installation {
         self.folder.path().join("ledger.toml")
     }
 
+    /// Where `/readyz` and the like are served.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// A path below the installation's folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -230,7 +235,7 @@ impl Installation {
 }
 
 /// A port that nobody listens on at this moment.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener =
         std::net::TcpListener::bind(("127.0.0.1", 0)).expect("the loopback has a free port");
     listener.local_addr().expect("it is bound").port()

@@ -19,6 +19,7 @@ pub mod postgres;
 mod process;
 pub mod program;
 pub mod raw;
+pub mod tls;
 
 pub use installation::Installation;
 pub use nats::Nats;

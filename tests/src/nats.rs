@@ -61,6 +61,11 @@ impl Nats {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
+    /// Its port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The folder of the store, the configuration and the log.
     pub fn folder(&self) -> &Path {
         self.folder.path()

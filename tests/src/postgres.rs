@@ -1,4 +1,4 @@
-//! A private PostgreSQL: its own data folder, a unix socket and nothing else.
+//! A private PostgreSQL: its own data folder, a unix socket, and a port only where a test is about ports.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -15,7 +15,9 @@ use tokio_postgres::{Client, Config, NoTls};
 
 use crate::account::Account;
 use crate::binaries;
+use crate::installation::free_port;
 use crate::process::{self, PATIENCE};
+use crate::tls::{Pair, write_private};
 
 /// The superuser of every private server.
 pub const SUPERUSER: &str = "postgres";
@@ -27,6 +29,7 @@ pub struct Postgres {
     account: Option<Account>,
     folder: TempDir,
     settings: Vec<String>,
+    port: u16,
     child: Option<Child>,
 }
 
@@ -47,6 +50,59 @@ impl Postgres {
 
     /// Starts a server whose data lies below `parent`, for measurements on a chosen disk.
     pub async fn start_in(parent: &Path, settings: &[&str]) -> Self {
+        let mut server = Self::prepare(parent, settings);
+        server.launch().await;
+        server
+    }
+
+    /// Starts a server that listens on a port of the loopback, too.
+    pub async fn start_tcp() -> Self {
+        let mut server = Self::prepare(&std::env::temp_dir(), &[]);
+        server.listen();
+        server.launch().await;
+        server
+    }
+
+    /// The same with TLS, as whom the certificate says. With `clients`, only who shows a certificate of that
+    /// authority is let in by the port.
+    pub async fn start_tls(pair: &Pair, clients: Option<&Path>) -> Self {
+        let mut server = Self::prepare(&std::env::temp_dir(), &[]);
+        server.listen();
+        server.set("ssl=on");
+        server.give("ssl_cert_file", &pair.certificate);
+        server.give("ssl_key_file", &pair.key);
+        if let Some(clients) = clients {
+            server.give("ssl_ca_file", clients);
+            let rules = server.folder.path().join("rules");
+            let text =
+                "local all all trust\nhostssl all all 127.0.0.1/32 trust clientcert=verify-ca\n";
+            fs::write(&rules, text).expect("written");
+            server.give("hba_file", &rules);
+        }
+        server.launch().await;
+        server
+    }
+
+    fn listen(&mut self) {
+        self.port = free_port();
+        self.set("listen_addresses=127.0.0.1");
+        self.set(&format!("port={}", self.port));
+    }
+
+    fn set(&mut self, setting: &str) {
+        self.settings.push(setting.to_owned());
+    }
+
+    /// A copy of the file that is the server's own, named in a setting.
+    fn give(&mut self, setting: &str, file: &Path) {
+        let copy = self.folder.path().join(setting);
+        write_private(&copy, &fs::read_to_string(file).expect("it can be read"));
+        Account::own(self.account, &copy);
+        self.set(&format!("{setting}={}", copy.display()));
+    }
+
+    /// A data folder, and nothing that runs yet.
+    fn prepare(parent: &Path, settings: &[&str]) -> Self {
         let (bin, account) = (binaries::postgres_bin(), Account::needed());
         let folder = tempfile::Builder::new()
             .prefix("lpg-")
@@ -66,15 +122,19 @@ impl Postgres {
             template.display()
         );
         let settings = settings.iter().map(|&text| text.to_owned()).collect();
-        let mut server = Self {
+        Self {
             bin,
             account,
             folder,
             settings,
+            port: 5432,
             child: None,
-        };
-        server.launch().await;
-        server
+        }
+    }
+
+    /// Its port, which also names its socket.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// The server that the tests of this process share; it stops with the last of them. Each takes a
@@ -99,6 +159,7 @@ impl Postgres {
         let mut config = Config::new();
         config
             .host_path(self.folder.path())
+            .port(self.port)
             .user(SUPERUSER)
             .dbname(database);
         config
@@ -107,8 +168,9 @@ impl Postgres {
     /// The same as a `key=value` connection string.
     pub fn dsn(&self, database: &str) -> String {
         format!(
-            "host={} user={SUPERUSER} dbname={database}",
-            self.folder.path().display()
+            "host={} port={} user={SUPERUSER} dbname={database}",
+            self.folder.path().display(),
+            self.port
         )
     }
 

@@ -40,13 +40,19 @@ macro_rules! section {
 section!(
     /// How to reach PostgreSQL.
     Postgres, "postgres.", {
-    url: String, "where the database is: a URL or `key=value` words, as libpq takes them";
+    url: String, "where the database is: a URL or `key=value` words, as libpq takes them, `sslmode` and the like among them";
+    ca: PathBuf, "the authorities that may sign the server's certificate (the system's); with one, `sslmode` is `verify-full` unless the URL says another";
+    certificate: PathBuf, "the certificate that we show to the server";
+    key: PathBuf, "its private key";
     connections: u64, "how many connections at most (8)";
 });
 section!(
     /// How the ledger itself reaches NATS.
     Nats, "nats.", {
-    url: String, "where NATS listens, e.g. `nats://127.0.0.1:4222`";
+    url: String, "where NATS listens, e.g. `nats://127.0.0.1:4222`; `tls://…` speaks nothing but TLS";
+    ca: PathBuf, "the authorities that may sign the servers' certificates (the system's); for publishing, too";
+    certificate: PathBuf, "the certificate that we show to the servers";
+    key: PathBuf, "its private key";
     user: String, "the ledger's user, the only one that may publish as `ledger`";
     password: String, "its password; better in a file";
     password_file: PathBuf, "a file that holds nothing but the password";
@@ -60,6 +66,8 @@ section!(
     password: String, "its password; better in a file";
     password_file: PathBuf, "a file that holds nothing but the password";
     credentials: PathBuf, "a `.creds` file, instead of user and password";
+    certificate: PathBuf, "the certificate that publishing shows to the servers";
+    key: PathBuf, "its private key";
     spool: PathBuf, "where events wait while NATS is away (`.ledger/spool`)";
 });
 section!(
@@ -216,6 +224,14 @@ impl Settings {
     #[must_use]
     pub fn relative_to(mut self, folder: &Path) -> Self {
         for path in [
+            &mut self.postgres.ca,
+            &mut self.postgres.certificate,
+            &mut self.postgres.key,
+            &mut self.nats.ca,
+            &mut self.nats.certificate,
+            &mut self.nats.key,
+            &mut self.publish.certificate,
+            &mut self.publish.key,
             &mut self.nats.password_file,
             &mut self.nats.credentials,
             &mut self.publish.password_file,

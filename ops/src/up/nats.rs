@@ -146,7 +146,7 @@ fn user(name: &str, file: &Path) -> Result<NatsUser, Failure> {
     Ok(NatsUser {
         user: Some(name.to_owned()),
         password: Some(Secret::new(password(file)?)),
-        credentials: None,
+        ..NatsUser::default()
     })
 }
 

@@ -1,7 +1,6 @@
 //! A server that lets in only whom it knows, and speaks TLS.
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,36 +11,10 @@ use ingest::Fate;
 use ingest::nats::{Auth, NatsError};
 use ingest::publish::{Options, Outbound, Status, publish};
 use schema::Name;
+use tests::tls::Authority;
 use tests::{Nats, Postgres};
 
 use crate::support::{World, beat, main};
-
-/// A certificate for 127.0.0.1 and its key; false where there is no `openssl` to make them.
-fn certificate(folder: &Path) -> bool {
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-        ])
-        .args([
-            "-days",
-            "2",
-            "-subj",
-            "/CN=127.0.0.1",
-            "-addext",
-            "subjectAltName=IP:127.0.0.1",
-        ])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .args(["-keyout", "key.pem", "-out", "cert.pem"])
-        .current_dir(folder)
-        .output();
-    made.is_ok_and(|made| made.status.success())
-}
 
 fn trusting(certificate: &Path) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
@@ -53,20 +26,18 @@ fn trusting(certificate: &Path) -> Arc<ClientConfig> {
 
 #[tokio::test]
 async fn a_user_over_tls() {
-    let folder = tempfile::tempdir().expect("a folder");
-    if !certificate(folder.path()) {
-        eprintln!("skipped: there is no openssl to make a certificate with");
-        return;
-    }
+    let authority = Authority::new();
+    let pair = authority.sign(&["127.0.0.1"]);
     let nats = Nats::start_with(&format!(
         "authorization {{ user: ledger, password: secret }}\n\
-         tls {{ cert_file: \"{0}/cert.pem\", key_file: \"{0}/key.pem\" }}",
-        folder.path().display()
+         tls {{ cert_file: \"{}\", key_file: \"{}\" }}",
+        pair.certificate.display(),
+        pair.key.display()
     ))
     .await;
     let mut system = ingest::Nats::new([nats.url()]);
     system.patience = Duration::from_secs(5);
-    system.tls = Some(trusting(&folder.path().join("cert.pem")));
+    system.tls = Some(trusting(&authority.file()));
     let stranger = system.connect("test").await;
     let stranger = stranger.expect_err("nobody without a password");
     assert!(
