@@ -10,6 +10,7 @@ use crate::event::EventType;
 use crate::kind::{EventDef, Kind};
 use crate::name::{KindName, Name};
 use crate::package::{self, LEDGER, Package};
+use crate::rule::{Rules, Settings};
 use crate::secret::Patterns;
 
 /// The version of what this program makes of a catalog. A catalog of a newer one cannot be judged by it.
@@ -101,6 +102,7 @@ pub struct Catalog {
     settings: Value,
     operators: Vec<Name>,
     patterns: Patterns,
+    rules: Rules,
     digest: String,
 }
 
@@ -122,6 +124,7 @@ impl Catalog {
             patterns: patterns.unwrap_or_default(),
             settings: json!({}),
             operators: Vec::new(),
+            rules: Rules::default(),
             digest: activation.digest(),
         }
     }
@@ -134,6 +137,7 @@ impl Catalog {
         let mut found = Vec::new();
         let mut kinds = BTreeMap::new();
         let mut patterns = Patterns::default();
+        let mut declared = Vec::new();
         if activation.engine > ENGINE {
             let message = format!("the catalog is for engine {}", activation.engine);
             let mend = format!("this program has engine {ENGINE}: upgrade it");
@@ -166,6 +170,7 @@ impl Catalog {
                     found.push(Diagnostic::new("packages", 1, message, mend));
                 }
                 Ok(package) => {
+                    declared.extend(package.settings().iter().cloned());
                     let (named, secrets) = package.into_parts();
                     kinds.extend(named.into_iter().map(|kind| (kind.name.clone(), kind)));
                     patterns = secrets.unwrap_or(patterns);
@@ -176,6 +181,11 @@ impl Catalog {
             references(&kinds, &mut found);
         }
         let operators = operators(&activation.settings, &mut found);
+        let mut rules = Rules::default();
+        if found.is_empty() {
+            let settings = Settings::of(declared.iter(), &activation.settings, &mut found);
+            rules = Rules::compile(&kinds, settings, &mut found);
+        }
         if !found.is_empty() {
             return Err(found);
         }
@@ -184,6 +194,7 @@ impl Catalog {
             settings: activation.settings.clone(),
             operators,
             patterns,
+            rules,
             digest: activation.digest(),
         })
     }
@@ -229,6 +240,11 @@ impl Catalog {
     /// The settings, an object.
     pub fn settings(&self) -> &Value {
         &self.settings
+    }
+
+    /// The rules of all kinds, compiled.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// The activation's digest.

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::identity::Identity;
 use crate::name::{KindName, Name};
+use crate::rule::{Incident, Rule};
 
 /// A kind of entity, as its file declares it.
 #[derive(Debug, Clone)]
@@ -38,8 +39,10 @@ pub struct Kind {
     pub events: Vec<EventDef>,
     /// Its statuses, if it has any.
     pub lifecycle: Option<Lifecycle>,
-    /// Its rules. Parsed, not judged yet.
+    /// Its rules, in the order of the file.
     pub rules: Vec<Rule>,
+    /// What opens and resolves incidents without a verdict, in the order of the file.
+    pub incidents: Vec<Incident>,
     /// The lines on which other kinds are named.
     pub(crate) references: Vec<(KindName, usize)>,
     /// The line of `view`, to point at when another kind of the package has the same.
@@ -341,23 +344,6 @@ pub struct Edge {
     pub when: String,
 }
 
-/// A rule of a kind. It is parsed and kept, and not judged yet.
-#[derive(Debug, Clone)]
-pub struct Rule {
-    /// Its stable name, e.g. `environment.quota_missing`.
-    pub id: String,
-    /// How bad it is when it is broken.
-    pub severity: Severity,
-    /// How it is judged.
-    pub shape: RuleShape,
-    /// What it says, in a sentence.
-    pub about: String,
-    /// The fields that it looks at.
-    pub fields: Vec<String>,
-    /// Its line in the file.
-    pub(crate) line: usize,
-}
-
 macro_rules! words {
     ($(#[$doc:meta])* $type:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
@@ -400,28 +386,34 @@ words!(
         Critical = "critical",
     }
 );
-words!(
-    /// How a rule is judged. The set is closed: a new one is a file of Rust.
-    RuleShape {
-        /// A condition on the event and the entity.
-        Require = "require",
-        /// No two entities share a value.
-        Unique = "unique",
-        /// What is named exists.
-        Reference = "reference",
-        /// Another event came before.
-        Precedes = "precedes",
-        /// Something happens in time.
-        Deadline = "deadline",
-        /// Only some publishers may say this.
-        Authority = "authority",
-    }
-);
-
 impl Kind {
     /// The event with this verb.
     pub fn event(&self, verb: &Name) -> Option<&EventDef> {
         self.events.iter().find(|event| event.verb == *verb)
+    }
+
+    /// The field at a dotted path, `[]` behind what holds items: `nodes[].node_id`. Gives the kind whose entity it
+    /// names, if it names one.
+    pub fn at_path(&self, path: &str) -> Option<Option<&KindName>> {
+        let mut fields = self.fields.as_slice();
+        let mut parts = path.split('.').peekable();
+        loop {
+            let part = parts.next()?;
+            let name = part.trim_end_matches("[]");
+            let field = fields.iter().find(|field| field.name == name)?;
+            let mut shape = &field.shape;
+            for _ in 0..(part.len() - name.len()) / 2 {
+                let (Shape::Array { of, .. } | Shape::Map { of, .. }) = shape else {
+                    return None;
+                };
+                shape = of;
+            }
+            match (parts.peek(), shape) {
+                (None, _) => return Some(field.reference.as_ref()),
+                (Some(_), Shape::Object(members)) => fields = &members.fields,
+                (Some(_), _) => return None,
+            }
+        }
     }
 
     /// The names of the sensitive fields, of the entity and of its events.

@@ -6,6 +6,7 @@
 
 pub mod canonical;
 pub mod catalog;
+mod cel;
 mod check;
 pub mod describe;
 pub mod diagnostic;
@@ -25,6 +26,7 @@ mod named;
 pub mod package;
 pub mod read;
 pub mod refusal;
+pub mod rule;
 pub mod sample;
 pub mod secret;
 pub mod time;

@@ -9,10 +9,14 @@ use crate::diagnostic::Diagnostic;
 use crate::kind::Kind;
 use crate::load;
 use crate::name::{KindName, Name};
+use crate::rule::Setting;
 use crate::secret::Patterns;
 
 /// The file of package `ledger` that is no kind: the patterns of secrets.
 pub const PATTERNS_FILE: &str = "secrets.toml";
+
+/// The file of a package that is no kind either: the settings that its rules name.
+pub const SETTINGS_FILE: &str = "settings.toml";
 
 /// The ledger's own package.
 pub const LEDGER: &str = "ledger";
@@ -29,6 +33,7 @@ pub struct Package {
     name: Name,
     files: BTreeMap<String, String>,
     kinds: Vec<Kind>,
+    settings: Vec<Setting>,
     patterns: Option<Patterns>,
 }
 
@@ -76,6 +81,7 @@ impl Package {
         let mut found = Vec::new();
         let mut kinds: Vec<Kind> = Vec::new();
         let mut patterns = None;
+        let mut settings = Vec::new();
         let mut texts = BTreeMap::new();
         for (file, text) in files {
             if texts.contains_key(&file) {
@@ -101,6 +107,13 @@ impl Package {
                 }
                 continue;
             }
+            if file == SETTINGS_FILE {
+                match load::settings(&name, file, text) {
+                    Ok(declared) => settings = declared,
+                    Err(wrong) => found.extend(wrong),
+                }
+                continue;
+            }
             if file.strip_suffix(".toml").is_none() || file.contains('/') {
                 let message = "this is no kind file";
                 let mend = "a package holds `<entity>.toml` files and nothing else: move it out";
@@ -116,6 +129,7 @@ impl Package {
             name,
             files: texts,
             kinds,
+            settings,
             patterns,
         };
         package.agree(&mut found);
@@ -135,7 +149,6 @@ impl Package {
             found.push(Diagnostic::new(file, 1, message, mend));
         }
         let mut views: BTreeMap<&str, &Kind> = BTreeMap::new();
-        let mut rules: BTreeMap<&str, &Kind> = BTreeMap::new();
         for kind in &self.kinds {
             let file = format!("{}/{}.toml", self.name, kind.name.entity);
             if let Some(other) = views.insert(&kind.view, kind) {
@@ -147,20 +160,14 @@ impl Package {
                     "name another view",
                 ));
             }
-            for rule in &kind.rules {
-                if let Some(other) = rules.insert(&rule.id, kind) {
-                    let message = format!("the rule `{}` is `{}`'s already", rule.id, other.name);
-                    found.push(Diagnostic::new(
-                        &file,
-                        rule.line,
-                        message,
-                        "name it otherwise",
-                    ));
-                }
-            }
             // Kinds of other packages are looked for when a catalog is compiled. Where a file is
             // broken, it would seem missing.
-            let broken = self.kinds.len() + usize::from(self.patterns.is_some()) < self.files.len();
+            let others = [PATTERNS_FILE, SETTINGS_FILE];
+            let others = others
+                .iter()
+                .filter(|file| self.files.contains_key(**file))
+                .count();
+            let broken = self.kinds.len() + others < self.files.len();
             for (reference, line) in &kind.references {
                 let own = reference.package == self.name;
                 if own && !broken && self.kind(reference.entity.as_str()).is_none() {
@@ -218,6 +225,11 @@ impl Package {
         self.kinds
             .iter()
             .find(|kind| kind.name.entity.as_str() == entity)
+    }
+
+    /// The settings that it declares, in the order of its file.
+    pub fn settings(&self) -> &[Setting] {
+        &self.settings
     }
 
     /// The text of one of its files.

@@ -8,6 +8,7 @@ mod fields;
 mod lifecycle;
 mod links;
 mod rules;
+mod settings;
 pub(crate) mod table;
 
 use toml::de::DeTable;
@@ -17,6 +18,7 @@ use crate::identity::Identity;
 use crate::kind::{EventDef, Field, Kind, Retention};
 use crate::name::{KindName, Name};
 use crate::package::LEDGER;
+pub use settings::settings;
 use table::{Source, Table};
 
 /// Reads the text of a kind file of a package.
@@ -94,7 +96,8 @@ fn read<'a>(
     let ledger = package.as_str() == LEDGER;
     let events = events::events(&top, &fields, lifecycle.as_ref(), ledger, &mut references);
     let identity = template(&top, &fields, &events);
-    let rules = rules::rules(&top, &fields, &events);
+    let rules = rules::rules(&top, &events);
+    let incidents = rules::incidents(&top, &events);
     if let (Some(table), Some(lifecycle), true) = (table, &lifecycle, source.is_clean()) {
         lifecycle::agree(&table, lifecycle, &events);
     }
@@ -113,6 +116,7 @@ fn read<'a>(
         events,
         lifecycle,
         rules,
+        incidents,
         references: references
             .into_iter()
             .map(|(kind, at)| (kind, source.line(at)))

@@ -1,0 +1,72 @@
+//! The law of the kinds: what rules demand, judged purely at the position of an event.
+//!
+//! A kind file declares its rules (`declare`); a catalog compiles those of all its kinds at once (`compile`), since a
+//! rule may speak of other kinds and of settings; `judge` says what an event broke, or what it has to know of other
+//! entities first. Nothing here has a clock, and no condition runs on without an end.
+
+mod compile;
+mod declare;
+mod finds;
+mod inputs;
+mod judge;
+mod settings;
+mod shape;
+mod world;
+
+use serde_json::{Map, Value};
+
+pub use compile::{Compiled, Rules};
+pub use declare::{
+    By, Condition, Deadline, Each, Emit, Find, Incident, On, Opening, Outcome, Precedes, Resolve,
+    Rule, Shape, Task,
+};
+pub use inputs::{Event, Inputs, Known, Lookup, Need};
+pub use judge::{Finding, Judged, NOT_JUDGED, Opened, Step};
+pub use settings::{Holds, Setting, Settings};
+pub use world::World;
+
+pub use crate::cel::{BUDGET, Failure, View};
+
+/// How many entities a look-up gives at most.
+pub const MOST_FOUND: u32 = 1000;
+
+/// How many items of a list a rule judges each on its own, and so how many findings it has at most on one event.
+pub const MOST_ITEMS: usize = 256;
+
+/// The values at a dotted path (`nodes[].node_id`) of an entity's attributes, as an index keeps them: texts as they
+/// are, numbers and truth values as JSON writes them. What is no single value has none.
+pub fn index_values(attributes: &Map<String, Value>, path: &str) -> Vec<String> {
+    let mut at: Vec<&Value> = Vec::new();
+    for (place, part) in path.split('.').enumerate() {
+        let name = part.trim_end_matches("[]");
+        at = if place == 0 {
+            attributes.get(name).into_iter().collect()
+        } else {
+            at.into_iter().filter_map(|value| value.get(name)).collect()
+        };
+        for _ in 0..(part.len() - name.len()) / 2 {
+            at = at.into_iter().flat_map(items).collect();
+        }
+    }
+    at.into_iter()
+        .filter_map(|value| crate::cel::Value::of(value).index_text())
+        .collect()
+}
+
+/// The items of an array, the values of an object.
+fn items(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Array(items) => items.iter().collect(),
+        Value::Object(members) => members.values().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The beginning of a condition, for messages.
+pub(crate) fn short(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= 80 {
+        return line;
+    }
+    line.chars().take(77).chain("…".chars()).collect()
+}
