@@ -58,3 +58,16 @@ fn events_are_found_by_their_type() {
     assert!(!found("ledger.chain.ended"));
     assert!(!found("platform.environment.created"));
 }
+
+#[test]
+fn no_example_looks_like_a_secret() {
+    let packages = packages();
+    let catalog = Catalog::of(&packages, json!({})).unwrap();
+    for kind in packages.iter().flat_map(Package::kinds) {
+        for event in &kind.events {
+            let example = event.example().to_string();
+            let found = catalog.patterns().find(example.as_bytes());
+            assert!(found.is_none(), "{}.{}: {example}", kind.name, event.verb);
+        }
+    }
+}
