@@ -1,24 +1,31 @@
 -- What it means: state, history and verdicts, folded from the chain. All of it can be dropped and made
--- again. Every table is keyed by the ledger first (ledger.head); text compares as bytes.
+-- again. Every table is keyed by the projection first: one fold of one ledger's chain. Text compares as bytes.
 
--- One row a ledger: how far it is folded, by whom. It moves in the transaction that writes the rest.
+-- One row a fold: whose chain, how far, by whom. It moves in the transaction that writes the rest. Readers look at the
+-- live one alone; a rebuild folds into a number of its own and makes that the live one.
 CREATE TABLE views.projection (
     next_seq    bigint NOT NULL DEFAULT 0 CHECK (next_seq >= 0),
     epoch       bigint NOT NULL DEFAULT 0 CHECK (epoch >= 0),
     recorded_us bigint NOT NULL DEFAULT 0,
-    ledger      integer PRIMARY KEY,
+    projection  integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    ledger      integer NOT NULL,
     engine      integer NOT NULL,
+    state       text COLLATE "C" NOT NULL CHECK (state IN ('live', 'building', 'retired')),
+    package     text COLLATE "C" CHECK (package IS NULL OR state <> 'live'),
     chain       bytea CHECK (octet_length(chain) = 32),
     CHECK ((next_seq = 0) = (chain IS NULL))
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE views.projection IS 'How far each ledger is folded, and the epoch of its one projector.';
+CREATE UNIQUE INDEX projection_live ON views.projection (ledger) WHERE state = 'live';
+CREATE UNIQUE INDEX projection_building ON views.projection (ledger) WHERE state = 'building';
+COMMENT ON TABLE views.projection IS
+    'The folds of each ledger: one is live, one may be building, the rows of the retired ones are being deleted.';
 
 -- Which catalog judges: that of the last activation before a position.
 CREATE TABLE views.activation (
     seq    bigint NOT NULL,
-    ledger integer NOT NULL,
+    projection integer NOT NULL,
     digest text COLLATE "C" NOT NULL,
-    PRIMARY KEY (ledger, seq)
+    PRIMARY KEY (projection, seq)
 );
 COMMENT ON TABLE views.activation IS 'The positions at which a catalog was activated.';
 
@@ -32,24 +39,39 @@ CREATE TABLE views.entity (
     since_us    bigint,
     unknown_seq bigint,
     redacted_seq bigint,
-    ledger      integer NOT NULL,
+    projection  integer NOT NULL,
     kind        text COLLATE "C" NOT NULL,
     id          text COLLATE "C" NOT NULL CHECK (id <> ''),
     status      text COLLATE "C",
     attributes  json NOT NULL,
-    PRIMARY KEY (ledger, kind, id),
+    PRIMARY KEY (projection, kind, id),
     CHECK (created_seq <= seq),
     CHECK ((status IS NULL) = (status_seq IS NULL) AND (status IS NULL) = (since_us IS NULL)),
     CHECK (status IS NULL OR unknown_seq IS NULL)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE views.entity IS 'The present state of every entity.';
 
+-- What every entity's attributes say at the places that the catalog indexes. No primary key: with the longest
+-- identifiers a row would not fit into an index; the fold writes each row once.
+CREATE TABLE views.link (
+    projection  integer NOT NULL,
+    kind        text COLLATE "C" NOT NULL,
+    id          text COLLATE "C" NOT NULL,
+    field       text COLLATE "C" NOT NULL,
+    target_kind text COLLATE "C" NOT NULL,
+    target_id   text COLLATE "C" NOT NULL CHECK (octet_length(target_id) BETWEEN 1 AND 1024)
+);
+CREATE INDEX link_source ON views.link (projection, kind, id);
+CREATE INDEX link_target ON views.link (projection, target_kind, target_id, kind, field);
+COMMENT ON TABLE views.link IS
+    'The entity (kind, id) names (target_kind, target_id) at field; an empty target_kind: it has that value there.';
+
 -- Every event of every entity, with the statuses before and after it.
 CREATE TABLE views.history (
     seq         bigint NOT NULL,
     occurred_us bigint NOT NULL,
     recorded_us bigint NOT NULL,
-    ledger      integer NOT NULL,
+    projection  integer NOT NULL,
     legal       boolean,
     redacted    boolean NOT NULL,
     kind        text COLLATE "C" NOT NULL,
@@ -59,7 +81,7 @@ CREATE TABLE views.history (
     to_status   text COLLATE "C",
     claimed     text COLLATE "C",
     actor       text COLLATE "C" NOT NULL,
-    PRIMARY KEY (ledger, kind, id, seq)
+    PRIMARY KEY (projection, kind, id, seq)
 );
 COMMENT ON TABLE views.history IS 'Every event of every entity. legal is null where it cannot be judged any more.';
 
@@ -68,7 +90,7 @@ CREATE TABLE views.violation (
     cause_seq   bigint NOT NULL,
     seq         bigint CHECK (seq > cause_seq),
     cleared_seq bigint CHECK (cleared_seq > cause_seq),
-    ledger      integer NOT NULL,
+    projection  integer NOT NULL,
     judged      boolean NOT NULL,
     violation   text COLLATE "C" NOT NULL,
     rule        text COLLATE "C" NOT NULL,
@@ -79,21 +101,21 @@ CREATE TABLE views.violation (
     catalog     text COLLATE "C" NOT NULL,
     detail_key  text COLLATE "C" NOT NULL,
     judged_from bigint[] NOT NULL,
-    PRIMARY KEY (ledger, violation),
+    PRIMARY KEY (projection, violation),
     CHECK ((status = 'open') = (cleared_seq IS NULL))
 );
-CREATE INDEX violation_cause ON views.violation (ledger, cause_seq);
-CREATE INDEX violation_entity ON views.violation (ledger, kind, id);
+CREATE INDEX violation_cause ON views.violation (projection, cause_seq);
+CREATE INDEX violation_entity ON views.violation (projection, kind, id);
 COMMENT ON TABLE views.violation IS 'Every verdict. judged is false where its facts were deleted before this fold saw them.';
 
--- What is to be published until it is seen in the chain.
+-- What is to be published until it is seen in the chain. Of the live projection alone it is.
 CREATE TABLE views.outbox (
     cause_seq bigint NOT NULL,
-    ledger    integer NOT NULL,
+    projection integer NOT NULL,
     id        text COLLATE "C" NOT NULL,
     subject   text COLLATE "C" NOT NULL,
     body      bytea NOT NULL,
-    PRIMARY KEY (ledger, id)
+    PRIMARY KEY (projection, id)
 );
 COMMENT ON TABLE views.outbox IS 'Messages to publish by the front door until they are seen in the chain.';
 
@@ -102,11 +124,11 @@ CREATE TABLE views.quarantine (
     seq         bigint NOT NULL,
     recorded_us bigint NOT NULL,
     size        bigint,
-    ledger      integer NOT NULL,
+    projection  integer NOT NULL,
     reason      text COLLATE "C",
     at          text COLLATE "C" NOT NULL,
     publisher   text COLLATE "C" NOT NULL,
     nats_subject text COLLATE "C",
-    PRIMARY KEY (ledger, seq)
+    PRIMARY KEY (projection, seq)
 );
 COMMENT ON TABLE views.quarantine IS 'Messages that were refused. reason is null where the event''s data was deleted.';

@@ -4,6 +4,7 @@ ALTER SCHEMA views OWNER TO ledger_owner;
 ALTER TABLE views.projection OWNER TO ledger_owner;
 ALTER TABLE views.activation OWNER TO ledger_owner;
 ALTER TABLE views.entity OWNER TO ledger_owner;
+ALTER TABLE views.link OWNER TO ledger_owner;
 ALTER TABLE views.history OWNER TO ledger_owner;
 ALTER TABLE views.violation OWNER TO ledger_owner;
 ALTER TABLE views.outbox OWNER TO ledger_owner;

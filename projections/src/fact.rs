@@ -1,5 +1,7 @@
 //! One position of the chain, read for folding.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use ledger::digest::Hash;
 use ledger::{Header, Record};
@@ -18,6 +20,8 @@ pub struct Fact {
     pub chain: Hash,
     /// Its type, parsed.
     pub event_type: EventType,
+    /// The entity that it is about; `None` for events about no entity (an empty subject).
+    pub key: Option<Arc<Key>>,
     /// Its data; `None` where it was deleted.
     pub data: Option<Data>,
 }
@@ -67,19 +71,18 @@ impl Fact {
                 })
             }
         };
+        let key = (!header.subject.is_empty()).then(|| {
+            Arc::new(Key {
+                kind: event_type.kind().to_string(),
+                id: header.subject.clone(),
+            })
+        });
         Ok(Self {
             header,
             chain,
             event_type,
+            key,
             data,
-        })
-    }
-
-    /// The entity that it is about; `None` for events about no entity (an empty subject).
-    pub fn key(&self) -> Option<Key> {
-        (!self.header.subject.is_empty()).then(|| Key {
-            kind: self.event_type.kind().to_string(),
-            id: self.header.subject.clone(),
         })
     }
 

@@ -1,135 +1,39 @@
-//! The fold: from a batch of facts and what was known before to what is known after.
+//! The fold: from facts and what was known before to what is known after.
 //!
-//! Pure. It consumes its state at every step and gives the next one or an error, never half of one. How the
-//! chain is cut into batches makes no difference to what comes out.
+//! Pure. It consumes its state at every step and gives the next one, never half of one. How the chain is cut into
+//! batches makes no difference to what comes out.
+//!
+//! A step asks for what it lacks. It looks at one event; what it needs and was not given stands in
+//! [`Step::Lacks`], with the fold as it was before: whoever drives it loads that, gives it to [`Fold::supply`] and
+//! takes the same step again. What can be foreseen for a whole batch is [`Needs::of`] its facts. What was given stays
+//! known from batch to batch in a [`World`], as the steps changed it.
+//!
+//! A step, in order: the entity is advanced ([`crate::entity`]); the event is judged ([`judge`]); a verdict that came
+//! back is matched (`returned`); the checkpoint moves. What becomes due before an event is to come first, and what
+//! follows from a verdict after judging.
+//!
+//! A batch ends with an activation ([`batch`]), so that one catalog judges all of it.
 
-use std::collections::{BTreeSet, HashMap};
+mod changes;
+pub mod judge;
+mod link;
+mod needs;
+mod returned;
+mod world;
 
-use ledger::digest::Hash;
-use schema::{Catalog, LedgerName};
+use std::sync::Arc;
+
+use schema::{Catalog, LedgerName, Name};
 
 use crate::catalogs::Catalogs;
-use crate::entity::{Entity, Entry, Key, advance};
+use crate::entity::{Key, advance};
 use crate::fact::Fact;
-use crate::verdict::{self, Verdict};
+use judge::{Ask, Moment};
 
-/// How far a chain is folded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Checkpoint {
-    /// The next position to fold.
-    pub next: u64,
-    /// The chain's value before it; `None` where nothing was folded.
-    pub chain: Option<Hash>,
-    /// `recorded_us` of the last position that was folded.
-    pub recorded_us: i64,
-}
-
-/// A verdict that is known, and where it stands in the chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
-    /// What it says.
-    pub verdict: Verdict,
-    /// Whether it was derived here. Where not, its facts were deleted before this fold saw them.
-    pub judged: bool,
-    /// Where its event stands; `None` while it is on its way.
-    pub seq: Option<u64>,
-}
-
-/// What has to be loaded before a batch can be folded.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Needs {
-    /// These entities.
-    pub entities: BTreeSet<Key>,
-    /// These verdicts.
-    pub verdicts: BTreeSet<String>,
-}
-
-impl Needs {
-    /// What these facts touch.
-    pub fn of(facts: &[Fact]) -> Self {
-        let mut needs = Self::default();
-        for fact in facts {
-            needs.entities.extend(fact.key());
-            if let Some((violation, about)) = fact.returned() {
-                needs.verdicts.insert(violation.to_owned());
-                needs.entities.extend(about);
-            }
-        }
-        needs
-    }
-}
-
-/// What was known before a batch, of all that it needs.
-#[derive(Debug, Clone, Default)]
-pub struct Before {
-    /// The entities that exist.
-    pub entities: HashMap<Key, Entity>,
-    /// The verdicts that are known.
-    pub verdicts: HashMap<String, Known>,
-}
-
-/// A line of an entity's history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// The position.
-    pub seq: u64,
-    /// Claimed time, µs.
-    pub occurred_us: i64,
-    /// Recorded time, µs.
-    pub recorded_us: i64,
-    /// Whose history.
-    pub key: Key,
-    /// The event's type, as received.
-    pub event_type: String,
-    /// Who acted.
-    pub actor: String,
-    /// Whether the data was deleted before this fold saw it.
-    pub redacted: bool,
-    /// What it did.
-    pub entry: Entry,
-}
-
-/// A message that was refused at the door.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Quarantined {
-    /// The position.
-    pub seq: u64,
-    /// Recorded time, µs.
-    pub recorded_us: i64,
-    /// Who sent it; empty where the subject named nobody legal.
-    pub publisher: String,
-    /// Why; `None` where the event's data was deleted.
-    pub reason: Option<String>,
-    /// Where; may be empty.
-    pub at: String,
-    /// The NATS subject that it came by.
-    pub nats_subject: Option<String>,
-    /// The size of the body in bytes.
-    pub size: Option<u64>,
-}
-
-/// What a batch changed.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Changes {
-    /// Where the fold stands afterwards.
-    pub checkpoint: Checkpoint,
-    /// The entities that changed, in the order of their names.
-    pub entities: Vec<(Key, Entity)>,
-    /// Lines of history, in the chain's order.
-    pub history: Vec<Line>,
-    /// Verdicts that are new or were seen, in the order of cause and id.
-    pub verdicts: Vec<(String, Known)>,
-    /// Verdicts to publish: derived and not yet in the chain.
-    pub publish: Vec<Verdict>,
-    /// The ids of messages that need no more publishing, though an earlier batch wanted it.
-    pub settled: Vec<String>,
-    /// Refused messages.
-    pub quarantined: Vec<Quarantined>,
-    /// Positions of activations, with the catalog's digest.
-    pub activations: Vec<(u64, String)>,
-    /// How many verdicts in the chain do not follow from it.
-    pub unexpected: u64,
-}
+pub use changes::{Changed, Changes, Checkpoint, Known, Line, Quarantined, Reindex};
+pub use link::{Link, links, target_id};
+pub use needs::{Loaded, Look, Needs};
+pub use world::World;
 
 /// Why a fold cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -148,6 +52,31 @@ pub enum FoldError {
         /// The activation's position.
         seq: u64,
     },
+    /// An activation was not the last of its batch.
+    #[error("position {seq} was given to the fold in one batch with an activation before it")]
+    NotCut {
+        /// The position.
+        seq: u64,
+    },
+}
+
+/// What is folded.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Scope {
+    /// Everything.
+    #[default]
+    All,
+    /// The entities, histories and links of one package, and nothing else. Nothing is judged.
+    Package(Name),
+}
+
+impl Scope {
+    fn has(&self, fact: &Fact) -> bool {
+        match self {
+            Self::All => true,
+            Self::Package(name) => fact.event_type.kind().package == *name,
+        }
+    }
 }
 
 /// A state in the middle of a batch.
@@ -155,54 +84,76 @@ pub enum FoldError {
 pub struct Fold<'a> {
     source: String,
     catalogs: &'a Catalogs,
+    scope: &'a Scope,
     checkpoint: Checkpoint,
-    entities: HashMap<Key, (Entity, bool)>,
-    verdicts: HashMap<String, Tracked>,
+    world: World,
     changes: Changes,
 }
 
+/// What became of a step.
 #[derive(Debug)]
-struct Tracked {
-    known: Known,
-    /// Whether an earlier batch derived it.
-    stored: bool,
-    dirty: bool,
+pub enum Step<'a> {
+    /// It was taken.
+    Taken(Fold<'a>),
+    /// It was not, because this is not known. The fold is as before.
+    Lacks(Fold<'a>, Needs),
+}
+
+/// How many of these facts are one batch: up to the first activation among them.
+pub fn batch(facts: &[Fact]) -> usize {
+    let activation = facts.iter().position(is_activation);
+    activation.map_or(facts.len(), |at| at + 1)
+}
+
+fn is_activation(fact: &Fact) -> bool {
+    fact.is_own("catalog", "activated")
 }
 
 impl<'a> Fold<'a> {
-    /// Begins a batch at a checkpoint. `catalogs` has every activation up to the batch's end.
-    pub fn new(
+    /// Begins a batch at a checkpoint. `catalogs` has every activation up to the batch's end, and `world` is empty or
+    /// what the batch before left.
+    pub fn begin(
         ledger: &LedgerName,
         catalogs: &'a Catalogs,
+        scope: &'a Scope,
         checkpoint: Checkpoint,
-        before: Before,
+        world: World,
     ) -> Self {
-        let entities = before
-            .entities
-            .into_iter()
-            .map(|(key, entity)| (key, (entity, false)));
-        let verdicts = before.verdicts.into_iter().map(|(violation, known)| {
-            (
-                violation,
-                Tracked {
-                    known,
-                    stored: true,
-                    dirty: false,
-                },
-            )
-        });
         Self {
             source: ledger.source(),
             catalogs,
+            scope,
             checkpoint,
-            entities: entities.collect(),
-            verdicts: verdicts.collect(),
+            world,
             changes: Changes::default(),
         }
     }
 
+    /// What of these needs is not known yet.
+    pub fn lacks(&self, needs: Needs) -> Needs {
+        self.world.lacks(needs)
+    }
+
+    /// Takes in what was asked for, as the database has it after the batch before.
+    pub fn supply(mut self, needs: Needs, loaded: Loaded) -> Self {
+        let catalog = self.catalogs.at(self.checkpoint.next);
+        self.world.supply(needs, loaded, catalog);
+        self
+    }
+
+    /// Takes as many steps as it can: gives how many, and what the next one lacks; nothing where all were taken.
+    pub fn steps(mut self, facts: &[Fact]) -> Result<(Self, usize, Needs), FoldError> {
+        for (taken, fact) in facts.iter().enumerate() {
+            match self.step(fact)? {
+                Step::Taken(next) => self = next,
+                Step::Lacks(same, needs) => return Ok((same, taken, needs)),
+            }
+        }
+        Ok((self, facts.len(), Needs::default()))
+    }
+
     /// Folds the next position.
-    pub fn apply(mut self, fact: &Fact) -> Result<Self, FoldError> {
+    pub fn step(mut self, fact: &Fact) -> Result<Step<'a>, FoldError> {
         let seq = fact.header.seq;
         if seq != self.checkpoint.next {
             return Err(FoldError::OutOfOrder {
@@ -210,76 +161,102 @@ impl<'a> Fold<'a> {
                 given: seq,
             });
         }
+        if !self.changes.activations.is_empty() {
+            return Err(FoldError::NotCut { seq });
+        }
         let catalogs = self.catalogs;
         let catalog: &Catalog = catalogs.at(seq);
-        if fact.is_own("event", "quarantined") {
-            self.changes.quarantined.push(quarantined(fact));
+        if is_activation(fact) && !catalogs.has(seq) {
+            return Err(FoldError::NoCatalog { seq });
         }
-        if fact.is_own("catalog", "activated") {
-            if !catalogs.has(seq) {
-                return Err(FoldError::NoCatalog { seq });
+        if self.scope.has(fact) {
+            let mut needs = Needs::default();
+            needs.add(fact);
+            let mut lacks = self.world.lacks(needs);
+            if lacks.is_empty()
+                && let Some(key) = &fact.key
+            {
+                lacks = self.advance(key, fact, catalog);
             }
+            if !lacks.is_empty() {
+                return Ok(Step::Lacks(self, lacks));
+            }
+        }
+        if *self.scope == Scope::All {
+            self.returned(fact, catalog);
+            if fact.is_own("event", "quarantined") {
+                self.changes.quarantined.push(quarantined(fact));
+            }
+        }
+        if is_activation(fact) {
+            let active = catalogs.at(seq + 1);
             self.changes
                 .activations
-                .push((seq, catalogs.at(seq + 1).digest().to_owned()));
-        }
-        if let Some(key) = fact.key() {
-            self.advance(key, fact, catalog);
-        }
-        if fact.is_own(verdict::ENTITY, "raised") {
-            self.verdict_returned(fact, catalog);
-        } else if fact.is_own(verdict::ENTITY, "cleared") {
-            // No rule of this engine clears anything, so it does not follow from the chain.
-            self.unexpected(fact, catalog, "not_derived", &[]);
+                .push((seq, active.digest().to_owned()));
+            self.changes.reindex = reindex(catalog, active, self.scope);
         }
         self.checkpoint = Checkpoint {
             next: seq + 1,
             chain: Some(fact.chain),
             recorded_us: fact.header.recorded_us,
         };
-        Ok(self)
+        Ok(Step::Taken(self))
     }
 
-    /// Ends the batch.
-    pub fn finish(self) -> Changes {
-        let mut changes = self.changes;
+    /// Ends the batch. The world is for the next one, if this one is written.
+    pub fn finish(self) -> (Changes, World) {
+        let (mut changes, mut world) = (self.changes, self.world);
         changes.checkpoint = self.checkpoint;
-        let dirty = self.entities.into_iter().filter(|(_, (_, dirty))| *dirty);
-        changes.entities = dirty.map(|(key, (entity, _))| (key, entity)).collect();
-        changes.entities.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let mut touched: Vec<(String, Tracked)> = self
-            .verdicts
-            .into_iter()
-            .filter(|(_, one)| one.dirty)
-            .collect();
-        touched.sort_by(|(a, x), (b, y)| {
-            (x.known.verdict.cause_seq, a).cmp(&(y.known.verdict.cause_seq, b))
-        });
-        for (violation, Tracked { known, stored, .. }) in touched {
-            match (known.seq, stored) {
-                (None, _) => changes.publish.push(known.verdict.clone()),
-                (Some(_), true) => changes.settled.push(violation.clone()),
-                (Some(_), false) => {}
-            }
-            changes.verdicts.push((violation, known));
-        }
-        changes
+        world.finish(&mut changes);
+        (changes, world)
     }
 
-    fn advance(&mut self, key: Key, fact: &Fact, catalog: &Catalog) {
-        let before = self.entities.remove(&key).map(|(entity, _)| entity);
-        let advance = advance(before, fact, catalog.kind(fact.event_type.kind()));
-        for broken in advance.broken {
-            self.derive(Verdict {
-                rule: broken.rule.to_owned(),
-                severity: "error".to_owned(),
-                kind: key.kind.clone(),
-                id: key.id.clone(),
-                cause_seq: fact.header.seq,
-                judged_from: broken.judged_from,
-                catalog: catalog.digest().to_owned(),
-                detail_key: String::new(),
-            });
+    /// Advances the entity and judges the event; gives what is lacking, and then nothing has changed.
+    fn advance(&mut self, key: &Arc<Key>, fact: &Fact, catalog: &Catalog) -> Needs {
+        let kind = catalog.kind(fact.event_type.kind());
+        let before = self.world.take(key);
+        let kept = judge::has_rules(fact, catalog)
+            .then(|| before.clone())
+            .flatten();
+        let stateless = kind.is_some_and(|kind| kind.stateless);
+        let state = if stateless {
+            self.world.put_back(key, before);
+            None
+        } else {
+            before.map(Arc::unwrap_or_clone)
+        };
+        let advance = advance(state, fact, kind);
+        if let Some(entity) = advance.entity {
+            let places = catalog.indexed(fact.event_type.kind());
+            let links = links(places, &entity.attributes);
+            let growth = fact.data.as_ref().map_or(0, |data| data.bytes.len());
+            self.world.put(key, Some(entity), links, growth);
+        }
+        if *self.scope == Scope::All {
+            let moment = Moment {
+                fact,
+                key,
+                broken: &advance.broken,
+                catalog,
+            };
+            let ask = Ask::new(&self.world);
+            let verdicts = judge::judge(moment, kept.as_ref(), &ask);
+            let lacks = ask.into_needs();
+            if !lacks.is_empty() && stateless {
+                return lacks;
+            }
+            if !lacks.is_empty() {
+                let places = catalog.indexed(fact.event_type.kind());
+                let links = kept
+                    .as_ref()
+                    .map_or_else(Vec::new, |entity| links(places, &entity.attributes));
+                self.world
+                    .put(key, kept.map(Arc::unwrap_or_clone), links, 0);
+                return lacks;
+            }
+            for verdict in verdicts {
+                self.derive(verdict);
+            }
         }
         self.changes.history.push(Line {
             seq: fact.header.seq,
@@ -291,112 +268,31 @@ impl<'a> Fold<'a> {
             redacted: fact.data.is_none(),
             entry: advance.entry,
         });
-        if let Some(entity) = advance.entity {
-            self.entities.insert(key, (entity, true));
-        }
-    }
-
-    fn derive(&mut self, verdict: Verdict) {
-        let known = Known {
-            verdict,
-            judged: true,
-            seq: None,
-        };
-        let violation = known.verdict.violation();
-        self.verdicts.insert(
-            violation,
-            Tracked {
-                known,
-                stored: false,
-                dirty: true,
-            },
-        );
-    }
-
-    /// A verdict came back by the front door: it is matched with the one that was derived at the cause.
-    fn verdict_returned(&mut self, fact: &Fact, catalog: &Catalog) {
-        let seq = fact.header.seq;
-        let ours = fact.header.publisher == "ledger" && fact.header.source == self.source;
-        match self.verdicts.get_mut(&fact.header.id) {
-            Some(tracked) if ours && tracked.known.seq.is_none() => {
-                tracked.known.seq = Some(seq);
-                tracked.dirty = true;
-                let same = says(fact, &tracked.known.verdict);
-                let cause = tracked.known.verdict.cause_seq;
-                if !same {
-                    self.unexpected(fact, catalog, "differs", &[cause]);
-                }
-            }
-            Some(tracked) => {
-                let cause = tracked.known.verdict.cause_seq;
-                self.unexpected(fact, catalog, "differs", &[cause]);
-            }
-            None => match self.not_rejudgeable(fact) {
-                Some(verdict) if ours => {
-                    let known = Known {
-                        verdict,
-                        judged: false,
-                        seq: Some(seq),
-                    };
-                    let tracked = Tracked {
-                        known,
-                        stored: false,
-                        dirty: true,
-                    };
-                    self.verdicts.insert(fact.header.id.clone(), tracked);
-                }
-                _ => self.unexpected(fact, catalog, "not_derived", &[]),
-            },
-        }
-    }
-
-    /// A verdict about an entity whose data was deleted at or before the cause: it was derived when the data
-    /// was there, and cannot be derived again.
-    fn not_rejudgeable(&self, fact: &Fact) -> Option<Verdict> {
-        let verdict: Verdict = serde_json::from_slice(&fact.data.as_ref()?.bytes).ok()?;
-        let key = Key {
-            kind: verdict.kind.clone(),
-            id: verdict.id.clone(),
-        };
-        let (entity, _) = self.entities.get(&key)?;
-        let hidden = entity
-            .redacted_seq
-            .is_some_and(|seq| seq <= verdict.cause_seq);
-        let sound = verdict.cause_seq < fact.header.seq
-            && verdict.violation() == fact.header.id
-            && says(fact, &verdict);
-        (hidden && sound).then_some(verdict)
-    }
-
-    /// A verdict in the chain that does not follow from the chain is one itself. One about such a verdict is
-    /// never judged: otherwise a disagreement between two programs would never end.
-    fn unexpected(&mut self, fact: &Fact, catalog: &Catalog, how: &str, from: &[u64]) {
-        self.changes.unexpected += 1;
-        if fact.text("rule") == Some(verdict::UNEXPECTED) {
-            return;
-        }
-        let mut judged_from: Vec<u64> = from.to_vec();
-        judged_from.push(fact.header.seq);
-        self.derive(Verdict {
-            rule: verdict::UNEXPECTED.to_owned(),
-            severity: "critical".to_owned(),
-            kind: format!("ledger.{}", verdict::ENTITY),
-            id: fact.header.id.clone(),
-            cause_seq: fact.header.seq,
-            judged_from,
-            catalog: catalog.digest().to_owned(),
-            detail_key: how.to_owned(),
-        });
+        Needs::default()
     }
 }
 
-/// Whether an event says exactly what the verdict says. Where its data was deleted, there is nothing to compare.
-fn says(fact: &Fact, verdict: &Verdict) -> bool {
-    let same = fact
-        .data
-        .as_ref()
-        .is_none_or(|data| *data.bytes == *verdict.data());
-    same && fact.header.subject == verdict.subject()
+/// The kinds whose places differ between two catalogs, in the order of their names.
+fn reindex(before: &Catalog, after: &Catalog, scope: &Scope) -> Vec<Reindex> {
+    let mut names: Vec<_> = before
+        .kinds()
+        .chain(after.kinds())
+        .map(|kind| &kind.name)
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+        .into_iter()
+        .filter(|name| match scope {
+            Scope::All => true,
+            Scope::Package(package) => name.package == *package,
+        })
+        .filter(|name| before.indexed(name) != after.indexed(name))
+        .map(|name| Reindex {
+            kind: name.clone(),
+            places: after.indexed(name).to_vec(),
+        })
+        .collect()
 }
 
 fn quarantined(fact: &Fact) -> Quarantined {

@@ -8,24 +8,22 @@ mod rebuild;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::Record;
 use ledger::db::Database;
 use ledger::read::Reader;
 use schema::LedgerName;
 use tokio::sync::{Notify, watch};
 
-use crate::catalogs::Catalogs;
 use crate::fact::Fact;
-use crate::fold::{Changes, Checkpoint};
+use crate::fold::{Changes, Scope};
 use crate::metrics::Metrics;
-use crate::store::Place;
+use crate::store::{Place, State};
 use crate::view;
-use batch::{BATCH, activate, engine, fence, fold, read_facts, take_over, write};
+use batch::{BATCH, Folding, read_facts, take_over};
 
 pub(crate) use batch::compile;
 pub use error::ProjectError;
 pub(crate) use error::in_full;
-pub use rebuild::rebuild;
+pub use rebuild::{Progress, Rebuild, rebuild};
 
 /// How long to wait before looking again when nobody rings.
 const POLL: Duration = Duration::from_millis(100);
@@ -59,6 +57,11 @@ pub async fn run(
                 wait = POLL;
                 continue;
             }
+            Err(ProjectError::Switched { .. }) => {
+                tracing::info!(%ledger, "the views of ledger {ledger} were rebuilt: projecting goes on in the new ones");
+                projector = None;
+                continue;
+            }
             Err(error) if error.is_unavailable() => {
                 Metrics::add(&metrics.outages, 1);
                 tracing::warn!(%ledger, error = in_full(&error), "projecting ledger {ledger} waits: PostgreSQL is away");
@@ -76,17 +79,14 @@ pub async fn run(
     Ok(())
 }
 
-/// Makes the views of the catalog that holds at a position, where they are missing or another version made them.
-async fn refresh_views(
-    db: &Database,
-    ledger: i32,
-    catalogs: &Catalogs,
-    next: u64,
-) -> Result<(), ProjectError> {
+/// Makes the views of the catalog that holds where a projection stands, where they are missing or another version made
+/// them.
+async fn refresh_views(folding: &Folding) -> Result<(), ProjectError> {
+    let db = folding.reader.database();
     let failed = db.error("making the views");
     let mut client = db.client().await?;
     let tx = client.transaction().await.map_err(&failed)?;
-    view::refresh(&tx, ledger, catalogs.at(next))
+    view::refresh(&tx, folding.reader.id(), folding.catalog(folding.next()))
         .await
         .map_err(&failed)?;
     tx.commit().await.map_err(&failed)?;
@@ -96,13 +96,9 @@ async fn refresh_views(
 /// The one projector of a ledger, as long as nobody takes over from it.
 #[derive(Debug)]
 pub struct Projector {
-    ledger: LedgerName,
-    reader: Reader,
-    epoch: i64,
-    at: Checkpoint,
-    catalogs: Catalogs,
-    /// The batch after the last, read while that was written.
-    ahead: Vec<Record>,
+    folding: Folding,
+    /// Facts that were read and are not folded yet, from the next position on.
+    ahead: Vec<Fact>,
     /// False after an error: how far the views are is not known then.
     certain: bool,
     metrics: Arc<Metrics>,
@@ -117,36 +113,11 @@ impl Projector {
     ) -> Result<Self, ProjectError> {
         let reader = Reader::open(db, ledger).await?;
         let place = take_over(db, &reader).await?;
-        let (ours, theirs) = (engine(), place.engine);
-        if ours != theirs {
-            return Err(ProjectError::OtherEngine {
-                ledger: ledger.clone(),
-                ours,
-                theirs,
-            });
-        }
-        let at = place.checkpoint;
-        let mut catalogs = Catalogs::default();
-        if let Some(last) = at.next.checked_sub(1) {
-            let record = reader.record(last).await?;
-            if record.map(|record| record.chain) != at.chain {
-                return Err(ProjectError::OtherChain {
-                    ledger: ledger.clone(),
-                    next: at.next,
-                });
-            }
-            if let Some(active) = reader.catalog_at(last).await? {
-                catalogs.activate(active.seq, Arc::new(compile(&active)?));
-            }
-        }
-        refresh_views(db, reader.id(), &catalogs, at.next).await?;
-        Metrics::set(&metrics.next_seq, at.next);
+        let folding = Folding::resume(reader, ledger, place, Scope::All).await?;
+        refresh_views(&folding).await?;
+        Metrics::set(&metrics.next_seq, folding.next());
         Ok(Self {
-            ledger: ledger.clone(),
-            reader,
-            epoch: place.epoch,
-            at,
-            catalogs,
+            folding,
             ahead: Vec::new(),
             certain: true,
             metrics,
@@ -160,68 +131,52 @@ impl Projector {
         if !self.certain {
             self.find_place().await?;
         }
-        let mut records = std::mem::take(&mut self.ahead);
-        if records.is_empty() {
-            records = self.reader.records(self.at.next, BATCH).await?;
+        if self.ahead.is_empty() {
+            let records = self
+                .folding
+                .reader
+                .records(self.folding.next(), BATCH)
+                .await?;
+            self.ahead = read_facts(records)?;
         }
-        if records.is_empty() {
+        if self.ahead.is_empty() {
             return Ok(0);
         }
-        let facts = read_facts(records)?;
-        activate(&self.reader, &mut self.catalogs, &facts).await?;
         self.certain = false;
+        let facts = self.folding.cut(&mut self.ahead).await?;
         let changes = self.commit(&facts).await?;
         self.certain = true;
-        self.at = changes.checkpoint;
-        self.catalogs.forget_before(self.at.next);
+        self.folding.committed(&changes);
         self.count(&changes, facts.len());
         Ok(facts.len())
     }
 
     async fn commit(&mut self, facts: &[Fact]) -> Result<Changes, ProjectError> {
-        let db = self.reader.database().clone();
+        let db = self.folding.reader.database().clone();
         let failed = db.error("folding a batch");
         let mut client = db.client().await?;
         let tx = client.transaction().await.map_err(&failed)?;
-        let place = fence(&tx, self.reader.id()).await.map_err(&failed)?;
+        let place = Place::fence(&tx, self.folding.place.projection, State::Live)
+            .await
+            .map_err(&failed)?;
         self.ours(place.as_ref())?;
-        let changes = fold(
-            &tx,
-            &self.reader,
-            &self.ledger,
-            &self.catalogs,
-            self.at,
-            facts,
-            &failed,
-        )
-        .await?;
+        let changes = self.folding.fold(&tx, facts, &failed).await?;
         let full = u64::try_from(facts.len()).is_ok_and(|length| length >= BATCH);
+        let reader = &self.folding.reader;
         let next = async {
-            if full {
-                self.reader.records(changes.checkpoint.next, BATCH).await
+            if full && self.ahead.is_empty() {
+                reader.records(changes.checkpoint.next, BATCH).await
             } else {
                 Ok(Vec::new())
             }
         };
         let written = async {
-            write(
-                &tx,
-                &self.reader,
-                &self.ledger,
-                self.epoch,
-                self.at,
-                &changes,
-                &failed,
-            )
-            .await?;
+            self.folding.write(&tx, &changes, &failed).await?;
             if !changes.activations.is_empty() {
-                view::refresh(
-                    &tx,
-                    self.reader.id(),
-                    self.catalogs.at(changes.checkpoint.next),
-                )
-                .await
-                .map_err(&failed)?;
+                let catalog = self.folding.catalog(changes.checkpoint.next);
+                view::refresh(&tx, reader.id(), catalog)
+                    .await
+                    .map_err(&failed)?;
             }
             tx.commit()
                 .await
@@ -230,36 +185,47 @@ impl Projector {
         let (written, next) = tokio::join!(written, next);
         written?;
         // What could not be read ahead is read again by the next step.
-        self.ahead = next.unwrap_or_default();
+        if let Ok(records) = next
+            && self.ahead.is_empty()
+        {
+            self.ahead = read_facts(records)?;
+        }
         Ok(changes)
     }
 
     async fn find_place(&mut self) -> Result<(), ProjectError> {
-        let place = Place::read(self.reader.database(), self.reader.id()).await?;
-        self.ours(place.as_ref())?;
-        self.at = place.map(|place| place.checkpoint).unwrap_or_default();
+        let reader = &self.folding.reader;
+        let place = Place::read(reader.database(), reader.id(), State::Live).await?;
+        let ours = self.ours(place.as_ref())?;
+        self.folding.found(ours);
         self.ahead.clear();
         self.certain = true;
         Ok(())
     }
 
-    fn ours(&self, place: Option<&Place>) -> Result<(), ProjectError> {
-        match place.map(|place| place.epoch) {
-            Some(epoch) if epoch == self.epoch => Ok(()),
-            theirs => Err(ProjectError::Fenced {
-                ledger: self.ledger.clone(),
-                ours: self.epoch,
-                theirs: theirs.unwrap_or_default(),
-            }),
+    /// Whether the live views are those that we fold, and nobody took over.
+    fn ours(&self, place: Option<&Place>) -> Result<Place, ProjectError> {
+        let ours = &self.folding.place;
+        match place {
+            Some(place) if place.projection != ours.projection => Err(self.switched()),
+            Some(place) if place.epoch == ours.epoch => Ok(place.clone()),
+            None => Err(self.switched()),
+            theirs => Err(self.folding.fenced(theirs)),
+        }
+    }
+
+    fn switched(&self) -> ProjectError {
+        ProjectError::Switched {
+            ledger: self.folding.ledger.clone(),
         }
     }
 
     fn count(&self, changes: &Changes, events: usize) {
         let metrics = &self.metrics;
-        Metrics::set(&metrics.next_seq, self.at.next);
+        Metrics::set(&metrics.next_seq, self.folding.next());
         Metrics::set(
             &metrics.recorded_us,
-            u64::try_from(self.at.recorded_us).unwrap_or_default(),
+            u64::try_from(self.folding.place.checkpoint.recorded_us).unwrap_or_default(),
         );
         Metrics::add(&metrics.events, events);
         Metrics::add(&metrics.batches, 1);

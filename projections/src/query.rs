@@ -13,7 +13,7 @@ use schema::LedgerName;
 
 use crate::entity::{Entity, Key};
 use crate::project::ProjectError;
-use crate::store::{self, Place, bigint};
+use crate::store::{self, Place, State, bigint};
 
 pub use list::{history, quarantine, violations};
 pub use rows::{HistoryRow, QuarantineRow, StateRow, ViolationRow, ViolationStatus};
@@ -134,7 +134,7 @@ async fn size(reader: &Reader, when: When) -> Result<u64, QueryError> {
     };
     let patience = tokio::time::Instant::now() + PATIENCE;
     loop {
-        let place = Place::read(reader.database(), reader.id()).await?;
+        let place = Place::read(reader.database(), reader.id(), State::Live).await?;
         let folded = place.map_or(0, |place| place.checkpoint.next);
         if folded >= asked {
             return Ok(asked);

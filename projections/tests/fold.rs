@@ -1,6 +1,6 @@
 //! The fold against a plain model, in any cut of the chain into batches.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use ledger::record::Body;
@@ -8,7 +8,9 @@ use ledger::{Header, Record};
 use projections::catalogs::Catalogs;
 use projections::entity::{Entity, Key, Status};
 use projections::fact::Fact;
-use projections::fold::{Before, Changes, Checkpoint, Fold, Known, Line, Needs};
+use projections::fold::{
+    self, Changes, Checkpoint, Fold, Known, Line, Link, Loaded, Needs, Scope, World,
+};
 use projections::verdict::{self, Verdict};
 use proptest::prelude::*;
 use schema::{Catalog, LedgerName, Name, Package};
@@ -257,9 +259,11 @@ impl Model {
 struct Rows {
     checkpoint: Checkpoint,
     entities: HashMap<Key, Entity>,
+    links: BTreeSet<(Key, Link)>,
     history: Vec<Line>,
     verdicts: HashMap<String, Known>,
     outbox: BTreeMap<String, Verdict>,
+    activations: Vec<(u64, String)>,
     unexpected: u64,
 }
 
@@ -272,25 +276,51 @@ impl Rows {
                 ..Checkpoint::default()
             },
             entities: HashMap::new(),
+            links: BTreeSet::new(),
             history: Vec::new(),
             verdicts: HashMap::new(),
             outbox: BTreeMap::new(),
+            activations: Vec::new(),
             unexpected: 0,
         }
     }
 
-    fn before(&self, needs: &Needs) -> Before {
-        let entity = |key: &Key| Some((key.clone(), self.entities.get(key)?.clone()));
+    fn load(&self, needs: &Needs) -> Loaded {
+        let entity = |key: &Arc<Key>| Some(((**key).clone(), self.entities.get(&**key)?.clone()));
         let verdict = |id: &String| Some((id.clone(), self.verdicts.get(id)?.clone()));
-        Before {
+        Loaded {
             entities: needs.entities.iter().filter_map(entity).collect(),
             verdicts: needs.verdicts.iter().filter_map(verdict).collect(),
+            ..Loaded::default()
         }
     }
 
     fn write(&mut self, changes: Changes) {
         self.checkpoint = changes.checkpoint;
-        self.entities.extend(changes.entities);
+        for one in changes.entities {
+            let old = self
+                .entities
+                .insert((*one.key).clone(), (*one.entity).clone());
+            assert_eq!(old.is_none(), one.new, "{:?}", one.key);
+        }
+        for (key, link) in changes.unlinked {
+            assert!(self.links.remove(&((*key).clone(), link)), "it was there");
+        }
+        for (key, link) in changes.linked {
+            assert!(
+                self.links.insert(((*key).clone(), link)),
+                "it was not there"
+            );
+        }
+        for one in changes.reindex {
+            let kind = one.kind.to_string();
+            self.links.retain(|(key, _)| key.kind != kind);
+            for (key, entity) in self.entities.iter().filter(|(key, _)| key.kind == kind) {
+                let new = fold::links(&one.places, &entity.attributes);
+                self.links
+                    .extend(new.into_iter().map(|link| (key.clone(), link)));
+            }
+        }
         self.history.extend(changes.history);
         self.verdicts.extend(changes.verdicts);
         let new = changes
@@ -304,16 +334,34 @@ impl Rows {
                 "what is settled was on its way"
             );
         }
+        self.activations.extend(changes.activations);
         self.unexpected += changes.unexpected;
     }
 
-    fn fold(&mut self, catalogs: &Catalogs, facts: &[Fact]) {
-        let before = self.before(&Needs::of(facts));
-        let mut fold = Fold::new(&main_ledger(), catalogs, self.checkpoint, before);
-        for fact in facts {
-            fold = fold.apply(fact).expect("in order");
+    /// Folds facts that may be several batches; `world` is what the batches before left, or empty.
+    fn fold(&mut self, catalogs: &Catalogs, mut world: World, mut facts: &[Fact]) -> World {
+        while !facts.is_empty() {
+            let (mut batch, rest) = facts.split_at(fold::batch(facts));
+            facts = rest;
+            let mut fold = Fold::begin(
+                &main_ledger(),
+                catalogs,
+                &Scope::All,
+                self.checkpoint,
+                world,
+            );
+            // Nothing is foreseen: each step asks.
+            while !batch.is_empty() {
+                let (next, taken, needs) = fold.steps(batch).expect("in order");
+                let loaded = self.load(&needs);
+                fold = next.supply(needs, loaded);
+                batch = &batch[taken..];
+            }
+            let (changes, next) = fold.finish();
+            self.write(changes);
+            world = next;
         }
-        self.write(fold.finish());
+        world
     }
 }
 
@@ -349,7 +397,7 @@ proptest! {
             let seq = one_by_one.checkpoint.next;
             let Some(record) = model.next(seq, &act) else { continue };
             let fact = Fact::read(record).expect("readable");
-            one_by_one.fold(&catalogs, std::slice::from_ref(&fact));
+            one_by_one.fold(&catalogs, World::default(), std::slice::from_ref(&fact));
             facts.push(fact);
         }
 
@@ -366,9 +414,10 @@ proptest! {
 
         let mut in_batches = Rows::new();
         let (mut rest, mut cuts) = (&facts[..], cuts.iter().cycle());
+        let mut world = World::default();
         while !rest.is_empty() {
             let (batch, after) = rest.split_at(rest.len().min(*cuts.next().expect("endless")));
-            in_batches.fold(&catalogs, batch);
+            world = in_batches.fold(&catalogs, world, batch);
             rest = after;
         }
         prop_assert_eq!(in_batches, one_by_one);
@@ -397,7 +446,7 @@ fn a_verdict_whose_facts_were_deleted_is_taken_as_it_came() {
     .into_iter()
     .map(|record| Fact::read(record).expect("readable"))
     .collect();
-    rows.fold(&catalogs, &facts);
+    rows.fold(&catalogs, World::default(), &facts);
     let known = &rows.verdicts[&broken.violation()];
     assert!(!known.judged && known.seq == Some(2));
     assert_eq!(
@@ -414,12 +463,13 @@ fn a_verdict_whose_facts_were_deleted_is_taken_as_it_came() {
 #[test]
 fn a_fold_refuses_a_position_out_of_order() {
     let catalogs = catalogs();
-    let fold = Fold::new(
+    let fold = Fold::begin(
         &main_ledger(),
         &catalogs,
+        &Scope::All,
         Checkpoint::default(),
-        Before::default(),
+        World::default(),
     );
     let fact = Fact::read(event(1, "painted", "hall", Some(json!({})))).expect("readable");
-    assert!(fold.apply(&fact).is_err());
+    assert!(fold.step(&fact).is_err());
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::canonical;
 use crate::diagnostic::Diagnostic;
 use crate::event::EventType;
+use crate::indexed::{self, Indexed};
 use crate::kind::{EventDef, Kind};
 use crate::name::{KindName, Name};
 use crate::package::{self, LEDGER, Package};
@@ -99,6 +100,7 @@ impl Activation {
 #[derive(Debug, Clone)]
 pub struct Catalog {
     kinds: BTreeMap<KindName, Kind>,
+    indexed: BTreeMap<KindName, Vec<Indexed>>,
     settings: Value,
     operators: Vec<Name>,
     patterns: Patterns,
@@ -119,8 +121,10 @@ impl Catalog {
             .map(Package::into_parts)
             .unwrap_or_default();
         let kinds = kinds.into_iter();
+        let kinds: BTreeMap<_, _> = kinds.map(|kind| (kind.name.clone(), kind)).collect();
         Self {
-            kinds: kinds.map(|kind| (kind.name.clone(), kind)).collect(),
+            indexed: indexed::references(kinds.values()),
+            kinds,
             patterns: patterns.unwrap_or_default(),
             settings: json!({}),
             operators: Vec::new(),
@@ -190,6 +194,7 @@ impl Catalog {
             return Err(found);
         }
         Ok(Self {
+            indexed: indexed::references(kinds.values()),
             kinds,
             settings: activation.settings.clone(),
             operators,
@@ -216,6 +221,12 @@ impl Catalog {
     /// Every kind, in the order of the names.
     pub fn kinds(&self) -> impl Iterator<Item = &Kind> {
         self.kinds.values()
+    }
+
+    /// The places of its entities' attributes that are looked up by value, in the order of their paths. None for a
+    /// kind that is not known.
+    pub fn indexed(&self, kind: &KindName) -> &[Indexed] {
+        self.indexed.get(kind).map_or(&[], Vec::as_slice)
     }
 
     /// The event of that type, with its kind. No event has a second version yet.

@@ -10,9 +10,9 @@ use schema::{Activation, Catalog, ENGINE, LedgerName};
 
 use crate::catalogs::Catalogs;
 use crate::fact::{Fact, Unreadable};
-use crate::fold::{Changes, Checkpoint, Fold, Needs};
+use crate::fold::{self, Changes, Fold, Needs, Scope, World};
 use crate::project::error::ProjectError;
-use crate::store::{self, Place, bigint};
+use crate::store::{self, Place};
 
 /// How many events one transaction folds. Beyond a thousand the cost an event no longer falls.
 pub(super) const BATCH: u64 = 1000;
@@ -21,6 +21,7 @@ pub(super) fn engine() -> i32 {
     i32::try_from(ENGINE).unwrap_or(i32::MAX)
 }
 
+/// Becomes the one projector of a ledger's live views.
 pub(super) async fn take_over(db: &Database, reader: &Reader) -> Result<Place, DbError> {
     let client = db.client().await?;
     let row = client
@@ -33,37 +34,8 @@ pub(super) async fn take_over(db: &Database, reader: &Reader) -> Result<Place, D
     Ok(Place::from_row(&row))
 }
 
-pub(super) async fn fence(
-    tx: &Transaction<'_>,
-    ledger: i32,
-) -> Result<Option<Place>, tokio_postgres::Error> {
-    let statement = tx.prepare_cached(include_str!("../sql/fence.sql")).await?;
-    Ok(tx
-        .query_opt(&statement, &[&ledger])
-        .await?
-        .as_ref()
-        .map(Place::from_row))
-}
-
 pub(super) fn read_facts(records: Vec<Record>) -> Result<Vec<Fact>, Unreadable> {
     records.into_iter().map(Fact::read).collect()
-}
-
-/// Compiles what is activated among these facts.
-pub(super) async fn activate(
-    reader: &Reader,
-    catalogs: &mut Catalogs,
-    facts: &[Fact],
-) -> Result<(), ProjectError> {
-    for fact in facts
-        .iter()
-        .filter(|fact| fact.is_own("catalog", "activated"))
-    {
-        if let Some(active) = reader.catalog_at(fact.header.seq).await? {
-            catalogs.activate(active.seq, Arc::new(compile(&active)?));
-        }
-    }
-    Ok(())
 }
 
 /// Compiles an activated catalog.
@@ -80,65 +52,145 @@ pub(crate) fn compile(active: &ActiveCatalog) -> Result<Catalog, ProjectError> {
     })
 }
 
-pub(super) async fn fold(
-    tx: &Transaction<'_>,
-    reader: &Reader,
-    ledger: &LedgerName,
-    catalogs: &Catalogs,
-    at: Checkpoint,
-    facts: &[Fact],
-    failed: &impl Fn(tokio_postgres::Error) -> DbError,
-) -> Result<Changes, ProjectError> {
-    let before = store::before(tx, reader.id(), &Needs::of(facts))
-        .await
-        .map_err(failed)?;
-    let mut fold = Fold::new(ledger, catalogs, at, before);
-    for fact in facts {
-        fold = fold.apply(fact)?;
-    }
-    Ok(fold.finish())
+/// One projection on its way: what is folded, into which rows, and what is known of them.
+#[derive(Debug)]
+pub(super) struct Folding {
+    pub(super) ledger: LedgerName,
+    pub(super) reader: Reader,
+    pub(super) place: Place,
+    scope: Scope,
+    catalogs: Catalogs,
+    world: World,
 }
 
-pub(super) async fn write(
-    tx: &Transaction<'_>,
-    reader: &Reader,
-    ledger: &LedgerName,
-    epoch: i64,
-    at: Checkpoint,
-    changes: &Changes,
-    failed: &impl Fn(tokio_postgres::Error) -> DbError,
-) -> Result<(), ProjectError> {
-    store::changes(tx, reader.id(), ledger, changes)
-        .await
-        .map_err(failed)?;
-    let to = &changes.checkpoint;
-    let chain = to.chain.as_ref().map(<[u8; 32]>::as_slice);
-    let statement = tx
-        .prepare_cached(include_str!("../sql/advance.sql"))
-        .await
-        .map_err(failed)?;
-    let moved = tx
-        .execute(
-            &statement,
-            &[
-                &reader.id(),
-                &epoch,
-                &bigint(at.next),
-                &bigint(to.next),
-                &to.recorded_us,
-                &chain,
-            ],
-        )
-        .await
-        .map_err(failed)?;
-    if moved == 1 {
-        Ok(())
-    } else {
-        // The fence holds the row, so only a rebuild of ours could have moved it.
-        Err(ProjectError::Fenced {
+impl Folding {
+    /// Goes on where a projection stands, if that is a place of this chain.
+    pub(super) async fn resume(
+        reader: Reader,
+        ledger: &LedgerName,
+        place: Place,
+        scope: Scope,
+    ) -> Result<Self, ProjectError> {
+        let (ours, theirs) = (engine(), place.engine);
+        if ours != theirs {
+            return Err(ProjectError::OtherEngine {
+                ledger: ledger.clone(),
+                ours,
+                theirs,
+            });
+        }
+        let at = place.checkpoint;
+        let mut catalogs = Catalogs::default();
+        if let Some(last) = at.next.checked_sub(1) {
+            let record = reader.record(last).await?;
+            if record.map(|record| record.chain) != at.chain {
+                return Err(ProjectError::OtherChain {
+                    ledger: ledger.clone(),
+                    next: at.next,
+                });
+            }
+            if let Some(active) = reader.catalog_at(last).await? {
+                catalogs.activate(active.seq, Arc::new(compile(&active)?));
+            }
+        }
+        Ok(Self {
             ledger: ledger.clone(),
-            ours: epoch,
-            theirs: epoch,
+            reader,
+            place,
+            scope,
+            catalogs,
+            world: World::default(),
         })
+    }
+
+    /// The next position.
+    pub(super) fn next(&self) -> u64 {
+        self.place.checkpoint.next
+    }
+
+    /// The catalog that judges a position, which is the next or the one after this batch.
+    pub(super) fn catalog(&self, seq: u64) -> &Catalog {
+        self.catalogs.at(seq)
+    }
+
+    /// Takes the facts of the next batch from the front of those that were read. Its catalogs are compiled.
+    pub(super) async fn cut(&mut self, facts: &mut Vec<Fact>) -> Result<Vec<Fact>, ProjectError> {
+        let rest = facts.split_off(fold::batch(facts));
+        let batch = std::mem::replace(facts, rest);
+        let activated = batch
+            .iter()
+            .filter(|fact| fact.is_own("catalog", "activated"));
+        for fact in activated {
+            if let Some(active) = self.reader.catalog_at(fact.header.seq).await? {
+                self.catalogs
+                    .activate(active.seq, Arc::new(compile(&active)?));
+            }
+        }
+        Ok(batch)
+    }
+
+    /// Folds facts that are one batch, and loads what the fold asks for. After an error nothing is known any more.
+    pub(super) async fn fold(
+        &mut self,
+        tx: &Transaction<'_>,
+        facts: &[Fact],
+        failed: &impl Fn(tokio_postgres::Error) -> DbError,
+    ) -> Result<Changes, ProjectError> {
+        let world = std::mem::take(&mut self.world);
+        let at = self.place.checkpoint;
+        let mut fold = Fold::begin(&self.ledger, &self.catalogs, &self.scope, at, world);
+        let mut needs = fold.lacks(Needs::of(facts));
+        let mut rest = facts;
+        loop {
+            if !needs.is_empty() {
+                let loaded = store::load(tx, self.place.projection, &needs).await;
+                fold = fold.supply(needs, loaded.map_err(failed)?);
+            }
+            let (next, taken, lacks) = fold.steps(rest)?;
+            (fold, needs) = (next, lacks);
+            rest = rest.get(taken..).unwrap_or_default();
+            if needs.is_empty() {
+                let (changes, world) = fold.finish();
+                self.world = world;
+                return Ok(changes);
+            }
+        }
+    }
+
+    /// Writes what a batch changed, with the checkpoint.
+    pub(super) async fn write(
+        &self,
+        tx: &Transaction<'_>,
+        changes: &Changes,
+        failed: &impl Fn(tokio_postgres::Error) -> DbError,
+    ) -> Result<(), ProjectError> {
+        store::changes(tx, self.place.projection, &self.ledger, changes)
+            .await
+            .map_err(failed)?;
+        if self.place.advance(tx, changes).await.map_err(failed)? {
+            return Ok(());
+        }
+        // The fence holds the row, so nobody could have moved it.
+        Err(self.fenced(None))
+    }
+
+    /// The batch is committed: from here on the next one.
+    pub(super) fn committed(&mut self, changes: &Changes) {
+        self.place.checkpoint = changes.checkpoint;
+        self.catalogs.forget_before(self.next());
+    }
+
+    /// How far the views are is not known: it was read anew.
+    pub(super) fn found(&mut self, place: Place) {
+        self.place = place;
+        self.world = World::default();
+    }
+
+    pub(super) fn fenced(&self, theirs: Option<&Place>) -> ProjectError {
+        ProjectError::Fenced {
+            ledger: self.ledger.clone(),
+            ours: self.place.epoch,
+            theirs: theirs.map(|place| place.epoch).unwrap_or_default(),
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use ledger::db::DbError;
 use ledger::read::ReadError;
-use schema::LedgerName;
+use schema::{LedgerName, Name};
 
 use crate::fact::Unreadable;
 use crate::fold::FoldError;
@@ -20,9 +20,37 @@ pub enum ProjectError {
         /// The epoch now.
         theirs: i64,
     },
+    /// A rebuild has put other views in the place of those that were folded.
+    #[error("the views of ledger {ledger} were rebuilt: take them over anew")]
+    Switched {
+        /// The ledger.
+        ledger: LedgerName,
+    },
+    /// Somebody else rebuilds.
+    #[error("somebody else is rebuilding the views of ledger {ledger}: wait for them")]
+    Rebuilding {
+        /// The ledger.
+        ledger: LedgerName,
+    },
+    /// There are no living views that a package's rows could go into.
+    #[error(
+        "ledger {ledger} has no views yet that one package could be rebuilt in: rebuild them whole"
+    )]
+    NothingLives {
+        /// The ledger.
+        ledger: LedgerName,
+    },
+    /// The active catalog has no kind of the package.
+    #[error("the active catalog of ledger {ledger} has no package {package}")]
+    NoPackage {
+        /// The ledger.
+        ledger: LedgerName,
+        /// The package.
+        package: Name,
+    },
     /// The views are not of this chain: the database was restored from two times, say.
     #[error(
-        "the views of ledger {ledger} were folded up to position {next} of another chain: rebuild them"
+        "the views of ledger {ledger} were folded up to position {next} of another chain: run `ledger rebuild`"
     )]
     OtherChain {
         /// The ledger.
@@ -32,7 +60,7 @@ pub enum ProjectError {
     },
     /// The views are of another engine.
     #[error(
-        "the views of ledger {ledger} were folded by engine {theirs}, this program has {ours}: rebuild them"
+        "the views of ledger {ledger} were folded by engine {theirs}, this program has {ours}: run `ledger rebuild`"
     )]
     OtherEngine {
         /// The ledger.

@@ -1,2 +1,3 @@
--- checkpoint: how far a ledger is folded, and by whom.
-SELECT epoch, next_seq, recorded_us, chain, engine FROM views.projection WHERE ledger = $1
+-- checkpoint: how far a ledger is folded in one state, live or building, and by whom.
+SELECT projection, epoch, next_seq, recorded_us, chain, engine, package
+  FROM views.projection WHERE ledger = $1 AND state = $2

@@ -1,5 +1,6 @@
 -- history: an entity's events before a position.
 SELECT seq, event_type, from_status, to_status, claimed, occurred_us, recorded_us, actor, legal, redacted
   FROM views.history
- WHERE ledger = $1 AND kind = $2 AND id = $3 AND seq < $4
+ WHERE projection = (SELECT projection FROM views.projection WHERE ledger = $1 AND state = 'live')
+   AND kind = $2 AND id = $3 AND seq < $4
  ORDER BY seq

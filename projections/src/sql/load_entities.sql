@@ -2,4 +2,4 @@
 SELECT e.kind, e.id, e.status, e.status_seq, e.since_us, e.unknown_seq, e.attributes::text, e.created_seq, e.seq, e.events,
        e.redacted_seq
   FROM unnest($2::text[], $3::text[]) AS k (kind, id)
-  JOIN views.entity e ON e.ledger = $1 AND e.kind = k.kind AND e.id = k.id
+  JOIN views.entity e ON e.projection = $1 AND e.kind = k.kind AND e.id = k.id

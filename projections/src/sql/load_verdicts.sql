@@ -1,3 +1,3 @@
 -- load_verdicts: those of a batch that are known.
 SELECT violation, rule, severity, kind, id, cause_seq, judged_from, catalog, detail_key, judged, seq
-  FROM views.violation WHERE ledger = $1 AND violation = ANY ($2)
+  FROM views.violation WHERE projection = $1 AND violation = ANY ($2)

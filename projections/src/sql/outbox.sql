@@ -1,2 +1,4 @@
--- outbox: what is to be published, oldest cause first.
-SELECT id, subject, body FROM views.outbox WHERE ledger = $1 ORDER BY cause_seq, id LIMIT 1000
+-- outbox: what is to be published, oldest cause first. What a rebuild derives is not.
+SELECT id, subject, body FROM views.outbox
+ WHERE projection = (SELECT projection FROM views.projection WHERE ledger = $1 AND state = 'live')
+ ORDER BY cause_seq, id LIMIT 1000

@@ -1,2 +1,2 @@
 -- settle_outbox: these were seen.
-DELETE FROM views.outbox WHERE ledger = $1 AND id = ANY ($2)
+DELETE FROM views.outbox WHERE projection = $1 AND id = ANY ($2)

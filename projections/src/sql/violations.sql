@@ -3,8 +3,9 @@ SELECT v.violation, v.rule, v.severity, v.kind, v.id, v.cause_seq, v.seq, v.judg
        CASE WHEN v.cleared_seq < $5 THEN v.status ELSE 'open' END AS status,
        h.event_type, h.from_status, h.to_status, h.claimed, h.occurred_us, h.recorded_us, h.actor
   FROM views.violation v
-  LEFT JOIN views.history h ON h.ledger = v.ledger AND h.kind = v.kind AND h.id = v.id AND h.seq = v.cause_seq
- WHERE v.ledger = $1 AND ($2::text IS NULL OR v.kind = $2) AND ($3::text IS NULL OR v.id = $3)
+  LEFT JOIN views.history h ON h.projection = v.projection AND h.kind = v.kind AND h.id = v.id AND h.seq = v.cause_seq
+ WHERE v.projection = (SELECT projection FROM views.projection WHERE ledger = $1 AND state = 'live')
+   AND ($2::text IS NULL OR v.kind = $2) AND ($3::text IS NULL OR v.id = $3)
    AND ($4::text IS NULL OR CASE WHEN v.cleared_seq < $5 THEN v.status ELSE 'open' END = $4)
    AND v.cause_seq < $5
  ORDER BY v.cause_seq, v.rule, v.violation

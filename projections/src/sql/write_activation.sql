@@ -1,2 +1,2 @@
 -- write_activation: from here on another catalog judges.
-INSERT INTO views.activation (ledger, seq, digest) VALUES ($1, $2, $3)
+INSERT INTO views.activation (projection, seq, digest) VALUES ($1, $2, $3)

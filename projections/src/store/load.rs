@@ -1,40 +1,84 @@
 //! Reading what a batch needs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use deadpool_postgres::Transaction;
 use tokio_postgres::{Error, Row};
 
 use crate::entity::{Entity, Key, Status};
-use crate::fold::{Before, Known, Needs};
+use crate::fold::{Known, Loaded, Look, Needs};
 use crate::store::count;
 use crate::verdict::Verdict;
 
-/// Loads the entities and verdicts that a batch needs, as far as they exist.
-pub(crate) async fn before(
+/// Loads what a fold asks for, as far as it exists.
+pub(crate) async fn load(
     tx: &Transaction<'_>,
-    ledger: i32,
+    projection: i32,
     needs: &Needs,
-) -> Result<Before, Error> {
-    let mut before = Before::default();
+) -> Result<Loaded, Error> {
+    let mut loaded = Loaded::default();
     if !needs.entities.is_empty() {
         let kinds: Vec<&str> = needs.entities.iter().map(|key| key.kind.as_str()).collect();
         let ids: Vec<&str> = needs.entities.iter().map(|key| key.id.as_str()).collect();
         let statement = tx
             .prepare_cached(include_str!("../sql/load_entities.sql"))
             .await?;
-        let rows = tx.query(&statement, &[&ledger, &kinds, &ids]).await?;
-        before.entities = rows.iter().map(entity).collect();
+        let rows = tx.query(&statement, &[&projection, &kinds, &ids]).await?;
+        loaded.entities = rows.iter().map(entity).collect();
     }
     if !needs.verdicts.is_empty() {
         let violations: Vec<&str> = needs.verdicts.iter().map(String::as_str).collect();
         let statement = tx
             .prepare_cached(include_str!("../sql/load_verdicts.sql"))
             .await?;
-        let rows = tx.query(&statement, &[&ledger, &violations]).await?;
-        before.verdicts = rows.iter().map(known).collect::<HashMap<_, _>>();
+        let rows = tx.query(&statement, &[&projection, &violations]).await?;
+        loaded.verdicts = rows.iter().map(known).collect::<HashMap<_, _>>();
     }
-    Ok(before)
+    if !needs.looks.is_empty() {
+        let sql = include_str!("../sql/load_looks.sql");
+        for (look, row) in find(tx, projection, sql, &needs.looks).await? {
+            let ids: &mut BTreeSet<String> = loaded.looks.entry(look).or_default();
+            ids.insert(row.get(1));
+        }
+    }
+    if !needs.counts.is_empty() {
+        let sql = include_str!("../sql/load_counts.sql");
+        for (look, row) in find(tx, projection, sql, &needs.counts).await? {
+            loaded.counts.insert(look, count(row.get(1)));
+        }
+    }
+    Ok(loaded)
+}
+
+/// Rows that begin with the number of their look-up, with that.
+async fn find(
+    tx: &Transaction<'_>,
+    projection: i32,
+    sql: &str,
+    looks: &BTreeSet<Look>,
+) -> Result<Vec<(Look, Row)>, Error> {
+    let looks: Vec<&Look> = looks.iter().collect();
+    let column =
+        |value: fn(&Look) -> &str| -> Vec<&str> { looks.iter().map(|look| value(look)).collect() };
+    let statement = tx.prepare_cached(sql).await?;
+    let rows = tx
+        .query(
+            &statement,
+            &[
+                &projection,
+                &column(|look| &look.kind),
+                &column(|look| &look.field),
+                &column(|look| &look.target_kind),
+                &column(|look| &look.target_id),
+            ],
+        )
+        .await?;
+    let look = |row: Row| {
+        // ORDINALITY counts from 1.
+        let number = usize::try_from(row.get::<_, i64>(0)).ok()?.checked_sub(1)?;
+        Some(((*looks.get(number)?).clone(), row))
+    };
+    Ok(rows.into_iter().filter_map(look).collect())
 }
 
 /// An entity from the columns of `load_entities`.

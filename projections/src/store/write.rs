@@ -1,4 +1,4 @@
-//! Writing what a batch changed: states and history with one statement each, the rest row by row, because it
+//! Writing what a batch changed: states, history and links with one statement each, the rest row by row, because it
 //! is rare.
 
 use deadpool_postgres::Transaction;
@@ -6,40 +6,26 @@ use schema::LedgerName;
 use tokio_postgres::Error;
 use tokio_postgres::types::ToSql;
 
-use crate::entity::{Entity, Key, Status};
-use crate::fold::{Changes, Line};
-use crate::store::bigint;
+use crate::entity::{Key, Status};
+use crate::fold::{Changed, Changes, Line, Link};
+use crate::store::{bigint, reindex};
 
 /// Writes everything but the checkpoint.
 pub(crate) async fn changes(
     tx: &Transaction<'_>,
-    ledger: i32,
+    projection: i32,
     name: &LedgerName,
     changes: &Changes,
 ) -> Result<(), Error> {
     if !changes.entities.is_empty() {
-        entities(tx, ledger, &changes.entities).await?;
+        entities(tx, projection, &changes.entities).await?;
     }
     if !changes.history.is_empty() {
-        history(tx, ledger, &changes.history).await?;
+        history(tx, projection, &changes.history).await?;
     }
-    verdicts(tx, ledger, name, changes).await?;
-    rare(tx, ledger, changes).await
-}
-
-/// Deletes everything of a ledger but the checkpoint.
-pub(crate) async fn forget(tx: &Transaction<'_>, ledger: i32) -> Result<(), Error> {
-    for statement in [
-        include_str!("../sql/forget_entity.sql"),
-        include_str!("../sql/forget_history.sql"),
-        include_str!("../sql/forget_violation.sql"),
-        include_str!("../sql/forget_outbox.sql"),
-        include_str!("../sql/forget_quarantine.sql"),
-        include_str!("../sql/forget_activation.sql"),
-    ] {
-        tx.execute(statement, &[&ledger]).await?;
-    }
-    Ok(())
+    all_links(tx, projection, changes).await?;
+    verdicts(tx, projection, name, changes).await?;
+    rare(tx, projection, changes).await
 }
 
 async fn run(
@@ -69,11 +55,11 @@ struct Columns<'a> {
 
 async fn entities(
     tx: &Transaction<'_>,
-    ledger: i32,
-    entities: &[(Key, Entity)],
+    projection: i32,
+    entities: &[Changed],
 ) -> Result<(), Error> {
     let mut c = Columns::default();
-    for (key, entity) in entities {
+    for Changed { key, entity, .. } in entities {
         c.kinds.push(&key.kind);
         c.ids.push(&key.id);
         let (status_seq, since, unknown) = match &entity.status {
@@ -94,7 +80,7 @@ async fn entities(
         c.redacted.push(entity.redacted_seq.map(bigint));
     }
     let parameters: [&(dyn ToSql + Sync); 12] = [
-        &ledger,
+        &projection,
         &c.kinds,
         &c.ids,
         &c.statuses,
@@ -110,12 +96,12 @@ async fn entities(
     run(tx, include_str!("../sql/write_entities.sql"), &parameters).await
 }
 
-async fn history(tx: &Transaction<'_>, ledger: i32, lines: &[Line]) -> Result<(), Error> {
+async fn history(tx: &Transaction<'_>, projection: i32, lines: &[Line]) -> Result<(), Error> {
     fn column<'a, T>(lines: &'a [Line], value: impl Fn(&'a Line) -> T) -> Vec<T> {
         lines.iter().map(value).collect()
     }
     let parameters: [&(dyn ToSql + Sync); 13] = [
-        &ledger,
+        &projection,
         &column(lines, |line| bigint(line.seq)),
         &column(lines, |line| line.occurred_us),
         &column(lines, |line| line.recorded_us),
@@ -132,9 +118,67 @@ async fn history(tx: &Transaction<'_>, ledger: i32, lines: &[Line]) -> Result<()
     run(tx, include_str!("../sql/write_history.sql"), &parameters).await
 }
 
+/// Links that are gone, links that are new, and kinds whose places are others.
+async fn all_links(tx: &Transaction<'_>, projection: i32, changes: &Changes) -> Result<(), Error> {
+    if !changes.unlinked.is_empty() {
+        let gone = changes.unlinked.iter().map(|(key, link)| (&**key, link));
+        let sql = include_str!("../sql/delete_links.sql");
+        run_links(tx, sql, projection, gone).await?;
+    }
+    if !changes.linked.is_empty() {
+        let new = changes.linked.iter().map(|(key, link)| (&**key, link));
+        write_links(tx, projection, new).await?;
+    }
+    for one in &changes.reindex {
+        reindex::reindex(tx, projection, one).await?;
+    }
+    Ok(())
+}
+
+/// Writes links that are not there yet.
+pub(super) async fn write_links<'a>(
+    tx: &Transaction<'_>,
+    projection: i32,
+    links: impl Iterator<Item = (&'a Key, &'a Link)>,
+) -> Result<(), Error> {
+    run_links(
+        tx,
+        include_str!("../sql/write_links.sql"),
+        projection,
+        links,
+    )
+    .await
+}
+
+async fn run_links<'a>(
+    tx: &Transaction<'_>,
+    sql: &str,
+    projection: i32,
+    links: impl Iterator<Item = (&'a Key, &'a Link)>,
+) -> Result<(), Error> {
+    let (mut kinds, mut ids) = (Vec::new(), Vec::new());
+    let (mut fields, mut target_kinds, mut target_ids) = (Vec::new(), Vec::new(), Vec::new());
+    for (key, link) in links {
+        kinds.push(key.kind.as_str());
+        ids.push(key.id.as_str());
+        fields.push(&*link.field);
+        target_kinds.push(&*link.target_kind);
+        target_ids.push(link.target_id.as_str());
+    }
+    let parameters: [&(dyn ToSql + Sync); 6] = [
+        &projection,
+        &kinds,
+        &ids,
+        &fields,
+        &target_kinds,
+        &target_ids,
+    ];
+    run(tx, sql, &parameters).await
+}
+
 async fn verdicts(
     tx: &Transaction<'_>,
-    ledger: i32,
+    projection: i32,
     name: &LedgerName,
     changes: &Changes,
 ) -> Result<(), Error> {
@@ -142,7 +186,7 @@ async fn verdicts(
         let verdict = &known.verdict;
         let judged_from: Vec<i64> = verdict.judged_from.iter().copied().map(bigint).collect();
         let parameters: [&(dyn ToSql + Sync); 12] = [
-            &ledger,
+            &projection,
             violation,
             &verdict.rule,
             &verdict.severity,
@@ -160,7 +204,7 @@ async fn verdicts(
     for verdict in &changes.publish {
         let message = verdict.message(name);
         let parameters: [&(dyn ToSql + Sync); 5] = [
-            &ledger,
+            &projection,
             &bigint(verdict.cause_seq),
             &message.id,
             &message.subject,
@@ -172,17 +216,17 @@ async fn verdicts(
         run(
             tx,
             include_str!("../sql/settle_outbox.sql"),
-            &[&ledger, &changes.settled],
+            &[&projection, &changes.settled],
         )
         .await?;
     }
     Ok(())
 }
 
-async fn rare(tx: &Transaction<'_>, ledger: i32, changes: &Changes) -> Result<(), Error> {
+async fn rare(tx: &Transaction<'_>, projection: i32, changes: &Changes) -> Result<(), Error> {
     for one in &changes.quarantined {
         let parameters: [&(dyn ToSql + Sync); 8] = [
-            &ledger,
+            &projection,
             &bigint(one.seq),
             &one.recorded_us,
             &one.size.map(bigint),
@@ -202,7 +246,7 @@ async fn rare(tx: &Transaction<'_>, ledger: i32, changes: &Changes) -> Result<()
         run(
             tx,
             include_str!("../sql/write_activation.sql"),
-            &[&ledger, &bigint(*seq), digest],
+            &[&projection, &bigint(*seq), digest],
         )
         .await?;
     }

@@ -25,6 +25,7 @@ pub struct Derived {
 pub(super) const BASE: &[(&str, &str)] = &[
     ("live", include_str!("../sql/live.sql")),
     ("live_entity", include_str!("../sql/live_entity.sql")),
+    ("live_link", include_str!("../sql/live_link.sql")),
     ("live_history", include_str!("../sql/live_history.sql")),
     ("live_fact", include_str!("../sql/live_fact.sql")),
     ("live_event", include_str!("../sql/live_event.sql")),

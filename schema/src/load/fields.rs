@@ -65,6 +65,7 @@ fn field(
     let part = outermost.then(|| links::part(table)).flatten();
     let becomes = outermost.then(|| table.text("becomes")).flatten();
     let shape = shape(table, references, depth);
+    let reference = reference.or_else(|| of_reference(table, shape.as_ref()?));
     let example = table.json("example");
     table.finish();
     let shape = shape?;
@@ -144,6 +145,15 @@ fn reference(table: &Table<'_>, references: &mut References) -> Option<KindName>
             None
         }
     }
+}
+
+/// What the items of an array or the values of a map refer to; whether it is a kind is checked with them.
+fn of_reference(table: &Table<'_>, shape: &Shape) -> Option<KindName> {
+    if !matches!(shape, Shape::Array { .. } | Shape::Map { .. }) {
+        return None;
+    }
+    let inner = table.table("of")?;
+    inner.text("reference")?.value.parse().ok()
 }
 
 /// The type and what belongs to it. Keys of other types stay unknown.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use projections::project::{self, ProjectError};
+use projections::project::{self, ProjectError, Rebuild};
 use projections::query::{StateRow, When, Which};
 use serde_json::json;
 use tests::Postgres;
@@ -127,7 +127,7 @@ async fn rebuilding_gives_the_same_rows_and_publishes_nothing_again() {
         rows.iter().any(|row| row.starts_with("outbox")),
         "something is on its way"
     );
-    let size = project::rebuild(&fixture.db, &main(), Arc::default())
+    let size = project::rebuild(&fixture.db, &main(), &Rebuild::default(), |_| ())
         .await
         .expect("rebuilt");
     assert_eq!(size, fixture.appender.head().size);
@@ -228,7 +228,7 @@ async fn a_backend_that_dies_in_the_middle_of_a_batch_leaves_nothing_of_it() {
 
     while projector.step().await.expect("folded") > 0 {}
     let rows = fixture.rows().await;
-    project::rebuild(&fixture.db, &main(), Arc::default())
+    project::rebuild(&fixture.db, &main(), &Rebuild::default(), |_| ())
         .await
         .expect("rebuilt");
     assert_eq!(fixture.rows().await, rows, "the same as folded in one go");

@@ -1,0 +1,122 @@
+//! What a batch changed, ready to be written in one transaction.
+
+use std::sync::Arc;
+
+use ledger::digest::Hash;
+use schema::{Indexed, KindName};
+
+use crate::entity::{Entity, Entry, Key};
+use crate::fold::Link;
+use crate::verdict::Verdict;
+
+/// How far a chain is folded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Checkpoint {
+    /// The next position to fold.
+    pub next: u64,
+    /// The chain's value before it; `None` where nothing was folded.
+    pub chain: Option<Hash>,
+    /// `recorded_us` of the last position that was folded.
+    pub recorded_us: i64,
+}
+
+/// A verdict that is known, and where it stands in the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// What it says.
+    pub verdict: Verdict,
+    /// Whether it was derived here. Where not, its facts were deleted before this fold saw them.
+    pub judged: bool,
+    /// Where its event stands; `None` while it is on its way.
+    pub seq: Option<u64>,
+}
+
+/// A line of an entity's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The position.
+    pub seq: u64,
+    /// Claimed time, µs.
+    pub occurred_us: i64,
+    /// Recorded time, µs.
+    pub recorded_us: i64,
+    /// Whose history.
+    pub key: Arc<Key>,
+    /// The event's type, as received.
+    pub event_type: String,
+    /// Who acted.
+    pub actor: String,
+    /// Whether the data was deleted before this fold saw it.
+    pub redacted: bool,
+    /// What it did.
+    pub entry: Entry,
+}
+
+/// A message that was refused at the door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// The position.
+    pub seq: u64,
+    /// Recorded time, µs.
+    pub recorded_us: i64,
+    /// Who sent it; empty where the subject named nobody legal.
+    pub publisher: String,
+    /// Why; `None` where the event's data was deleted.
+    pub reason: Option<String>,
+    /// Where; may be empty.
+    pub at: String,
+    /// The NATS subject that it came by.
+    pub nats_subject: Option<String>,
+    /// The size of the body in bytes.
+    pub size: Option<u64>,
+}
+
+/// An entity that changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Changed {
+    /// Which.
+    pub key: Arc<Key>,
+    /// Its state after the batch.
+    pub entity: Arc<Entity>,
+    /// Whether it began in this batch.
+    pub new: bool,
+}
+
+/// A kind whose indexed places are others from here on. After everything else of the batch was written, all links of
+/// its entities are to be derived anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reindex {
+    /// The kind.
+    pub kind: KindName,
+    /// Its places from here on; none for a kind that is no longer known.
+    pub places: Vec<Indexed>,
+}
+
+/// What a batch changed.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Changes {
+    /// Where the fold stands afterwards.
+    pub checkpoint: Checkpoint,
+    /// The entities that changed, in the order of their names.
+    pub entities: Vec<Changed>,
+    /// Links that are gone, in the order of entities and links.
+    pub unlinked: Vec<(Arc<Key>, Link)>,
+    /// Links that are new, in the order of entities and links.
+    pub linked: Vec<(Arc<Key>, Link)>,
+    /// Kinds whose links are to be derived anew; the two above have none of theirs.
+    pub reindex: Vec<Reindex>,
+    /// Lines of history, in the chain's order.
+    pub history: Vec<Line>,
+    /// Verdicts that are new or were seen, in the order of cause and id.
+    pub verdicts: Vec<(String, Known)>,
+    /// Verdicts to publish: derived and not yet in the chain.
+    pub publish: Vec<Verdict>,
+    /// The ids of messages that need no more publishing, though an earlier batch wanted it.
+    pub settled: Vec<String>,
+    /// Refused messages.
+    pub quarantined: Vec<Quarantined>,
+    /// Positions of activations, with the catalog's digest.
+    pub activations: Vec<(u64, String)>,
+    /// How many verdicts in the chain do not follow from it.
+    pub unexpected: u64,
+}

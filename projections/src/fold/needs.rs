@@ -1,0 +1,90 @@
+//! What the fold asks for, and what it is given.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use schema::Indexed;
+
+use crate::entity::{Entity, Key};
+use crate::fact::Fact;
+use crate::fold::{Known, link};
+
+/// A look-up: the entities of a kind that say this at that place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Look {
+    /// The kind.
+    pub kind: Arc<str>,
+    /// The place.
+    pub field: Arc<str>,
+    /// The kind that is named there; empty for a plain value.
+    pub target_kind: Arc<str>,
+    /// The value, in the form in which it is indexed.
+    pub target_id: String,
+}
+
+impl Look {
+    /// Of the entities of `kind` those that say `value` at `place`, which the catalog must index.
+    pub fn new(kind: Arc<str>, place: &Indexed, value: &str) -> Self {
+        Self {
+            kind,
+            field: place.path().text().clone(),
+            target_kind: place.target().clone(),
+            target_id: link::target_id(value),
+        }
+    }
+}
+
+/// What has to be loaded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// These entities.
+    pub entities: BTreeSet<Arc<Key>>,
+    /// These verdicts.
+    pub verdicts: BTreeSet<String>,
+    /// The identifiers that these look-ups find.
+    pub looks: BTreeSet<Look>,
+    /// How many these look-ups find.
+    pub counts: BTreeSet<Look>,
+}
+
+impl Needs {
+    /// What these facts touch for certain: what can be foreseen.
+    pub fn of(facts: &[Fact]) -> Self {
+        let mut needs = Self::default();
+        for fact in facts {
+            needs.add(fact);
+        }
+        needs
+    }
+
+    /// The same of one fact.
+    pub(super) fn add(&mut self, fact: &Fact) {
+        self.entities.extend(fact.key.clone());
+        if let Some((violation, about)) = fact.returned() {
+            self.verdicts.insert(violation.to_owned());
+            self.entities.extend(about.map(Arc::new));
+        }
+    }
+
+    /// Whether nothing is needed.
+    pub fn is_empty(&self) -> bool {
+        self.entities.is_empty()
+            && self.verdicts.is_empty()
+            && self.looks.is_empty()
+            && self.counts.is_empty()
+    }
+}
+
+/// What was found of [`Needs`], as the database has it after the last batch that was finished. What was asked for and
+/// is not here does not exist.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    /// The entities that exist.
+    pub entities: Vec<(Key, Entity)>,
+    /// The verdicts that are known.
+    pub verdicts: HashMap<String, Known>,
+    /// The identifiers that a look-up finds.
+    pub looks: HashMap<Look, BTreeSet<String>>,
+    /// How many a look-up finds.
+    pub counts: HashMap<Look, u64>,
+}

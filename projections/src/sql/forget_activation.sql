@@ -1,2 +1,0 @@
--- forget_activation: for a rebuild.
-DELETE FROM views.activation WHERE ledger = $1

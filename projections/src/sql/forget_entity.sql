@@ -1,2 +1,0 @@
--- forget_entity: for a rebuild.
-DELETE FROM views.entity WHERE ledger = $1

@@ -1,2 +1,0 @@
--- forget_quarantine: for a rebuild.
-DELETE FROM views.quarantine WHERE ledger = $1
