@@ -23,6 +23,22 @@ impl Kind {
     pub fn check(&self, verb: &Name, data: &[u8]) -> Result<(), String> {
         self.event(verb).ok_or_else(String::new)?.check(data)
     }
+
+    /// Checks a subject: it is the value of the field that identifies the entity, where the kind names one.
+    ///
+    /// The error is the pointer of that field, whether `data` holds it or not.
+    pub fn check_subject(&self, subject: &str) -> Result<(), String> {
+        let Some(field) = self.subject_field() else {
+            return Ok(());
+        };
+        let walk = Walk {
+            shape: &field.shape,
+            trail: &mut Trail::default(),
+        };
+        walk.visit_str::<serde::de::value::Error>(subject)
+            .map(|_| ())
+            .map_err(|_| format!("/{}", escaped(&field.name)))
+    }
 }
 
 impl EventDef {
@@ -223,7 +239,7 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
         accept(match self.shape {
             Shape::Integer(bounds) => bounds.hold(number),
             Shape::Number(bounds) => bounds.hold(as_double(number)),
-            other => matches!(other, Shape::Scalar),
+            other => matches!(other, Shape::Scalar | Shape::Amount),
         })
     }
 
@@ -239,7 +255,7 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
             Shape::Number(bounds) => bounds.hold(number),
             // `-0` is an integer, and arrives here because no integer of Rust's is negative zero.
             Shape::Integer(bounds) => number == 0.0 && number.is_sign_negative() && bounds.hold(0),
-            other => matches!(other, Shape::Scalar),
+            other => matches!(other, Shape::Scalar | Shape::Amount),
         })
     }
 
@@ -251,6 +267,7 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
                 (unbounded || size.hold(count(text.chars().count())))
                     && pattern.as_ref().is_none_or(|pattern| pattern.matches(text))
             }
+            Shape::Amount => is_amount(text),
             Shape::Timestamp => time::parse_rfc3339_us(text).is_some(),
             Shape::Uuid => is_uuid(text),
             Shape::Enum(values) => values.iter().any(|value| value == text),
@@ -448,6 +465,15 @@ fn count(number: usize) -> u64 {
 )]
 fn as_double(number: i64) -> f64 {
     number as f64
+}
+
+/// A decimal number, a `%` after it or not.
+fn is_amount(text: &str) -> bool {
+    let number = text.strip_suffix('%').unwrap_or(text);
+    let number = number.strip_prefix('-').unwrap_or(number);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    text.len() <= 32 && digits(whole) && digits(fraction)
 }
 
 /// RFC 9562, section 4: hexadecimal digits of either case in groups of 8, 4, 4, 4 and 12.

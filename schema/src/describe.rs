@@ -42,7 +42,19 @@ pub fn kind(kind: &Kind) -> String {
 }
 
 fn head(out: &mut String, kind: &Kind) -> std::fmt::Result {
-    writeln!(out, "- **Subject:** {}", kind.subject)?;
+    write!(out, "- **Subject:** {}", kind.subject)?;
+    let narrow = kind.subject_field().filter(|field| match &field.shape {
+        Shape::String { size, pattern } => pattern.is_some() || size.max.is_some(),
+        _ => true,
+    });
+    if let Some(field) = narrow {
+        write!(
+            out,
+            " One that the field `{}` would not accept is refused.",
+            field.name
+        )?;
+    }
+    writeln!(out)?;
     if kind.stateless {
         writeln!(
             out,
@@ -197,6 +209,7 @@ pub fn type_text(shape: &Shape) -> String {
         }
         Shape::Any => "any value".to_owned(),
         Shape::Scalar => "string, number or boolean".to_owned(),
+        Shape::Amount => "number or percentage".to_owned(),
         other => other.type_name().to_owned(),
     }
 }

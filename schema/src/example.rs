@@ -11,6 +11,7 @@ pub(crate) fn of(name: &str, shape: &Shape) -> Value {
         Shape::Any | Shape::Scalar | Shape::String { .. } | Shape::Entity(_) => Value::from(name),
         Shape::Integer(bounds) => Value::from(bounds.min.or(bounds.max).unwrap_or(1)),
         Shape::Number(bounds) => Value::from(bounds.min.or(bounds.max).unwrap_or(0.5)),
+        Shape::Amount => Value::from("5%"),
         Shape::Boolean => Value::from(true),
         Shape::Timestamp => Value::from("2026-08-02T21:00:01Z"),
         Shape::Uuid => Value::from("6f1c1f7e-7c1b-4a54-9a3e-2f1d0c9b8a76"),
@@ -37,6 +38,9 @@ impl EventDef {
         let pairs = self.members.fields.iter().map(|field| {
             let is_to = self.to_field.as_deref() == Some(field.name.as_str());
             let value = match (&self.to, is_to) {
+                (Some(to), true) if matches!(field.shape, Shape::Boolean) => {
+                    Value::from(to == "true")
+                }
                 (Some(to), true) => Value::from(to.as_str()),
                 _ => field.example.clone(),
             };

@@ -44,6 +44,14 @@ impl Identity {
         })
     }
 
+    /// The field that it is, where it is one alone.
+    pub fn whole(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [Part::Field(name)] => Some(name),
+            _ => None,
+        }
+    }
+
     /// The identifier that these fields make; `None` where one of them is absent or neither text nor number.
     pub fn of(&self, fields: &Map<String, Value>) -> Option<String> {
         let mut text = String::new();

@@ -79,7 +79,7 @@ pub struct Field {
     pub shape: Shape,
     /// Whether its value is left out of summaries and goes first when data is deleted.
     pub sensitive: bool,
-    /// The kind whose entity it names, if it names one.
+    /// The kind whose entity it names, if it names one; of an array, what each item names.
     pub reference: Option<KindName>,
     /// Another field's named group that it repeats, so that the two must agree.
     pub part: Option<Part>,
@@ -117,6 +117,8 @@ pub enum Shape {
     Integer(Bounds<i64>),
     /// Any number.
     Number(Bounds<f64>),
+    /// Any number, or a text with one, `%` after it or not.
+    Amount,
     /// `true` or `false`.
     Boolean,
     /// RFC 3339, any offset, any precision, no leap second.
@@ -155,6 +157,7 @@ impl Shape {
             Self::String { .. } => "string",
             Self::Integer(_) => "integer",
             Self::Number(_) => "number",
+            Self::Amount => "amount",
             Self::Boolean => "boolean",
             Self::Timestamp => "timestamp",
             Self::Uuid => "uuid",
@@ -295,11 +298,13 @@ pub struct EventDef {
 }
 
 impl EventDef {
-    /// The entity's fields that the event changes, without those that only name a status.
+    /// The entity's fields that the event carries and changes, without those that only name a status. A boolean
+    /// that names one says something by itself as well, and is among them.
     pub fn changes(&self) -> impl Iterator<Item = &Field> {
         self.members.fields.iter().take(self.carried).filter(|f| {
             let name = Some(f.name.as_str());
-            name != self.to_field.as_deref() && name != self.from_field.as_deref()
+            let status = name == self.to_field.as_deref() || name == self.from_field.as_deref();
+            !status || matches!(f.shape, Shape::Boolean)
         })
     }
 
@@ -414,6 +419,12 @@ impl Kind {
                 (Some(_), _) => return None,
             }
         }
+    }
+
+    /// The field that the subject is the value of, where it is the value of one alone.
+    pub fn subject_field(&self) -> Option<&Field> {
+        let name = self.identity.as_ref()?.whole()?;
+        self.fields.iter().find(|field| field.name == name)
     }
 
     /// The names of the sensitive fields, of the entity and of its events.

@@ -30,9 +30,10 @@ impl Kind {
                 ..Step::default()
             };
         };
-        let named = |field: &Option<String>| {
-            let value = data.get(field.as_deref()?)?.as_str()?;
-            Some(value.to_owned())
+        let named = |field: &Option<String>| match data.get(field.as_deref()?)? {
+            Value::String(state) => Some(state.clone()),
+            Value::Bool(flag) => Some(flag.to_string()),
+            _ => None,
         };
         let to = named(&event.to_field).or_else(|| event.to.clone());
         let legal = self.lifecycle.as_ref().is_none_or(|lifecycle| {

@@ -71,10 +71,12 @@ pub fn read(message: &Message, ledger: &LedgerName, catalog: &Catalog) -> Result
     let reserved = speaks_for_ledger(&publisher, &source, &event_type, catalog);
     refuse_if(reserved, Reason::PublisherReserved, "")?;
     // Room for `signature.invalid`: publishers' signatures are verified here, once they are sent.
-    let Some((_, definition)) = catalog.event(&event_type) else {
+    let Some((kind, definition)) = catalog.event(&event_type) else {
         return Err(refusal(Reason::TypeUnknown, ""));
     };
+    let subject = text(envelope.subject);
     let checked = definition.check(data);
+    let checked = checked.and_then(|()| kind.check_subject(&subject));
     checked.map_err(|pointer| Refusal {
         reason: Reason::DataInvalid,
         at: pointer,
@@ -85,7 +87,7 @@ pub fn read(message: &Message, ledger: &LedgerName, catalog: &Catalog) -> Result
         source,
         id: text(envelope.id),
         event_type,
-        subject: text(envelope.subject),
+        subject,
         actor: text(envelope.actor),
         context: envelope.context,
         occurred_us: envelope.occurred_us,

@@ -30,6 +30,7 @@ word = { type = "string", about = "W.", min = 1, max = 3, example = "abc" }
 code = { type = "string", about = "C.", pattern = "[a-z]{2}", example = "ab" }
 whole = { type = "integer", about = "I.", min = -2, max = 7 }
 number = { type = "number", about = "N.", max = 1.5 }
+amount = { type = "amount", about = "P." }
 flag = { type = "boolean", about = "B." }
 at = { type = "timestamp", about = "T." }
 uuid = { type = "uuid", about = "U." }
@@ -76,6 +77,8 @@ fn judge(shape: &Shape, value: &Value) -> Result<(), String> {
         }
         (Shape::Integer(bounds), value) => value.as_i64().is_some_and(|whole| bounds.hold(whole)),
         (Shape::Number(bounds), value) => value.as_f64().is_some_and(|number| bounds.hold(number)),
+        (Shape::Amount, Value::String(text)) => amount_like(text),
+        (Shape::Amount, value) => value.is_number(),
         (Shape::Boolean, value) => value.is_boolean(),
         (Shape::Timestamp, Value::String(text)) => time::parse_rfc3339_us(text).is_some(),
         (Shape::Uuid, Value::String(text)) => uuid_like(text),
@@ -147,6 +150,11 @@ fn uuid_like(text: &str) -> bool {
     groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12]) && groups.iter().all(hex)
 }
 
+fn amount_like(text: &str) -> bool {
+    let number = regex::Regex::new(r"^-?[0-9]+(\.[0-9]+)?%?$").unwrap();
+    text.len() <= 32 && number.is_match(text)
+}
+
 fn leaf() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(Value::Null),
@@ -156,6 +164,7 @@ fn leaf() -> impl Strategy<Value = Value> {
         (-3.0_f64..3.0).prop_map(Value::from),
         "[a-c]{0,4}".prop_map(Value::from),
         "\\PC{0,4}".prop_map(Value::from),
+        "-?[0-9.]{0,3}%{0,2}".prop_map(Value::from),
         Just(json!("red")),
         Just(json!("green")),
         Just(json!("2026-08-02T21:00:01Z")),

@@ -137,6 +137,7 @@ fn add(
         Shape::Object(_) => push("", ColumnType::Text, format!("{about} As JSON."), false),
         Shape::Any
         | Shape::Scalar
+        | Shape::Amount
         | Shape::String { .. }
         | Shape::Uuid
         | Shape::Enum(_)

@@ -66,7 +66,7 @@ impl Type {
     /// The type of what a field accepts.
     pub(crate) fn of(shape: &Shape) -> Self {
         match shape {
-            Shape::Any | Shape::Scalar => Self::Any,
+            Shape::Any | Shape::Scalar | Shape::Amount => Self::Any,
             // What is kept of an entity that is named is its identifier.
             Shape::String { .. } | Shape::Uuid | Shape::Entity(_) => Self::Text,
             Shape::Integer(_) => Self::Int,

@@ -162,7 +162,8 @@ impl Reader<'_> {
         }
     }
 
-    /// `to_field` and `from_field`: an enum among the event's fields, whose values are states.
+    /// `to_field` and `from_field`: an enum among the event's fields, whose values are states, or a boolean where
+    /// the states are `true` and `false`.
     fn status_field(&self, table: &Table<'_>, key: &str, name: Option<Text<'_>>, all: &[Field]) {
         let Some(name) = name else { return };
         let states = self.states(table, name);
@@ -170,7 +171,13 @@ impl Reader<'_> {
             return;
         };
         let Some(field) = all.get(place) else { return };
-        let Shape::Enum(values) = &field.shape else {
+        let flags = ["true".to_owned(), "false".to_owned()];
+        let values: &[String] = match &field.shape {
+            Shape::Enum(values) => values,
+            Shape::Boolean => &flags,
+            _ => &[],
+        };
+        if values.is_empty() && !matches!(field.shape, Shape::Enum(_)) {
             let message = format!(
                 "`{key}` of {} names `{}`, which is no enum",
                 table.name, name.value
@@ -179,7 +186,7 @@ impl Reader<'_> {
                 .source
                 .report(name.at, message, "make the field an enum of states");
             return;
-        };
+        }
         let unknown = values
             .iter()
             .find(|value| !states.contains(&value.as_str()));

@@ -10,12 +10,13 @@ use crate::example;
 use crate::kind::{Bounds, Field, Members, Pattern, Shape};
 use crate::name::KindName;
 
-const TYPES: [&str; 13] = [
+const TYPES: [&str; 14] = [
     "any",
     "scalar",
     "string",
     "integer",
     "number",
+    "amount",
     "boolean",
     "timestamp",
     "uuid",
@@ -171,6 +172,7 @@ fn shape(table: &Table<'_>, references: &mut References, depth: usize) -> Option
     Some(match name.value {
         "any" => Shape::Any,
         "scalar" => Shape::Scalar,
+        "amount" => Shape::Amount,
         "boolean" => Shape::Boolean,
         "timestamp" => Shape::Timestamp,
         "uuid" => Shape::Uuid,

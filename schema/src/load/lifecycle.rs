@@ -183,7 +183,11 @@ pub(super) fn agree(table: &Table<'_>, lifecycle: &Lifecycle, events: &[EventDef
 fn leads_to(event: &EventDef, state: &str) -> bool {
     let by_field = event.to_field.as_ref().is_some_and(|name| {
         let field = event.members.find(name).map(|(_, field)| &field.shape);
-        matches!(field, Some(Shape::Enum(values)) if values.iter().any(|value| value == state))
+        match field {
+            Some(Shape::Enum(values)) => values.iter().any(|value| value == state),
+            Some(Shape::Boolean) => matches!(state, "true" | "false"),
+            _ => false,
+        }
     });
     by_field || event.to.as_deref() == Some(state)
 }

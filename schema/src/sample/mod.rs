@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::catalog::Catalog;
 use crate::identity::Identity;
-use crate::kind::{EventDef, Kind};
+use crate::kind::{EventDef, Kind, Shape};
 use crate::name::Name;
 use crate::package::LEDGER;
 
@@ -180,7 +180,11 @@ impl<'a> Sampler<'a> {
             let known = field.reference.as_ref().and_then(|name| {
                 let of = self.kinds.iter().find(|one| one.kind.name == *name)?;
                 let which = below(&mut self.random, of.entities.len().max(1));
-                Some(Value::from(of.entities.get(which)?.subject.as_str()))
+                let named = Value::from(of.entities.get(which)?.subject.as_str());
+                Some(match field.shape {
+                    Shape::Array { .. } => Value::from(vec![named]),
+                    _ => named,
+                })
             });
             // What a file names first happened first.
             let then_us = at_us.saturating_sub((length - place).saturating_mul(60_000_000));
@@ -292,16 +296,20 @@ fn fixed(
 ) -> Map<String, Value> {
     let mut fixed = Map::new();
     let has = |name: &str| event.members.find(name).is_some();
+    let status_value = |field: &str, status: &str| match event.members.find(field) {
+        Some((_, field)) if matches!(field.shape, Shape::Boolean) => Value::from(status == "true"),
+        _ => Value::from(status),
+    };
     for (name, value) in member.into_iter().flat_map(|member| &member.identity) {
         if has(name) {
             fixed.insert(name.clone(), value.clone());
         }
     }
     if let (Some(field), Some(to)) = (&event.to_field, to) {
-        fixed.insert(field.clone(), Value::from(to));
+        fixed.insert(field.clone(), status_value(field, to));
     }
     if let (Some(field), Some(from)) = (&event.from_field, status) {
-        fixed.insert(field.clone(), Value::from(from));
+        fixed.insert(field.clone(), status_value(field, from));
     }
     fixed
 }

@@ -1,0 +1,53 @@
+//! Statuses that are booleans, and fields that an event sets by one of its own.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use schema::{Kind, Name, Package};
+use serde_json::{Map, Value, json};
+
+fn kind(package: &str, entity: &str) -> Kind {
+    let package = Package::builtin_named(package).unwrap();
+    package.kind(entity).unwrap().clone()
+}
+
+#[test]
+fn a_boolean_says_the_status_and_stays_a_field() {
+    let kind = kind("delivery", "pipeline_definition");
+    let step = |status, verb, data: &Value| kind.step(status, &Name::new(verb).unwrap(), data);
+    let begun = step(None, "created", &json!({"app": "api"}));
+    assert_eq!((begun.to.as_deref(), begun.legal), (Some("false"), true));
+    let begun = step(
+        None,
+        "created",
+        &json!({"app": "api", "approval_required": true}),
+    );
+    assert_eq!((begun.to.as_deref(), begun.legal), (Some("true"), true));
+    let toggled = json!({"from": true, "approval_required": false});
+    let step = step(Some("true"), "approval_toggled", &toggled);
+    assert_eq!((step.to.as_deref(), step.legal), (Some("false"), true));
+    assert_eq!(step.from_claimed.as_deref(), Some("true"));
+
+    let mut attributes = Map::new();
+    kind.merge(
+        &mut attributes,
+        &Name::new("approval_toggled").unwrap(),
+        &toggled,
+    );
+    assert_eq!(
+        Value::Object(attributes),
+        json!({"approval_required": false})
+    );
+}
+
+#[test]
+fn an_event_sets_a_field_by_one_of_its_own() {
+    let kind = kind("delivery", "guardrail");
+    let mut attributes = Map::new();
+    let defined = json!({"metric_name": "api_p95", "threshold": 800});
+    kind.merge(&mut attributes, &Name::new("defined").unwrap(), &defined);
+    let changed = json!({"from": 800, "to": "5%", "reason": "KPI-7"});
+    let verb = Name::new("threshold_changed").unwrap();
+    kind.merge(&mut attributes, &verb, &changed);
+    let wanted = json!({"metric_name": "api_p95", "threshold": "5%"});
+    assert_eq!(Value::Object(attributes), wanted);
+}
