@@ -11,7 +11,7 @@ use crate::indexed::{self, Indexed};
 use crate::kind::{EventDef, Kind};
 use crate::name::{KindName, Name};
 use crate::package::{self, LEDGER, Package};
-use crate::rule::{Rules, Settings};
+use crate::rule::{Authorities, Rules, Settings};
 use crate::secret::Patterns;
 
 /// The version of what this program makes of a catalog. A catalog of a newer one cannot be judged by it.
@@ -188,7 +188,8 @@ impl Catalog {
         let mut rules = Rules::default();
         if found.is_empty() {
             let settings = Settings::of(declared.iter(), &activation.settings, &mut found);
-            rules = Rules::compile(&kinds, settings, &mut found);
+            let authorities = Authorities::of(&activation.settings, &kinds, &mut found);
+            rules = Rules::compile(&kinds, settings, authorities, &mut found);
         }
         if !found.is_empty() {
             return Err(found);
@@ -285,12 +286,6 @@ fn operators(settings: &Value, found: &mut Vec<Diagnostic>) -> Vec<Name> {
         wrong("the settings are no object".to_owned(), "write a table");
         return Vec::new();
     };
-    if members
-        .get("authorities")
-        .is_some_and(|authorities| !authorities.is_object())
-    {
-        wrong("`authorities` is no object".to_owned(), "write a table");
-    }
     let named = match members.get("operators") {
         None => return Vec::new(),
         Some(Value::Array(named)) => named,

@@ -400,25 +400,7 @@ impl Kind {
     /// The field at a dotted path, `[]` behind what holds items: `nodes[].node_id`. Gives the kind whose entity it
     /// names, if it names one.
     pub fn at_path(&self, path: &str) -> Option<Option<&KindName>> {
-        let mut fields = self.fields.as_slice();
-        let mut parts = path.split('.').peekable();
-        loop {
-            let part = parts.next()?;
-            let name = part.trim_end_matches("[]");
-            let field = fields.iter().find(|field| field.name == name)?;
-            let mut shape = &field.shape;
-            for _ in 0..(part.len() - name.len()) / 2 {
-                let (Shape::Array { of, .. } | Shape::Map { of, .. }) = shape else {
-                    return None;
-                };
-                shape = of;
-            }
-            match (parts.peek(), shape) {
-                (None, _) => return Some(field.reference.as_ref()),
-                (Some(_), Shape::Object(members)) => fields = &members.fields,
-                (Some(_), _) => return None,
-            }
-        }
+        at_path(&self.fields, path)
     }
 
     /// The field that the subject is the value of, where it is the value of one alone.
@@ -435,5 +417,32 @@ impl Kind {
             .chain(own)
             .filter(|field| field.sensitive)
             .map(|field| field.name.as_str())
+    }
+}
+
+/// The field at a dotted path among these.
+#[expect(
+    clippy::option_option,
+    reason = "a field that is there may name nothing"
+)]
+pub(crate) fn at_path<'f>(fields: &'f [Field], path: &str) -> Option<Option<&'f KindName>> {
+    let mut fields = fields;
+    let mut parts = path.split('.').peekable();
+    loop {
+        let part = parts.next()?;
+        let name = part.trim_end_matches("[]");
+        let field = fields.iter().find(|field| field.name == name)?;
+        let mut shape = &field.shape;
+        for _ in 0..(part.len() - name.len()) / 2 {
+            let (Shape::Array { of, .. } | Shape::Map { of, .. }) = shape else {
+                return None;
+            };
+            shape = of;
+        }
+        match (parts.peek(), shape) {
+            (None, _) => return Some(field.reference.as_ref()),
+            (Some(_), Shape::Object(members)) => fields = &members.fields,
+            (Some(_), _) => return None,
+        }
     }
 }

@@ -344,16 +344,14 @@ impl Checker<'_, '_> {
                 ));
             }
         };
-        let (name, body) = if let [
+        let [
             Expr {
                 what: What::Name(name),
                 ..
             },
             body,
         ] = arguments
-        {
-            (name, body)
-        } else {
+        else {
             let mend = "write e.g. `nodes.all(node, node.role == \"worker\")`";
             return Err(Wrong::new(at, "a name and an expression are needed", mend));
         };
@@ -505,17 +503,19 @@ fn arithmetic(operator: Operator, a: &Type, b: &Type) -> Option<Type> {
         (Operator::Add, Type::List(a), Type::List(b)) => {
             Type::List(Box::new(a.as_ref().clone().join(b.as_ref().clone())))
         }
-        (_, Type::Null, _) | (_, _, Type::Null) => return None,
-        (Operator::Modulo, Type::Number, _) | (Operator::Modulo, _, Type::Number) => return None,
+        (_, Type::Null, _)
+        | (_, _, Type::Null)
+        | (Operator::Modulo, Type::Number, _)
+        | (Operator::Modulo, _, Type::Number) => return None,
         (_, Type::Any, _) | (_, _, Type::Any) => Type::Any,
         (_, Type::Int | Type::Number, Type::Int | Type::Number) => Type::Number,
         (Operator::Add, Type::Time, Type::Span) | (Operator::Add, Type::Span, Type::Time) => {
             Type::Time
         }
         (Operator::Subtract, Type::Time, Type::Span) => Type::Time,
-        (Operator::Subtract, Type::Time, Type::Time) => Type::Span,
-        (Operator::Add | Operator::Subtract, Type::Span, Type::Span) => Type::Span,
-        (Operator::Multiply, Type::Span, Type::Int | Type::Number)
+        (Operator::Subtract, Type::Time, Type::Time)
+        | (Operator::Add | Operator::Subtract, Type::Span, Type::Span)
+        | (Operator::Multiply, Type::Span, Type::Int | Type::Number)
         | (Operator::Multiply, Type::Int | Type::Number, Type::Span) => Type::Span,
         (Operator::Add, Type::Text | Type::OneOf(_), Type::Text | Type::OneOf(_)) => Type::Text,
         _ => return None,

@@ -38,6 +38,7 @@ pub(crate) struct Frame<'a> {
     pub(crate) before: Option<&'a View<'a>>,
     pub(crate) found: Vec<Value<'a>>,
     pub(crate) item: Value<'a>,
+    pub(crate) other: Value<'a>,
     pub(crate) timer: Option<i64>,
     pub(crate) aliases: &'a serde_json::Value,
     /// Steps left.
@@ -51,7 +52,7 @@ pub(crate) fn evaluate<'a>(node: &'a Node, frame: &mut Frame<'a>) -> Result<Valu
     match node {
         Node::Constant(constant) => Ok(of_constant(constant)),
         Node::Root(root) => Ok(frame.root(*root)),
-        Node::Member(of, name) => member(evaluate(of, frame)?, name),
+        Node::Member(of, name) => member(&evaluate(of, frame)?, name),
         Node::OfEntity(of, what) => of_entity(&evaluate(of, frame)?, *what),
         Node::OfEvent(what) => Ok(of_event(frame.event, *what)),
         Node::Index(of, at) => {
@@ -117,6 +118,7 @@ impl<'a> Frame<'a> {
             Root::Before => self.before.map_or(Value::Null, Value::Entity),
             Root::Found(number) => self.found.get(number).cloned().unwrap_or(Value::Null),
             Root::Item => self.item.clone(),
+            Root::Other => self.other.clone(),
             Root::Timer => self.timer.map_or(Value::Null, Value::Time),
             Root::Variable(number) => self.variables.get(number).cloned().unwrap_or(Value::Null),
         }
@@ -144,8 +146,8 @@ fn of_constant(constant: &Constant) -> Value<'_> {
     }
 }
 
-fn member<'a>(of: Value<'a>, name: &str) -> Result<Value<'a>, Failure> {
-    let members = match &of {
+fn member<'a>(of: &Value<'a>, name: &str) -> Result<Value<'a>, Failure> {
+    let members = match of {
         Value::Null => return Ok(Value::Null),
         Value::Entity(view) => Some(view.attributes),
         other => other.members(),
@@ -166,9 +168,9 @@ fn of_entity<'a>(of: &Value<'a>, what: OfEntity) -> Result<Value<'a>, Failure> {
         OfEntity::Kind => Value::text(view.kind),
         OfEntity::Exists => Value::Bool(true),
         OfEntity::Status => view.status.map_or(Value::Null, Value::text),
-        OfEntity::Since if view.status.is_none() => Value::Null,
-        OfEntity::SinceRecorded if view.status.is_none() => Value::Null,
-        OfEntity::SinceSeq if view.status.is_none() => Value::Null,
+        OfEntity::Since | OfEntity::SinceRecorded | OfEntity::SinceSeq if view.status.is_none() => {
+            Value::Null
+        }
         OfEntity::Since => Value::Time(view.since_us),
         OfEntity::SinceRecorded => Value::Time(view.since_recorded_us),
         OfEntity::SinceSeq => position(view.since_seq),

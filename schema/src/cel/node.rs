@@ -61,8 +61,10 @@ pub(crate) enum Root {
     Before,
     /// A look-up, by its number.
     Found(usize),
-    /// The item of a list that is judged on its own, or the entity of a look-up.
+    /// The item of a list that is judged on its own.
     Item,
+    /// Another entity that a shape looks at (`other`, `target`).
+    Other,
     /// When the deadline that is running is due.
     Timer,
     /// A variable of a loop.

@@ -173,6 +173,29 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// As JSON; an entity is its identifier.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        match self {
+            Self::Null | Self::Event => serde_json::Value::Null,
+            Self::Bool(value) => (*value).into(),
+            Self::Int(value) => (*value).into(),
+            Self::Double(value) => (*value).into(),
+            Self::Text(text) => text.to_string().into(),
+            Self::Time(us) => time::format_us(*us).into(),
+            Self::Span(us) => (*us).into(),
+            Self::Json(value) => (*value).clone(),
+            Self::Object(members) => serde_json::Value::Object((*members).clone()),
+            Self::Entity(view) => view.id.into(),
+            Self::List(_) | Self::Entities(_) => {
+                let places = 0..self.length().unwrap_or(0);
+                places
+                    .filter_map(|place| self.item(place))
+                    .map(|item| item.to_json())
+                    .collect()
+            }
+        }
+    }
+
     /// The text under which an index keeps it; what has none is nothing that can be looked up.
     pub(crate) fn index_text(&self) -> Option<String> {
         match self {

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::declare::{By, Condition, Find, Incident, On, Opening, Resolve, Rule, Shape};
+use super::authorities::Authorities;
+use super::declare::{self, By, Condition, Find, Incident, On, Opening, Resolve, Rule};
 use super::settings::Settings;
-use super::shape;
+use super::shape::{Deadline, Shape};
 use crate::cel::check::{Scope, check, truth};
 use crate::cel::node::{Node, Root};
 use crate::cel::types::{self, Type};
@@ -21,8 +22,11 @@ pub struct Rules {
     listening: HashMap<KindName, HashMap<Name, Vec<usize>>>,
     /// Those that listen to everything.
     everywhere: Vec<usize>,
+    /// By kind: the places of the rules that wait for one of its entities to be there.
+    awaiting: HashMap<KindName, Vec<usize>>,
     indexed: BTreeSet<(KindName, String)>,
     dormant: Vec<(KindName, String)>,
+    pub(super) authorities: Authorities,
     pub(super) settings: Settings,
 }
 
@@ -40,6 +44,8 @@ pub struct Compiled {
     pub(super) when: Option<Node>,
     pub(super) find: Vec<Finder>,
     pub(super) each: Option<(Node, Option<Node>)>,
+    /// The number of the look-up with the overrides, and which of them count.
+    pub(super) override_by: Option<(usize, Node)>,
     pub(super) does: Does,
 }
 
@@ -47,7 +53,7 @@ pub struct Compiled {
 #[derive(Debug, Clone)]
 pub(super) enum Does {
     /// A rule is judged.
-    Judge(shape::Shape, Option<Opens>),
+    Judge(Box<Shape>, Option<Opens>),
     /// An incident opens.
     Open(Opens),
     /// An incident is resolved.
@@ -89,18 +95,20 @@ impl Rules {
     pub(crate) fn compile(
         kinds: &BTreeMap<KindName, Kind>,
         settings: Settings,
+        authorities: Authorities,
         found: &mut Vec<Diagnostic>,
     ) -> Self {
         let mut rules = Self {
+            authorities,
             settings,
             ..Self::default()
         };
         for kind in kinds.values() {
             for rule in &kind.rules {
-                let mut compiler = Compiler::new(kinds, &rules.settings, kind, found);
-                match compiler.rule(rule) {
+                let mut of_kind = Compiler::new(kinds, &rules.settings, kind, found);
+                match of_kind.rule(rule) {
                     Ok(Some(compiled)) => {
-                        rules.indexed.extend(compiler.indexed);
+                        rules.indexed.extend(of_kind.indexed);
                         rules.add(compiled);
                     }
                     Ok(None) => rules.dormant.push((kind.name.clone(), rule.id.clone())),
@@ -108,10 +116,12 @@ impl Rules {
                 }
             }
             for incident in &kind.incidents {
-                let mut compiler = Compiler::new(kinds, &rules.settings, kind, found);
-                if let Ok(compiled) = compiler.incident(incident) {
-                    rules.indexed.extend(compiler.indexed);
-                    compiled.into_iter().for_each(|one| rules.add(one));
+                let mut of_kind = Compiler::new(kinds, &rules.settings, kind, found);
+                if let Ok(compiled) = of_kind.incident(incident) {
+                    rules.indexed.extend(of_kind.indexed);
+                    for one in compiled {
+                        rules.add(one);
+                    }
                 }
             }
         }
@@ -132,7 +142,29 @@ impl Rules {
             let verbs = self.listening.entry(kind.clone()).or_default();
             verbs.entry(verb.clone()).or_default().push(place);
         }
+        if let Does::Judge(shape, _) = &compiled.does
+            && let Shape::Reference(reference) = shape.as_ref()
+        {
+            self.awaiting
+                .entry(reference.kind.clone())
+                .or_default()
+                .push(place);
+        }
         self.all.push(compiled);
+    }
+
+    /// The rules that wait for an entity of this kind to be there.
+    pub(super) fn awaiting(&self, kind: &KindName) -> impl Iterator<Item = &Compiled> {
+        let places = self.awaiting.get(kind).into_iter().flatten();
+        places.filter_map(|place| self.all.get(*place))
+    }
+
+    /// A rule by the kind that declares it, its name and its part.
+    pub(super) fn named(&self, owner: &KindName, id: &str, part: &str) -> Option<&Compiled> {
+        self.all.iter().find(|one| {
+            let named = |rule: &Rule| rule.id == id && rule.part == part;
+            one.owner == *owner && one.rule.as_ref().is_some_and(named)
+        })
     }
 
     /// The rules that listen to an event of this kind and verb.
@@ -201,6 +233,11 @@ impl<'c> Compiler<'c> {
         let events = self.scope_events(&on)?;
         let mut scope = self.scope(&on, &events, rule.id_of.is_some(), rule.line)?;
         let id_of = self.optional(rule.id_of.as_ref(), &scope)?;
+        let at_event = scope.clone();
+        if matches!(rule.shape, declare::Shape::Deadline(_)) {
+            // What follows is asked again when it is due, and another event finds it so.
+            scope = Deadline::when_due(&scope);
+        }
         let each = match &rule.each {
             None => None,
             Some(each) => {
@@ -215,12 +252,13 @@ impl<'c> Compiler<'c> {
             }
         };
         let find = self.finds(&rule.find, &mut scope)?;
-        let when = self.truth(rule.when.as_ref(), &scope)?;
-        let shape = self.shape(rule, &scope)?;
         let opens = self.opening(rule.incident.as_ref(), &scope)?;
-        if let Some((by, _)) = &rule.override_by {
-            self.lookup(&rule.find, by, rule.line)?;
+        let override_by = self.override_by(rule, &scope)?;
+        for (name, kind, root) in &at_event.names {
+            scope = scope.with(name, kind.clone(), *root);
         }
+        let when = self.truth(rule.when.as_ref(), &scope)?;
+        let shape = Shape::compile(self, rule, &scope)?;
         Ok(Some(Compiled {
             owner: self.kind.name.clone(),
             rule: Some(rule.clone()),
@@ -230,8 +268,25 @@ impl<'c> Compiler<'c> {
             when,
             find,
             each,
-            does: Does::Judge(shape, opens),
+            override_by,
+            does: Does::Judge(Box::new(shape), opens),
         }))
+    }
+
+    fn override_by(
+        &mut self,
+        rule: &Rule,
+        scope: &Scope<'_>,
+    ) -> Result<Option<(usize, Node)>, Broken> {
+        let Some((by, when)) = &rule.override_by else {
+            return Ok(None);
+        };
+        let number = self.lookup(&rule.find, by, rule.line)?;
+        let kind = rule.find.get(number).map(|find| &find.kind);
+        let kind = self.kind(kind.ok_or(Broken)?, rule.line)?;
+        let scope = scope.with("other", types::entity(kind), Root::Other);
+        let node = self.truth(Some(when), &scope)?;
+        Ok(node.map(|node| (number, node)))
     }
 
     fn incident(&mut self, incident: &Incident) -> Result<Vec<Compiled>, Broken> {
@@ -280,6 +335,7 @@ impl<'c> Compiler<'c> {
             when,
             find,
             each: None,
+            override_by: None,
             does,
         }
     }
@@ -497,8 +553,7 @@ impl<'c> Compiler<'c> {
     ) -> Result<Vec<(String, Node)>, Broken> {
         let mut nodes = Vec::new();
         for (path, condition) in fields {
-            self.path(kind, path, line)?;
-            self.indexed.insert((kind.name.clone(), path.clone()));
+            self.indexed_path(kind, path, line)?;
             nodes.push((path.clone(), self.key(condition, scope)?));
         }
         Ok(nodes)
@@ -577,16 +632,70 @@ impl<'c> Compiler<'c> {
         }))
     }
 
-    fn shape(&mut self, rule: &Rule, scope: &Scope<'_>) -> Result<shape::Shape, Broken> {
-        Ok(match &rule.shape {
-            Shape::Require(condition) => {
-                let node = self.truth(Some(condition), scope)?.ok_or(Broken)?;
-                shape::Shape::Require(node)
+    /// A condition that gives a moment.
+    pub(super) fn moment(
+        &mut self,
+        condition: &Condition,
+        scope: &Scope<'_>,
+    ) -> Result<Node, Broken> {
+        match self.expression(condition, scope)? {
+            (node, Type::Time | Type::Null | Type::Any) => Ok(node),
+            (_, other) => {
+                let text = super::short(&condition.text);
+                let message = format!("in `{text}`: {} is no moment", other.name());
+                let mend = "write a timestamp, e.g. `event.time + duration(\"4h\")`, or `null`";
+                Err(self.report(condition.line, message, mend))
             }
-            other => {
-                let message = format!("the shape `{}` is not judged yet", other.as_str());
-                return Err(self.report(rule.line, message, "write a `require`"));
-            }
+        }
+    }
+
+    /// The rule's own kind, where every event is about one of its entities.
+    pub(super) fn own(&mut self, rule: &Rule) -> Result<&'c Kind, Broken> {
+        let foreign = |on: &On| !matches!(on, On::Verb(_));
+        if self.kind.stateless || (rule.id_of.is_none() && rule.on.iter().any(foreign)) {
+            let message = format!(
+                "the shape `{}` needs an entity of this kind",
+                rule.shape.as_str()
+            );
+            let mend = "listen to events of this kind, or say with `id_of` which entity is meant";
+            return Err(self.report(rule.line, message, mend));
+        }
+        Ok(self.kind)
+    }
+
+    /// A path to a field by whose values entities are looked up.
+    pub(super) fn indexed_path(
+        &mut self,
+        kind: &Kind,
+        path: &str,
+        line: usize,
+    ) -> Result<(), Broken> {
+        self.path(kind, path, line)?;
+        self.indexed.insert((kind.name.clone(), path.to_owned()));
+        Ok(())
+    }
+
+    /// What a field names, by what the kind or one of the rule's events says of it; and whether it is the event's.
+    pub(super) fn named_by(
+        &mut self,
+        rule: &Rule,
+        path: &str,
+    ) -> Result<(Option<&'c KindName>, bool), Broken> {
+        let events = self.scope_events(&rule.on).unwrap_or_default();
+        let about: Vec<&'c Kind> = match rule.id_of {
+            Some(_) => vec![self.kind],
+            None => events.iter().map(|(kind, _)| *kind).collect(),
+        };
+        if let Some(named) = about.iter().find_map(|kind| kind.at_path(path)) {
+            return Ok((named, false));
+        }
+        let members = events
+            .iter()
+            .map(|(_, event)| event.members.fields.as_slice());
+        let mut named = members.filter_map(|fields| crate::kind::at_path(fields, path));
+        named.next().map(|named| (named, true)).ok_or_else(|| {
+            let message = format!("neither the kind nor its events have a field `{path}`");
+            self.report(rule.line, message, "name a field, `[]` behind a list")
         })
     }
 }

@@ -17,7 +17,16 @@ pub(super) enum Found<'a> {
     Unknown,
 }
 
-impl Found<'_> {
+impl<'a> Found<'a> {
+    /// The entities that were found.
+    pub(super) fn views(&self) -> Vec<View<'a>> {
+        match self {
+            Self::One(view) => view.iter().copied().collect(),
+            Self::Many(views) => views.clone(),
+            Self::Count(_) | Self::Unknown => Vec::new(),
+        }
+    }
+
     /// The positions of the last events of what was found, so that a verdict says what it was judged from. Of many
     /// the last created.
     pub(super) fn positions(&self) -> impl Iterator<Item = u64> {
@@ -74,6 +83,7 @@ impl<'a> Base<'a> {
             before: self.before.as_ref(),
             found: found.iter().map(Found::value).collect(),
             item: item.clone(),
+            other: Value::Null,
             timer: self.timer,
             aliases: self.aliases,
             budget,

@@ -45,6 +45,17 @@ pub struct Inputs<'a> {
     pub before: Option<View<'a>>,
 }
 
+/// Which rule: the kind that declares it, its name and its part.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleKey {
+    /// The kind that declares it.
+    pub owner: KindName,
+    /// Its name.
+    pub id: String,
+    /// Its part; mostly empty.
+    pub part: String,
+}
+
 /// Entities with these values in these fields.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lookup {
@@ -66,6 +77,8 @@ pub enum Need {
     Matching(Lookup),
     /// How many there are; `most` does not count.
     Count(Lookup),
+    /// The deadlines of an entity, by kind and identifier.
+    Deadlines(String, String),
 }
 
 /// What is known of other entities at the position of the event, after it.
@@ -76,6 +89,8 @@ pub trait Known {
     fn entity(&self, kind: &KindName, id: &str) -> Option<Option<View<'_>>>;
     /// Entities by their fields, the last created first, `lookup.most` at most.
     fn matching(&self, lookup: &Lookup) -> Option<Vec<View<'_>>>;
+    /// When a rule's deadline about an entity is due, µs; `Some(None)` where there is none, or it has fired.
+    fn due_us(&self, rule: &RuleKey, kind: &str, id: &str, key: &str) -> Option<Option<i64>>;
     /// How many there are.
     fn count(&self, lookup: &Lookup) -> Option<u64>;
 }

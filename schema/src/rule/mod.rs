@@ -4,28 +4,40 @@
 //! rule may speak of other kinds and of settings; `judge` says what an event broke, or what it has to know of other
 //! entities first. Nothing here has a clock, and no condition runs on without an end.
 
+mod authorities;
 mod compile;
 mod declare;
 mod finds;
 mod inputs;
 mod judge;
+mod judging;
 mod settings;
 mod shape;
 mod world;
 
 use serde_json::{Map, Value};
 
+pub(crate) use authorities::Authorities;
 pub use compile::{Compiled, Rules};
 pub use declare::{
     By, Condition, Deadline, Each, Emit, Find, Incident, On, Opening, Outcome, Precedes, Resolve,
     Rule, Shape, Task,
 };
-pub use inputs::{Event, Inputs, Known, Lookup, Need};
-pub use judge::{Finding, Judged, NOT_JUDGED, Opened, Step};
+pub use inputs::{Event, Inputs, Known, Lookup, Need, RuleKey};
+pub use judge::{
+    Armed, Arrived, Due, Emitted, Finding, Held, Judged, NOT_AUTHORIZED, NOT_JUDGED, Opened,
+    Resolved, Step, TaskOpened,
+};
 pub use settings::{Holds, Setting, Settings};
-pub use world::World;
+pub use world::{Told, Violation, World};
 
 pub use crate::cel::{BUDGET, Failure, View};
+
+/// The rule that a step breaks which the lifecycle does not have.
+pub const ILLEGAL: &str = "transition.illegal";
+
+/// The rule that an event breaks whose publisher believed the entity in another status than it was in.
+pub const FROM_MISMATCH: &str = "transition.from_mismatch";
 
 /// How many entities a look-up gives at most.
 pub const MOST_FOUND: u32 = 1000;

@@ -3,14 +3,16 @@
 //! It keeps everything and looks everything up by going through it. What the fold of the projections does with
 //! indexes, batches and a database comes to the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::inputs::{Event, Inputs, Known, Lookup};
-use super::judge::{Judged, Step};
+use super::inputs::{Event, Inputs, Known, Lookup, RuleKey};
+use super::judge::{Armed, Due, Emitted, Finding, Judged, Opened, Resolved, Step, TaskOpened};
+use super::{FROM_MISMATCH, ILLEGAL};
 use crate::catalog::Catalog;
 use crate::cel::View;
+use crate::kind::Severity;
 use crate::name::{KindName, Name};
 
 /// An entity as it is kept.
@@ -46,25 +48,79 @@ impl Entity {
     }
 }
 
-/// Every entity that there is.
+/// Every entity that there is, every violation and incident that is open, every deadline that is set.
 #[derive(Debug, Clone, Default)]
 pub struct World {
     entities: BTreeMap<(KindName, String), Entity>,
+    /// By rule, entity and key: the position of the cause.
+    open: BTreeMap<Violation, u64>,
+    incidents: BTreeSet<(String, String, String)>,
+    tasks: BTreeSet<(String, String, String)>,
+    /// By rule, entity and key.
+    deadlines: BTreeMap<Violation, Deadline>,
+}
+
+/// A violation that is open, or could be.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Violation {
+    /// The rule that found it.
+    pub by: RuleKey,
+    /// The kind of the entity that it is about.
+    pub kind: String,
+    /// That entity.
+    pub id: String,
+    /// Its key.
+    pub detail_key: String,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Deadline {
+    due_us: i64,
+    armed_seq: u64,
+    fired: bool,
+}
+
+/// What an event, and the deadlines that it found due, came to.
+#[derive(Debug, Clone, Default)]
+pub struct Told {
+    /// Violations that are raised.
+    pub raised: Vec<Finding>,
+    /// Violations that are mended.
+    pub cleared: Vec<Violation>,
+    /// Incidents that open.
+    pub opened: Vec<Opened>,
+    /// Incidents that were open and are resolved.
+    pub resolved: Vec<Resolved>,
+    /// Tasks that open.
+    pub tasks: Vec<TaskOpened>,
+    /// Events that the ledger publishes.
+    pub emitted: Vec<Emitted>,
 }
 
 impl World {
-    /// Folds an event and judges it. `kind` and `verb` are its type's.
+    /// Finds what is due, folds an event and judges it. `kind` and `verb` are its type's.
     pub fn apply(
         &mut self,
         catalog: &Catalog,
         kind: &KindName,
         verb: &Name,
         event: Event<'_>,
-    ) -> Judged {
+    ) -> Told {
+        let mut told = Told::default();
+        self.fire(catalog, event, &mut told);
         let key = (kind.clone(), event.subject.to_owned());
         let before = self.entities.get(&key).cloned();
-        let declared = catalog.kind(kind);
-        if declared.is_some_and(|kind| !kind.stateless) {
+        let mut also = Vec::new();
+        if let Some(declared) = catalog.kind(kind).filter(|kind| !kind.stateless) {
+            let status = before.as_ref().and_then(|entity| entity.status.clone());
+            let step = declared.step(status.as_deref(), verb, event.data);
+            if !step.legal {
+                also.push(lifecycle(&event, ILLEGAL));
+            }
+            let claimed = step.from_claimed.as_ref();
+            if before.is_some() && claimed.is_some_and(|from| Some(from) != status.as_ref()) {
+                also.push(lifecycle(&event, FROM_MISMATCH));
+            }
             let at = (event.seq, event.occurred_us, event.recorded_us);
             let entity = self.entities.entry(key.clone()).or_insert_with(|| Entity {
                 created: at,
@@ -73,25 +129,178 @@ impl World {
                 ..Entity::default()
             });
             entity.changed = at;
-            if let Some(kind) = declared {
-                let step = kind.step(entity.status.as_deref(), verb, event.data);
-                if let Some(to) = step.to {
-                    entity.status = Some(to);
-                    entity.since = at;
-                }
-                kind.merge(&mut entity.attributes, verb, event.data);
+            if let Some(to) = step.to {
+                entity.status = Some(to);
+                entity.since = at;
             }
+            declared.merge(&mut entity.attributes, verb, event.data);
         }
         let inputs = Inputs {
             event,
             entity: self.entities.get(&key).map(Entity::view),
             before: before.as_ref().map(Entity::view),
         };
-        match catalog.rules().judge(kind, verb, &inputs, self) {
-            Step::Judged(judged) => judged,
-            // Everything is known here.
-            Step::Needs(_) => Judged::default(),
+        // Everything is known here, so nothing is needed.
+        if let Step::Judged(judged) = catalog.rules().judge(kind, verb, &inputs, &also, self) {
+            self.take_in(judged, event.seq, &mut told);
         }
+        told
+    }
+
+    /// Before an event is folded, every deadline whose moment lies before it fires, in the order of moment, entity
+    /// and rule.
+    fn fire(&mut self, catalog: &Catalog, event: Event<'_>, told: &mut Told) {
+        let mut due: Vec<Due> = self
+            .deadlines
+            .iter()
+            .filter(|(_, one)| !one.fired && one.due_us < event.recorded_us)
+            .map(|(of, one)| Due {
+                due_us: one.due_us,
+                kind: of.kind.clone(),
+                id: of.id.clone(),
+                by: of.by.clone(),
+                key: of.detail_key.clone(),
+                armed_seq: one.armed_seq,
+            })
+            .collect();
+        due.sort();
+        for due in due {
+            let entity = due
+                .kind
+                .parse()
+                .ok()
+                .and_then(|kind: KindName| self.entities.get(&(kind, due.id.clone())));
+            let view = entity.map(Entity::view);
+            let inputs = Inputs {
+                event,
+                entity: view,
+                before: view,
+            };
+            let step = catalog.rules().fire(&due, &inputs, self);
+            let Due {
+                by, kind, id, key, ..
+            } = due;
+            let of = Violation {
+                by,
+                kind,
+                id,
+                detail_key: key,
+            };
+            if let Some(one) = self.deadlines.get_mut(&of) {
+                one.fired = true;
+            }
+            if let Step::Judged(judged) = step {
+                self.take_in(judged, event.seq, told);
+            }
+        }
+    }
+
+    fn take_in(&mut self, judged: Judged, seq: u64, told: &mut Told) {
+        for finding in judged.findings {
+            if let (Some(by), true) = (&finding.by, finding.overridden_by.is_none()) {
+                let of = Violation {
+                    by: by.clone(),
+                    kind: finding.kind.clone(),
+                    id: finding.id.clone(),
+                    detail_key: finding.detail_key.clone(),
+                };
+                // What is broken still is not raised again.
+                if finding.clears && self.open.contains_key(&of) {
+                    continue;
+                }
+                self.open.insert(of, seq);
+            }
+            told.raised.push(finding);
+        }
+        for held in judged.held {
+            self.clear(told, |of| {
+                (&of.by, &of.kind, &of.id) == (&held.by, &held.kind, &held.id)
+                    && !held.broken.contains(&of.detail_key)
+            });
+        }
+        for arrived in judged.arrived {
+            self.clear(told, |of| {
+                of.by == arrived.by && of.detail_key == arrived.id
+            });
+        }
+        for armed in judged.armed {
+            self.arm(&armed, seq, told);
+        }
+        for opened in judged.opened {
+            let of = (opened.class.clone(), opened.kind.clone(), opened.id.clone());
+            if self.incidents.insert(of) {
+                told.opened.push(opened);
+            }
+        }
+        for resolved in judged.resolved {
+            let of = (
+                resolved.class.clone(),
+                resolved.kind.clone(),
+                resolved.id.clone(),
+            );
+            if self.incidents.remove(&of) {
+                told.resolved.push(resolved);
+            }
+        }
+        for task in judged.tasks {
+            let of = (task.class.clone(), task.kind.clone(), task.id.clone());
+            if self.tasks.insert(of) {
+                told.tasks.push(task);
+            }
+        }
+        told.emitted.extend(judged.emitted);
+    }
+
+    fn clear(&mut self, told: &mut Told, mended: impl Fn(&Violation) -> bool) {
+        let all: Vec<Violation> = self.open.keys().filter(|of| mended(of)).cloned().collect();
+        for of in all {
+            self.open.remove(&of);
+            told.cleared.push(of);
+        }
+    }
+
+    fn arm(&mut self, armed: &Armed, seq: u64, told: &mut Told) {
+        let of = |key: &String| Violation {
+            by: armed.by.clone(),
+            kind: armed.kind.clone(),
+            id: armed.id.clone(),
+            detail_key: key.clone(),
+        };
+        let same =
+            |one: &Violation| (&one.by, &one.kind, &one.id) == (&armed.by, &armed.kind, &armed.id);
+        let set: Vec<Violation> = self
+            .deadlines
+            .keys()
+            .filter(|one| same(one))
+            .cloned()
+            .collect();
+        for one in set {
+            let kept = armed.due.get(&one.detail_key);
+            let stays = self
+                .deadlines
+                .get(&one)
+                .zip(kept)
+                .is_some_and(|(was, (us, _))| was.due_us == *us);
+            if !stays {
+                self.deadlines.remove(&one);
+            }
+            if !stays || kept.is_some_and(|(_, excused)| *excused) {
+                self.clear(told, |open| *open == one);
+            }
+        }
+        for (key, (due_us, _)) in &armed.due {
+            let new = Deadline {
+                due_us: *due_us,
+                armed_seq: seq,
+                fired: false,
+            };
+            self.deadlines.entry(of(key)).or_insert(new);
+        }
+    }
+
+    /// Violations that are open.
+    pub fn open(&self) -> impl Iterator<Item = &Violation> {
+        self.open.keys()
     }
 
     fn found(&self, lookup: &Lookup) -> Vec<&Entity> {
@@ -123,7 +332,40 @@ fn values(entity: &Entity, path: &str) -> Vec<String> {
     crate::rule::index_values(&entity.attributes, path)
 }
 
+/// What the lifecycle says of an event.
+fn lifecycle(event: &Event<'_>, rule: &str) -> Finding {
+    Finding {
+        kind: event.kind.to_owned(),
+        id: event.subject.to_owned(),
+        rule: rule.to_owned(),
+        by: None,
+        detail_key: String::new(),
+        severity: Severity::Error,
+        judged_from: vec![event.seq],
+        clears: false,
+        overridden_by: None,
+        redacted: false,
+        instead_of: Vec::new(),
+        not_judged: None,
+    }
+}
+
 impl Known for World {
+    fn due_us(&self, rule: &RuleKey, kind: &str, id: &str, key: &str) -> Option<Option<i64>> {
+        let of = Violation {
+            by: rule.clone(),
+            kind: kind.to_owned(),
+            id: id.to_owned(),
+            detail_key: key.to_owned(),
+        };
+        Some(
+            self.deadlines
+                .get(&of)
+                .filter(|one| !one.fired)
+                .map(|one| one.due_us),
+        )
+    }
+
     fn entity(&self, kind: &KindName, id: &str) -> Option<Option<View<'_>>> {
         let key = (kind.clone(), id.to_owned());
         Some(self.entities.get(&key).map(Entity::view))

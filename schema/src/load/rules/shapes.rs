@@ -35,7 +35,7 @@ pub(super) fn shape(
         }
         "precedes" => precedes(table, id, severity),
         "deadline" => deadline(table, events),
-        "authority" => authority(table),
+        "authority" => Some(authority(table)),
         "acyclic" => {
             let field = table.need_text("field", "name the field with the references");
             Some(Shape::Acyclic {
@@ -216,7 +216,7 @@ fn emit(table: &Table<'_>, events: &[EventDef]) -> Option<Emit> {
 }
 
 /// `publishers` and `actors`: settings with the names of those who may.
-fn authority(table: &Table<'_>) -> Option<Shape> {
+fn authority(table: &Table<'_>) -> Shape {
     let setting = |key: &'static str| {
         let text = table.text(key)?;
         let legal = !text.value.is_empty()
@@ -248,5 +248,5 @@ fn authority(table: &Table<'_>) -> Option<Shape> {
         let mend = "name the setting with `publishers`, or with `actors`";
         table.source.report(table.at, message, mend);
     }
-    Some(Shape::Authority { publishers, actors })
+    Shape::Authority { publishers, actors }
 }

@@ -1,0 +1,542 @@
+//! One rule at one event, or at the moment when it is due.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::MOST_ITEMS;
+use super::compile::{Compiled, Does, Opens, Rules};
+use super::declare::Rule;
+use super::finds::{Base, Found};
+use super::inputs::{Inputs, Known, Need, RuleKey};
+use super::judge::{
+    Armed, Arrived, Due, Emitted, Finding, Held, Judged, NOT_JUDGED, Opened, Resolved, TaskOpened,
+};
+use super::shape::{Broke, Case, Deadline, Shape};
+use crate::cel::{BUDGET, Failure, Value, evaluate};
+use crate::kind::Severity;
+use crate::name::KindName;
+
+pub(super) struct Judging<'a, 'o> {
+    compiled: &'a Compiled,
+    inputs: &'a Inputs<'a>,
+    known: &'a dyn Known,
+    aliases: &'a serde_json::Value,
+    needs: &'o mut BTreeSet<Need>,
+    judged: &'o mut Judged,
+    budget: u64,
+}
+
+/// What a rule is about.
+#[derive(Clone)]
+struct About {
+    kind: String,
+    id: String,
+}
+
+/// A list's items that are judged each on its own, with their keys.
+type Items<'f> = (Vec<Value<'f>>, Vec<String>);
+
+impl<'a, 'o> Judging<'a, 'o> {
+    pub(super) fn new(
+        rules: &'a Rules,
+        compiled: &'a Compiled,
+        inputs: &'a Inputs<'a>,
+        known: &'a dyn Known,
+        needs: &'o mut BTreeSet<Need>,
+        judged: &'o mut Judged,
+    ) -> Self {
+        let aliases = rules.settings.aliases();
+        Self {
+            compiled,
+            inputs,
+            known,
+            aliases,
+            needs,
+            judged,
+            budget: BUDGET,
+        }
+    }
+
+    fn base(&self) -> Base<'a> {
+        Base {
+            inputs: self.inputs,
+            entity: self.inputs.entity,
+            before: self.inputs.before,
+            timer: None,
+            aliases: self.aliases,
+        }
+    }
+
+    /// At an event that it listens to.
+    pub(super) fn at_event(&mut self, kind: &KindName) {
+        let event = &self.inputs.event;
+        let mut about = About {
+            kind: event.kind.to_owned(),
+            id: event.subject.to_owned(),
+        };
+        let mut base = self.base();
+        let compiled = self.compiled;
+        if let (Some(node), false) = (&compiled.id_of, compiled.owner == *kind) {
+            about.kind = compiled.owner.to_string();
+            match base.key(node, &[], &Value::Null, &mut self.budget) {
+                Err(failure) => return self.not_judged(&about, failure),
+                // The event names no entity of this kind.
+                Ok(None) => return,
+                Ok(Some(id)) => about.id = id,
+            }
+            let Some(entity) = self.known.entity(&compiled.owner, &about.id) else {
+                self.needs
+                    .insert(Need::Entity(compiled.owner.clone(), about.id));
+                return;
+            };
+            base.entity = entity;
+            base.before = entity;
+        }
+        let done = match &compiled.does {
+            Does::Judge(shape, opens) => match shape.as_ref() {
+                Shape::Deadline(deadline) => self.arm(&about, &base, deadline),
+                shape => self.rule(&about, &base, shape, opens.as_ref()),
+            },
+            Does::Open(opens) => self.open(&about, &base, opens),
+            Does::Resolve(class) => self.resolve(&about, &base, class),
+        };
+        if let Err(failure) = done {
+            self.not_judged(&about, failure);
+        }
+    }
+
+    /// At an event of a kind whose entities it waits for.
+    pub(super) fn at_arrival(&mut self) {
+        let (Does::Judge(shape, _), Some(target), Some(by)) =
+            (&self.compiled.does, &self.inputs.entity, self.key())
+        else {
+            return;
+        };
+        let Shape::Reference(reference) = shape.as_ref() else {
+            return;
+        };
+        // Where nothing more is wanted, only its first event says something new.
+        if reference.is.is_none() && self.inputs.before.is_some() {
+            return;
+        }
+        let base = self.base();
+        let mut frame = base.frame(&[], &Value::Null, self.budget);
+        frame.other = Value::Entity(target);
+        let is = reference.is.as_ref().map(|node| evaluate(node, &mut frame));
+        // What it is beside the rule's own entity cannot be told here: then it is judged at that one's next event.
+        if matches!(is, None | Some(Ok(Value::Bool(true)))) {
+            self.judged.arrived.push(Arrived {
+                by,
+                id: target.id.to_owned(),
+            });
+        }
+    }
+
+    fn key(&self) -> Option<RuleKey> {
+        let rule = self.compiled.rule.as_ref()?;
+        let owner = self.compiled.owner.clone();
+        Some(RuleKey {
+            owner,
+            id: rule.id.clone(),
+            part: rule.part.clone(),
+        })
+    }
+
+    fn not_judged(&mut self, about: &About, failure: Failure) {
+        let compiled = self.compiled;
+        let rule = compiled.rule.as_ref().map(|rule| rule.id.as_str());
+        let class = compiled
+            .incident
+            .as_ref()
+            .map(|incident| incident.opening.class.as_str());
+        self.judged.findings.push(Finding {
+            kind: about.kind.clone(),
+            id: about.id.clone(),
+            rule: NOT_JUDGED.to_owned(),
+            by: None,
+            detail_key: rule.or(class).unwrap_or_default().to_owned(),
+            severity: Severity::Warning,
+            judged_from: vec![self.inputs.event.seq],
+            clears: false,
+            overridden_by: None,
+            redacted: self.inputs.entity.is_some_and(|view| view.redacted),
+            instead_of: Vec::new(),
+            not_judged: Some(failure.to_string()),
+        });
+    }
+
+    /// Goes through the items of the rule's list, or judges once where it has none. Gives the first failure.
+    fn cases(
+        &mut self,
+        base: &Base<'a>,
+        opens: Option<&'a Opens>,
+        mut judge: impl FnMut(&mut Case<'_, 'a>) -> Result<(), Failure>,
+    ) -> Result<Option<Failure>, Failure> {
+        let compiled = self.compiled;
+        let Some(rule) = &compiled.rule else {
+            return Ok(None);
+        };
+        let (items, keys) = self.items(base)?;
+        let shared = if compiled.find.iter().any(|find| find.of_item) {
+            None
+        } else {
+            Some(self.look_up(base, &Value::Null)?)
+        };
+        let mut failed = None;
+        for (item, key) in items.iter().zip(&keys) {
+            let own;
+            let found = if let Some(found) = &shared {
+                found
+            } else {
+                own = self.look_up(base, item)?;
+                &own
+            };
+            if found.iter().any(|one| matches!(one, Found::Unknown)) {
+                continue;
+            }
+            let mut case = Case {
+                rule,
+                opens,
+                base,
+                found,
+                item,
+                key,
+                known: self.known,
+                needs: self.needs,
+                budget: &mut self.budget,
+            };
+            if let Err(failure) = judge(&mut case) {
+                failed.get_or_insert(failure);
+            }
+        }
+        Ok(failed)
+    }
+
+    /// The items that are judged each on its own, with their keys; one without a name where there is no list.
+    fn items<'f>(&mut self, base: &'f Base<'a>) -> Result<Items<'f>, Failure>
+    where
+        'a: 'f,
+    {
+        let compiled = self.compiled;
+        let Some((list, key)) = &compiled.each else {
+            return Ok((vec![Value::Null], vec![String::new()]));
+        };
+        let mut frame = base.frame(&[], &Value::Null, self.budget);
+        let list = evaluate(list, &mut frame)?;
+        let length = list.length().ok_or(Failure::Type(list.type_name()))?;
+        if length > MOST_ITEMS {
+            return Err(Failure::TooMany);
+        }
+        let items: Vec<Value<'f>> = (0..length).filter_map(|place| list.item(place)).collect();
+        let mut keys: Vec<String> = Vec::new();
+        for (place, item) in items.iter().enumerate() {
+            frame.item = item.clone();
+            let named = match key {
+                Some(node) => evaluate(node, &mut frame)?.index_text(),
+                None => None,
+            };
+            // A key stands in a verdict for ever: it is short, and no other item's.
+            let named = named.filter(|one| one.chars().count() <= 128 && !keys.contains(one));
+            keys.push(named.unwrap_or_else(|| format!("#{place}")));
+        }
+        self.budget = frame.budget;
+        Ok((items, keys))
+    }
+
+    fn look_up(&mut self, base: &Base<'a>, item: &Value<'_>) -> Result<Vec<Found<'a>>, Failure> {
+        let finders = &self.compiled.find;
+        base.look_up(finders, item, self.known, self.needs, &mut self.budget)
+    }
+
+    fn rule(
+        &mut self,
+        about: &About,
+        base: &Base<'a>,
+        shape: &'a Shape,
+        opens: Option<&'a Opens>,
+    ) -> Result<(), Failure> {
+        let compiled = self.compiled;
+        let mut findings = Vec::new();
+        let mut opened = Vec::new();
+        let failed = self.cases(base, opens, |case| {
+            if !case.holds(compiled.when.as_ref())? {
+                return Ok(());
+            }
+            for broke in shape.judge(case)? {
+                opened.extend(opening(broke.opens, about, broke.rule, case)?);
+                findings.push(finding(compiled, about, case, broke)?);
+            }
+            Ok(())
+        })?;
+        if let (true, None, Some(by)) = (clears(compiled), failed, self.key()) {
+            self.judged.held.push(Held {
+                kind: about.kind.clone(),
+                id: about.id.clone(),
+                by,
+                broken: findings.iter().map(|one| one.detail_key.clone()).collect(),
+            });
+        }
+        self.judged.findings.append(&mut findings);
+        self.judged.opened.append(&mut opened);
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Sets the deadlines that an event says.
+    fn arm(
+        &mut self,
+        about: &About,
+        base: &Base<'a>,
+        deadline: &'a Deadline,
+    ) -> Result<(), Failure> {
+        let Some(by) = self.key() else { return Ok(()) };
+        let compiled = self.compiled;
+        let mut due = BTreeMap::new();
+        let failed = self.cases(base, None, |case| {
+            if !case.holds(compiled.when.as_ref())? {
+                return Ok(());
+            }
+            let Some(set) = case.known.due_us(&by, &about.kind, &about.id, case.key) else {
+                let need = Need::Deadlines(about.kind.clone(), about.id.clone());
+                case.needs.insert(need);
+                return Ok(());
+            };
+            let timed = Base {
+                timer: set,
+                ..case.base.clone()
+            };
+            let mut case = Case {
+                base: &timed,
+                needs: &mut *case.needs,
+                budget: &mut *case.budget,
+                ..*case
+            };
+            if let Some(us) = deadline.due(&mut case)? {
+                due.insert(case.key.to_owned(), (us, deadline.excused(&mut case)?));
+            }
+            Ok(())
+        })?;
+        if let Some(failure) = failed {
+            return Err(failure);
+        }
+        let (kind, id) = (about.kind.clone(), about.id.clone());
+        self.judged.armed.push(Armed { by, kind, id, due });
+        Ok(())
+    }
+
+    /// At the first event that is recorded after it was due.
+    pub(super) fn when_due(&mut self, due: &Due) {
+        let Does::Judge(shape, opens) = &self.compiled.does else {
+            return;
+        };
+        let Shape::Deadline(deadline) = shape.as_ref() else {
+            return;
+        };
+        let about = About {
+            kind: due.kind.clone(),
+            id: due.id.clone(),
+        };
+        let base = Base {
+            timer: Some(due.due_us),
+            ..self.base()
+        };
+        let compiled = self.compiled;
+        let (mut findings, mut opened, mut emitted) = (Vec::new(), Vec::new(), Vec::new());
+        let mut missed = false;
+        let failed = self.cases(&base, opens.as_ref(), |case| {
+            if case.key != due.key || deadline.excused(case)? {
+                return Ok(());
+            }
+            missed = true;
+            let mut broke = case.broke();
+            broke.judged_from.push(due.armed_seq);
+            opened.extend(opening(broke.opens, &about, broke.rule, case)?);
+            if deadline.raise {
+                findings.push(finding(compiled, &about, case, broke)?);
+            }
+            if let Some((verb, members)) = &deadline.emit {
+                let mut data = serde_json::Map::new();
+                for (name, node) in members {
+                    let mut frame = case.base.frame(case.found, case.item, *case.budget);
+                    let value = evaluate(node, &mut frame)?.to_json();
+                    if !value.is_null() {
+                        data.insert(name.clone(), value);
+                    }
+                }
+                emitted.push((verb.clone(), data));
+            }
+            Ok(())
+        });
+        if let Err(failure) | Ok(Some(failure)) = failed {
+            return self.not_judged(&about, failure);
+        }
+        self.judged.findings.append(&mut findings);
+        self.judged.opened.append(&mut opened);
+        let task = deadline.task.as_ref().filter(|_| missed);
+        self.judged.tasks.extend(task.map(|task| TaskOpened {
+            class: task.class.clone(),
+            kind: due.kind.clone(),
+            id: due.id.clone(),
+            title: task.title.clone(),
+            due_us: due.due_us,
+        }));
+        self.judged
+            .emitted
+            .extend(emitted.into_iter().map(|(verb, data)| Emitted {
+                event_type: format!("{}.{verb}", due.by.owner),
+                subject: due.id.clone(),
+                data: serde_json::Value::Object(data),
+                by: due.by.clone(),
+                due_us: due.due_us,
+            }));
+    }
+
+    fn open(&mut self, about: &About, base: &Base<'a>, opens: &'a Opens) -> Result<(), Failure> {
+        let found = self.look_up(base, &Value::Null)?;
+        if found.iter().any(|one| matches!(one, Found::Unknown)) {
+            return Ok(());
+        }
+        let mut judge = Opening {
+            base,
+            found: &found,
+            item: &Value::Null,
+            budget: &mut self.budget,
+        };
+        let opened = judge.opens(opens, about, "")?;
+        self.judged.opened.extend(opened);
+        Ok(())
+    }
+
+    fn resolve(&mut self, about: &About, base: &Base<'a>, class: &str) -> Result<(), Failure> {
+        let mut judge = Opening {
+            base,
+            found: &[],
+            item: &Value::Null,
+            budget: &mut self.budget,
+        };
+        if judge.holds(self.compiled.when.as_ref())? {
+            let (kind, id) = (about.kind.clone(), about.id.clone());
+            self.judged.resolved.push(Resolved {
+                class: class.to_owned(),
+                kind,
+                id,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn clears(compiled: &Compiled) -> bool {
+    compiled.rule.as_ref().is_some_and(|rule| rule.clears)
+}
+
+fn finding<'a>(
+    compiled: &Compiled,
+    about: &About,
+    case: &mut Case<'_, 'a>,
+    broke: Broke<'a>,
+) -> Result<Finding, Failure> {
+    let rule: &Rule = case.rule;
+    let base = case.base;
+    let mut judged_from = broke.judged_from;
+    judged_from.extend(case.found.iter().flat_map(Found::positions));
+    judged_from.extend(base.before.map(|view| view.seq));
+    judged_from.push(base.inputs.event.seq);
+    judged_from.sort_unstable();
+    judged_from.dedup();
+    let hidden = base.entity.is_some_and(|view| view.redacted);
+    let mut overridden_by = None;
+    if let Some((number, node)) = &compiled.override_by {
+        let views = case.found.get(*number).map_or_else(Vec::new, Found::views);
+        for view in &views {
+            if overridden_by.is_none() && case.holds_of(Some(node), Some(view))? {
+                overridden_by = Some(view.seq);
+            }
+        }
+    }
+    Ok(Finding {
+        kind: about.kind.clone(),
+        id: about.id.clone(),
+        rule: broke.rule.to_owned(),
+        by: Some(RuleKey {
+            owner: compiled.owner.clone(),
+            id: rule.id.clone(),
+            part: rule.part.clone(),
+        }),
+        detail_key: broke.detail_key,
+        severity: broke.severity,
+        judged_from,
+        clears: rule.clears,
+        overridden_by,
+        redacted: hidden || case.found.iter().any(Found::redacted),
+        instead_of: rule.instead_of.clone(),
+        not_judged: None,
+    })
+}
+
+fn opening(
+    opens: Option<&Opens>,
+    about: &About,
+    rule: &str,
+    case: &mut Case<'_, '_>,
+) -> Result<Option<Opened>, Failure> {
+    let Some(opens) = opens else { return Ok(None) };
+    let (base, found, item) = (case.base, case.found, case.item);
+    Opening {
+        base,
+        found,
+        item,
+        budget: &mut *case.budget,
+    }
+    .opens(opens, about, rule)
+}
+
+/// What an incident's opening is judged with.
+struct Opening<'c, 'a> {
+    base: &'c Base<'a>,
+    found: &'c [Found<'a>],
+    item: &'c Value<'c>,
+    budget: &'c mut u64,
+}
+
+impl Opening<'_, '_> {
+    fn holds(&mut self, node: Option<&crate::cel::node::Node>) -> Result<bool, Failure> {
+        let Some(node) = node else { return Ok(true) };
+        let mut frame = self.base.frame(self.found, self.item, *self.budget);
+        let answer = evaluate(node, &mut frame);
+        *self.budget = frame.budget;
+        crate::cel::truth(&answer?)
+    }
+
+    /// The incident that opens, if it does.
+    fn opens(
+        &mut self,
+        opens: &Opens,
+        about: &About,
+        rule: &str,
+    ) -> Result<Option<Opened>, Failure> {
+        if !self.holds(opens.when.as_ref())? {
+            return Ok(None);
+        }
+        let mut severity = opens.severity;
+        for (worse, node) in &opens.severity_when {
+            if *worse > severity && self.holds(Some(node))? {
+                severity = *worse;
+            }
+        }
+        let named = match &opens.of {
+            None => None,
+            Some((kind, node)) => {
+                let id = self.base.key(node, self.found, self.item, self.budget)?;
+                id.map(|id| (kind.to_string(), id))
+            }
+        };
+        // Where it names nothing: better about what the verdict is about than no incident.
+        let (kind, id) = named.unwrap_or_else(|| (about.kind.clone(), about.id.clone()));
+        Ok(Some(Opened {
+            class: opens.class.clone(),
+            kind,
+            id,
+            severity,
+            rule: rule.to_owned(),
+        }))
+    }
+}
