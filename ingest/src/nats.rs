@@ -1,5 +1,6 @@
 //! How to reach the servers, and a connection that says when it was lost.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ pub struct Nats {
     /// How long to wait for a connection or an answer.
     pub patience: Duration,
     /// What the subjects of answers begin with. Whoever may subscribe to it hears them.
-    pub inbox: &'static str,
+    pub inbox: Cow<'static, str>,
 }
 
 impl std::fmt::Debug for Nats {
@@ -158,7 +159,7 @@ impl Nats {
             auth: Auth::None,
             tls: None,
             patience: Duration::from_secs(10),
-            inbox: "_INBOX",
+            inbox: Cow::Borrowed("_INBOX"),
         }
     }
 
@@ -211,7 +212,7 @@ impl Nats {
             None => options,
         };
         Ok(options
-            .custom_inbox_prefix(self.inbox)
+            .custom_inbox_prefix(&*self.inbox)
             .connection_timeout(self.patience)
             .request_timeout(Some(self.patience)))
     }

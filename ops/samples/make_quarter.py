@@ -407,7 +407,7 @@ def broken(good):
     yield raw("data.invalid", "a status that does not exist", status, envelope(id="odd-6", data={"from": "ready", "to": "wonderful"}))
     yield raw("payload.secret_suspected", "a token in the data; nothing of it is kept", status,
               envelope(id="odd-7", data={"from": "ready", "to": "degraded", "note": "ghp_" + "0123456789abcdefghijABCDEFGHIJ012345"}))
-    yield raw("publisher.reserved", "somebody speaks for the ledger", "intruder.ledger.violation.cleared",
+    yield raw("publisher.reserved", "somebody speaks for the ledger", "platform.ledger.violation.cleared",
               envelope(id="odd-8", type="ledger.violation.cleared", subject="x", data={}))
     yield raw("json.encoding", "bytes that are not UTF-8", status, b'{"specversion": "1.0", "id": "\xff\xfe"}')
     yield raw("json.number", "a number that no computer agrees on", status, envelope(id="odd-9").replace('"to"', '"cost": 1e999, "to"'))

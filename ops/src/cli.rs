@@ -118,6 +118,7 @@ pub enum Command {
     Init(commands::init::Init),
     Serve(commands::serve::Serve),
     Publish(commands::publish::Publish),
+    Publishers(commands::publishers::Publishers),
     Check(commands::check::Check),
     Sample(commands::sample::Sample),
     Log(commands::log::Log),

@@ -9,6 +9,7 @@ pub mod init;
 pub mod log;
 pub mod man;
 pub mod publish;
+pub mod publishers;
 pub mod quarantine;
 pub mod recover;
 pub mod sample;
@@ -47,6 +48,7 @@ async fn run_short(app: &App, command: Command) -> Outcome {
         Command::Serve(command) => command.run(app).await,
         Command::Init(command) => command.run(app).await,
         Command::Publish(command) => command.run(app).await,
+        Command::Publishers(command) => command.run(app).await,
         Command::Check(command) => command.run(app),
         Command::Sample(command) => command.run(app).await,
         Command::Log(command) => command.run(app).await,

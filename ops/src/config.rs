@@ -74,6 +74,10 @@ pub struct Config {
     pub nats: NatsUser,
     /// As whom `ledger publish` connects; the ledger's user where there is none.
     pub publish: NatsUser,
+    /// A folder with every publisher's own password.
+    pub publish_passwords: Option<PathBuf>,
+    /// Who may publish to the NATS server of `ledger up`, beside `publisher`.
+    pub up_publishers: Vec<Name>,
     /// The publisher that `ledger publish` speaks for.
     pub publisher: Name,
     /// Where `ledger publish` keeps what NATS has not taken.
@@ -237,6 +241,8 @@ fn resolve(settings: Settings, file: Option<&Path>) -> Result<Config, Failure> {
                 key: settings.publish.key,
             },
         )?,
+        publish_passwords: settings.publish.passwords,
+        up_publishers: names("up.publishers", settings.up.publishers.as_deref())?,
         publisher,
         spool: settings.publish.spool.unwrap_or_else(|| home.join("spool")),
         keys: settings.data.keys.unwrap_or_else(|| home.join("keys")),
@@ -265,6 +271,16 @@ fn resolve(settings: Settings, file: Option<&Path>) -> Result<Config, Failure> {
             })
             .unwrap_or_default(),
     })
+}
+
+/// Names with commas between.
+fn names(key: &str, text: Option<&str>) -> Result<Vec<Name>, Failure> {
+    text.unwrap_or_default()
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .map(|name| Name::new(name).map_err(|error| Failure::usage(format!("{key}: {error}"))))
+        .collect()
 }
 
 fn listen(address: Option<&str>) -> Result<SocketAddr, Failure> {

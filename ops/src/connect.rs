@@ -1,6 +1,7 @@
 //! The way to the servers that the configuration names, and what is said when one is away.
 
 use std::error::Error;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +15,10 @@ use ledger::read::{ReadError, Reader};
 use rustls::ClientConfig;
 use tokio_postgres::config::{Host, SslMode};
 
-use crate::config::{Config, NatsUser};
+use crate::config::{Config, NatsUser, Secret};
 use crate::exit::{Context, Exit, Failure};
 use crate::tls::{self, Check, Mode};
+use crate::up::publishers::{inbox, password_file};
 
 /// How long to wait for a server to let us in.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -127,19 +129,51 @@ pub fn check_origin(config: &Config, head: &Head) -> Result<(), Failure> {
 pub fn nats(config: &Config) -> Result<Nats, Failure> {
     let mut nats = nats_as(config, &config.nats)?;
     // Publishers may hear `_INBOX`: what the ledger is answered is not for them.
-    nats.inbox = "_LEDGER_INBOX";
+    nats.inbox = "_LEDGER_INBOX".into();
     Ok(nats)
 }
 
-/// NATS as whoever publishes.
+/// NATS as whoever publishes: the user that is configured for it, else the publisher's own, else the ledger's.
 pub fn nats_publisher(config: &Config) -> Result<Nats, Failure> {
     let publish = &config.publish;
+    let own;
+    let publish = match &config.publish_passwords {
+        Some(folder) if !publish.is_somebody() => {
+            own = own_user(config, folder)?;
+            &own
+        }
+        _ => publish,
+    };
     let user = if publish.is_somebody() {
         publish
     } else {
         &config.nats
     };
-    nats_as(config, user)
+    let mut nats = nats_as(config, user)?;
+    // Servers that know publishers let each hear its own answers alone.
+    nats.inbox = inbox(&config.publisher).into();
+    Ok(nats)
+}
+
+/// The user of the publisher's own name.
+fn own_user(config: &Config, folder: &Path) -> Result<NatsUser, Failure> {
+    let publisher = &config.publisher;
+    let file = password_file(folder, publisher);
+    let text = std::fs::read_to_string(&file).map_err(|error| {
+        Failure::usage(format!(
+            "there is no password for the publisher {publisher} in {}",
+            folder.display()
+        ))
+        .because(error)
+        .mend(format!(
+            "ledger publishers lists those there are; ledger publishers add {publisher} makes one of ledger up"
+        ))
+    })?;
+    Ok(NatsUser {
+        user: Some(publisher.to_string()),
+        password: Some(Secret::new(text.trim().to_owned())),
+        ..config.publish.clone()
+    })
 }
 
 fn nats_as(config: &Config, user: &NatsUser) -> Result<Nats, Failure> {

@@ -6,10 +6,11 @@ mod folder;
 pub mod nats;
 mod postgres;
 mod process;
+pub mod publishers;
 
 use std::path::{Path, PathBuf};
 
-use schema::LedgerName;
+use schema::{LedgerName, Name};
 
 use crate::config::Variables;
 use crate::exit::Failure;
@@ -35,6 +36,8 @@ pub struct Wanted<'a> {
     pub data: &'a Path,
     /// The ledger, for whose subjects NATS gives rights.
     pub ledger: &'a LedgerName,
+    /// Who may publish, beside those of earlier starts.
+    pub publishers: &'a [Name],
     /// NATS's port, where one was asked for.
     pub nats_port: Option<u16>,
 }
@@ -58,7 +61,14 @@ pub async fn start(
         postgres.version,
         folder.join("run").display()
     ));
-    let nats = match nats::start(&folder, &nats_program, wanted.ledger, wanted.nats_port).await {
+    let started = nats::start(
+        &folder,
+        &nats_program,
+        wanted.ledger,
+        wanted.publishers,
+        wanted.nats_port,
+    );
+    let nats = match started.await {
         Ok(nats) => nats,
         Err(failure) => {
             postgres.stop().await;
@@ -99,7 +109,7 @@ impl Servers {
              ledger = {}\norigin = {}\n\n\
              [postgres]\nurl = {}\n\n\
              [nats]\nurl = {}\nuser = \"ledger\"\npassword_file = \"nats/ledger.password\"\n\n\
-             [publish]\nuser = \"publisher\"\npassword_file = \"nats/publisher.password\"\nspool = \"spool\"\n\n\
+             [publish]\npasswords = \"nats/publishers\"\nspool = \"spool\"\n\n\
              [data]\nkeys = \"keys\"\nhead = \"head\"\n\n\
              [http]\nlisten = {}\n",
             text(ledger.as_str()),

@@ -235,7 +235,7 @@ impl Installation {
 }
 
 /// A port that nobody listens on at this moment.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener =
         std::net::TcpListener::bind(("127.0.0.1", 0)).expect("the loopback has a free port");
     listener.local_addr().expect("it is bound").port()

@@ -140,6 +140,17 @@ pub(crate) async fn finish(command: &mut Command, input: &str) -> Ran {
     }
 }
 
+/// Runs the program in a folder, with a configuration and with this on its standard input.
+pub async fn run_in(folder: &Path, config: &Path, arguments: &[&str], input: &str) -> Ran {
+    let mut command = Command::new(binary());
+    command
+        .args(arguments)
+        .env("LEDGER_CONFIG", config)
+        .current_dir(folder)
+        .kill_on_drop(true);
+    finish(&mut command, input).await
+}
+
 /// Runs the program without any installation.
 pub async fn run_alone<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(arguments: I) -> Ran {
     let empty = tempfile::tempdir().expect("a folder");

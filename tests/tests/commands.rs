@@ -9,11 +9,12 @@ use serde_json::Value;
 use tests::program::{Serving, run_alone};
 use tests::{Installation, feed};
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "init",
     "up",
     "serve",
     "publish",
+    "publishers",
     "check",
     "sample",
     "log",

@@ -4,12 +4,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use clap::Args;
+use schema::Name;
 use tokio::sync::watch;
 
 use crate::app::App;
 use crate::cli::text;
+use crate::commands::publishers::name;
 use crate::commands::{init, serve};
-use crate::config::{self, Config, Secret, Settings};
+use crate::config::{self, Config, NatsUser, Secret, Settings};
 use crate::exit::{Context, Exit, Failure, Outcome};
 use crate::output::say;
 use crate::roles::Role;
@@ -20,6 +22,7 @@ const EXAMPLES: &str = "\
 Examples:
   ledger up                        keep everything in ./.ledger
   ledger up --data /srv/ledger     keep it elsewhere
+  ledger up --publisher ci --publisher argo     let these tools publish, beside `local`
   ledger up --ledger team-a --origin ledger.example/team-a
 
 Stop it with Ctrl-C or SIGTERM: the batch in hand is finished first. Other commands find the running
@@ -32,6 +35,9 @@ pub struct Up {
     /// The name by which the world knows the ledger, e.g. ledger.example/main
     #[arg(long, value_name = "NAME", value_parser = text)]
     origin: Option<String>,
+    /// A tool that may publish, as itself alone; again for more. Those of earlier starts stay
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    publisher: Vec<Name>,
     /// The port of the private NATS server [default: 4222 if it is free, else another]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     nats_port: Option<u16>,
@@ -47,9 +53,16 @@ impl Up {
         let config = self.configured(app, &data)?;
         logging::start(&config, "warn,ledger::roles=info", app.colour_of_stderr())?;
         let (tell, told) = stop::on_signal()?;
+        let publishers = [
+            std::slice::from_ref(&config.publisher),
+            &config.up_publishers,
+            &self.publisher,
+        ]
+        .concat();
         let wanted = Wanted {
             data: &data,
             ledger: &config.ledger,
+            publishers: &publishers,
             nats_port: self.nats_port,
         };
         let servers = up::start(&wanted, &app.variables, &|line| {
@@ -169,7 +182,8 @@ impl Servers {
             postgres: Some(Secret::new(self.postgres.url.clone())),
             nats_url: Some(Secret::new(self.nats.url())),
             nats: self.nats.ledger_user()?,
-            publish: self.nats.publisher_user()?,
+            publish: NatsUser::default(),
+            publish_passwords: Some(self.folder().join("nats/publishers")),
             keys: self.folder().join("keys"),
             head: self.folder().join("head"),
             spool: self.folder().join("spool"),

@@ -66,9 +66,15 @@ section!(
     password: String, "its password; better in a file";
     password_file: PathBuf, "a file that holds nothing but the password";
     credentials: PathBuf, "a `.creds` file, instead of user and password";
+    passwords: PathBuf, "a folder with a file `NAME.password` a publisher, whose user has its name: each publishes as itself";
     certificate: PathBuf, "the certificate that publishing shows to the servers";
     key: PathBuf, "its private key";
     spool: PathBuf, "where events wait while NATS is away (`.ledger/spool`)";
+});
+section!(
+    /// What `ledger up` alone reads.
+    Up, "up.", {
+    publishers: String, "tools that may publish to its NATS server, each as itself alone, with commas between";
 });
 section!(
     /// What lies in files.
@@ -128,6 +134,8 @@ pub struct Settings {
     pub nats: Nats,
     /// How `ledger publish` reaches NATS.
     pub publish: Publish,
+    /// What `ledger up` alone reads.
+    pub up: Up,
     /// What lies in files.
     pub data: Data,
     /// The read-only server.
@@ -151,6 +159,7 @@ impl Settings {
             Postgres::KEYS,
             Nats::KEYS,
             Publish::KEYS,
+            Up::KEYS,
             Data::KEYS,
             Http::KEYS,
             Log::KEYS,
@@ -170,6 +179,7 @@ impl Settings {
             postgres: self.postgres.over(under.postgres),
             nats: self.nats.over(under.nats),
             publish: self.publish.over(under.publish),
+            up: self.up.over(under.up),
             data: self.data.over(under.data),
             http: self.http.over(under.http),
             log: self.log.over(under.log),
@@ -188,6 +198,7 @@ impl Settings {
             postgres: Postgres::from_variables(variables)?,
             nats: Nats::from_variables(variables)?,
             publish: Publish::from_variables(variables)?,
+            up: Up::from_variables(variables)?,
             data: Data::from_variables(variables)?,
             http: Http::from_variables(variables)?,
             log: Log::from_variables(variables)?,
@@ -209,6 +220,7 @@ impl Settings {
             ("publish.publisher", &self.publish.publisher),
             ("publish.user", &self.publish.user),
             ("publish.password", &self.publish.password),
+            ("up.publishers", &self.up.publishers),
             ("http.listen", &self.http.listen),
             ("log.level", &self.log.level),
             ("catalog.operators", &self.catalog.operators),
@@ -230,6 +242,7 @@ impl Settings {
             &mut self.nats.ca,
             &mut self.nats.certificate,
             &mut self.nats.key,
+            &mut self.publish.passwords,
             &mut self.publish.certificate,
             &mut self.publish.key,
             &mut self.nats.password_file,

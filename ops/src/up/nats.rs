@@ -1,8 +1,7 @@
 //! The private NATS server of `ledger up`: JetStream on files, on this machine's own address alone.
 //!
-//! Two users even here. `ledger` may do everything. `publisher` may publish events in any publisher's name
-//! but `ledger`, and hear of what became of them; it has no JetStream API and cannot hear the ledger's replies,
-//! whose inbox has a prefix of its own.
+//! Users even here: `ledger` may do everything, and every publisher has one of its own (`publishers`), which has
+//! no JetStream API and cannot hear the ledger's replies, whose inbox has a prefix of its own.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -11,14 +10,14 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
-use schema::LedgerName;
+use schema::{LedgerName, Name};
 use tokio::process::Child;
 use tokio::time::{Instant, sleep};
 
 use super::folder::{Folder, last_lines, write_private};
 use super::postgres::{own_folder, spawn};
 use super::process;
-use crate::app;
+use super::publishers::{Home, password};
 use crate::config::{NatsUser, Secret};
 use crate::exit::{Context, Failure};
 
@@ -35,8 +34,6 @@ pub struct Nats {
     pub port: u16,
     /// The file with the ledger's password.
     pub ledger_password: PathBuf,
-    /// The file with the publishers' password.
-    pub publisher_password: PathBuf,
     log: PathBuf,
 }
 
@@ -45,23 +42,19 @@ pub async fn start(
     folder: &Folder,
     program: &Path,
     ledger: &LedgerName,
+    publishers: &[Name],
     wanted_port: Option<u16>,
 ) -> Result<Nats, Failure> {
     let home = own_folder(&folder.join("nats"), None)?;
     let log = own_folder(&folder.join("log"), None)?.join("nats.log");
-    let config = home.join("nats.conf");
+    let users = Home::of(folder.path());
+    let config = users.config();
     stop_left_over(&home, &config).await?;
     let port = choose_port(wanted_port, &home.join("port"))?;
-    let ledger_password = home.join("ledger.password");
-    let publisher_password = home.join("publisher.password");
-    let text = config_text(
-        &home,
-        ledger,
-        port,
-        &password(&ledger_password)?,
-        &password(&publisher_password)?,
-    );
-    write_private(&config, &text)?;
+    let ledger_password = users.ledger_password();
+    users.add(publishers)?;
+    users.write_users(ledger)?;
+    write_private(&config, &config_text(&home, port))?;
     let mut command = Command::new(program);
     command.arg("-c").arg(&config).stdin(Stdio::null());
     let child = spawn(command, &log).context(format!("cannot start {}", program.display()))?;
@@ -69,7 +62,6 @@ pub async fn start(
         child,
         port,
         ledger_password,
-        publisher_password,
         log,
     };
     server.wait_until_ready().await?;
@@ -86,11 +78,6 @@ impl Nats {
     /// The ledger's user.
     pub fn ledger_user(&self) -> Result<NatsUser, Failure> {
         user("ledger", &self.ledger_password)
-    }
-
-    /// The publishers' user.
-    pub fn publisher_user(&self) -> Result<NatsUser, Failure> {
-        user("publisher", &self.publisher_password)
     }
 
     /// Stops the server; it writes down what it has first.
@@ -195,23 +182,9 @@ async fn stop_left_over(home: &Path, config: &Path) -> Result<(), Failure> {
     }
 }
 
-/// The password in the file, made when there is none.
-fn password(file: &Path) -> Result<String, Failure> {
-    if let Ok(text) = fs::read_to_string(file)
-        && !text.trim().is_empty()
-    {
-        return Ok(text.trim().to_owned());
-    }
-    let mut bytes = [0; 24];
-    app::random(&mut bytes)?;
-    let text = hex::encode(bytes);
-    write_private(file, &format!("{text}\n"))?;
-    Ok(text)
-}
-
 /// The payload limit leaves room for the receipt of the largest message that was refused, which carries it
 /// and its headers as base64.
-fn config_text(home: &Path, ledger: &LedgerName, port: u16, ours: &str, theirs: &str) -> String {
+fn config_text(home: &Path, port: u16) -> String {
     let path = |name: &str| {
         home.join(name)
             .to_string_lossy()
@@ -226,15 +199,7 @@ pid_file: "{pid}"
 max_payload: 8388608
 max_pending: 134217728
 jetstream {{ store_dir: "{store}", max_file_store: 64GB }}
-authorization {{
-  users: [
-    {{ user: "ledger", password: "{ours}" }}
-    {{ user: "publisher", password: "{theirs}", permissions: {{
-        publish: {{ allow: ["ledger.{ledger}.ingest.*.*.*.*"], deny: ["ledger.{ledger}.ingest.ledger.>"] }}
-        subscribe: {{ allow: ["_INBOX.>", "ledger.{ledger}.event.>", "ledger.{ledger}.quarantine.>"] }}
-    }} }}
-  ]
-}}
+authorization {{ include "users.conf" }}
 "#,
         pid = path("nats.pid"),
         store = path("jetstream"),

@@ -1,0 +1,254 @@
+//! `ledger up`: a publisher may publish as itself, and nothing else.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+
+use async_nats::{Client, ConnectOptions, Event};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tests::binaries;
+use tests::feed;
+use tests::installation::free_port;
+use tests::program::{Ran, binary, eventually, run_in};
+use tokio::process::{Child, Command};
+
+/// A running `ledger up`; dropping it stops it in order, since its servers are children of it and not of ours.
+struct Up {
+    child: Child,
+    folder: TempDir,
+}
+
+impl Up {
+    async fn start(arguments: &[&str]) -> Self {
+        let folder = tempfile::Builder::new().prefix("lup-").tempdir();
+        let folder = folder.expect("a folder");
+        // The database's own user must be able to pass.
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o711)).expect("it is ours");
+        let log = fs::File::create(folder.path().join("log")).expect("a log");
+        let child = Command::new(binary())
+            .args(["up", "--data"])
+            .arg(folder.path().join("data"))
+            .args(["--nats-port", &free_port().to_string()])
+            .args(["--listen", &format!("127.0.0.1:{}", free_port())])
+            .args(arguments)
+            .env("LEDGER_NATS_SERVER", binaries::nats_server())
+            .env("LEDGER_POSTGRES_BIN", binaries::postgres_bin())
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the program can be started");
+        let mut up = Self { child, folder };
+        eventually("ledger up is running", async || {
+            let ended = up.child.try_wait().expect("it is ours");
+            assert!(ended.is_none(), "it ended:\n{}", up.log());
+            up.log().contains("ledger: running")
+        })
+        .await;
+        up
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    async fn run(&self, arguments: &[&str], input: &str) -> Ran {
+        let data = self.data();
+        run_in(&data, &data.join("ledger.toml"), arguments, input).await
+    }
+
+    async fn publish(&self, publisher: &str, id: &str) -> Ran {
+        let arguments = [
+            "publish",
+            "--wait",
+            "-o",
+            "ndjson",
+            "--publisher",
+            publisher,
+            "-",
+        ];
+        self.run(&arguments, &feed::created(id, id)).await
+    }
+
+    /// A connection as a publisher, and what the server refused it.
+    async fn connect(&self, publisher: &str) -> (Client, Arc<Mutex<Vec<String>>>) {
+        let text = |path: &Path| {
+            fs::read_to_string(path)
+                .expect("readable")
+                .trim()
+                .to_owned()
+        };
+        let port = text(&self.data().join("nats/port"));
+        let password = text(
+            &self
+                .data()
+                .join(format!("nats/publishers/{publisher}.password")),
+        );
+        let refused = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&refused);
+        let client = ConnectOptions::with_user_and_password(publisher.to_owned(), password)
+            .custom_inbox_prefix(format!("_INBOX.{publisher}"))
+            .event_callback(move |event| {
+                if let Event::ServerError(error) = event {
+                    heard
+                        .lock()
+                        .expect("whole")
+                        .push(error.to_string().to_lowercase());
+                }
+                std::future::ready(())
+            })
+            .connect(format!("nats://127.0.0.1:{port}"))
+            .await;
+        (client.expect("it is let in"), refused)
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let Some(pid) = self.child.id().and_then(|id| i32::try_from(id).ok()) else {
+            return;
+        };
+        if let Some(pid) = Pid::from_raw(pid) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while matches!(self.child.try_wait(), Ok(None)) && std::time::Instant::now() < until {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_publisher_speaks_for_itself_alone() {
+    let up = Up::start(&["--publisher", "ci", "--publisher", "argo"]).await;
+    for (publisher, id) in [("ci", "one"), ("argo", "two"), ("local", "three")] {
+        let said = up.publish(publisher, id).await.expect(0);
+        assert!(said.out.contains("recorded"), "{}\n{}", said.out, up.log());
+    }
+    let unknown = up.publish("flux", "four").await.expect(2);
+    assert!(
+        unknown.err.contains("ledger publishers add flux"),
+        "{}",
+        unknown.err
+    );
+
+    let (ci, refused) = up.connect("ci").await;
+    let others = [
+        "ledger.main.ingest.argo.platform.environment.created",
+        "ledger.main.ingest.ledger.ledger.beat.ticked",
+        "ledger.main.event.ci.platform.environment.created",
+        "ledger.main.checkpoint",
+        "$JS.API.INFO",
+        "$JS.API.STREAM.MSG.GET.LEDGER-main",
+        "$JS.API.CONSUMER.CREATE.LEDGER-main",
+    ];
+    for subject in others {
+        ci.publish(subject, "{}".into()).await.expect("sent");
+    }
+    let theirs = [
+        ">",
+        "ledger.main.ingest.>",
+        "ledger.main.event.>",
+        "ledger.main.event.argo.>",
+        "ledger.main.quarantine.argo",
+        "_INBOX.>",
+        "_INBOX.argo.>",
+        "_LEDGER_INBOX.>",
+        "$JS.>",
+    ];
+    for subject in theirs {
+        drop(ci.subscribe(subject).await.expect("asked"));
+    }
+    let own = ci.subscribe("ledger.main.event.ci.>").await.expect("asked");
+    ci.flush().await.expect("flushed");
+    eventually("every one is refused", async || {
+        let refused = refused.lock().expect("whole").join("\n");
+        let named = |subject: &&str| refused.contains(&format!("\"{}\"", subject.to_lowercase()));
+        others.iter().chain(&theirs).all(|subject| named(subject))
+    })
+    .await;
+    let refused = refused.lock().expect("whole").clone();
+    assert_eq!(refused.len(), others.len() + theirs.len(), "{refused:?}");
+    drop(own);
+
+    // What was refused left nothing: three events of the tools, and the ledger's own.
+    let log = up.run(&["log", "-o", "ndjson"], "").await.expect(0);
+    assert_eq!(
+        log.out
+            .matches("\"type\":\"platform.environment.created\"")
+            .count(),
+        3,
+        "{}",
+        log.out
+    );
+}
+
+#[tokio::test]
+async fn a_publisher_comes_and_goes_while_it_runs() {
+    let up = Up::start(&[]).await;
+    let added = up
+        .run(&["publishers", "add", "ci", "-o", "ndjson"], "")
+        .await;
+    let added = added.expect(0);
+    assert!(
+        added.out.contains("ci.password") && added.err.is_empty(),
+        "{added:?}"
+    );
+    let file = up.data().join("nats/publishers/ci.password");
+    for private in [&file, &up.data().join("nats/users.conf")] {
+        let mode = fs::metadata(private)
+            .expect("it is there")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", private.display());
+    }
+    // The server reads its users on a signal, a moment later.
+    eventually("ci may publish", async || {
+        up.publish("ci", "one").await.out.contains("recorded")
+    })
+    .await;
+    let (ci, _) = up.connect("ci").await;
+    up.run(&["publishers", "remove", "ci"], "").await.expect(0);
+    eventually("ci is cut off", async || {
+        ci.connection_state() != async_nats::connection::State::Connected
+    })
+    .await;
+    up.publish("ci", "two").await.expect(2);
+    up.run(&["publishers", "remove", "ci"], "").await.expect(5);
+    up.run(&["publishers", "add", "ledger"], "").await.expect(2);
+    let still = up.publish("local", "three").await.expect(0);
+    assert!(
+        still.out.contains("recorded"),
+        "nobody else was cut off: {}",
+        still.out
+    );
+}
+
+#[tokio::test]
+async fn the_permissions_for_a_server_of_ones_own_are_printed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("ledger.toml");
+    fs::write(&config, "ledger = \"team-a\"\n").expect("written");
+    let arguments = ["publishers", "permissions", "ci", "argo"];
+    let printed = run_in(folder.path(), &config, &arguments, "")
+        .await
+        .expect(0)
+        .out;
+    // A server takes it as it is.
+    let nats = tests::Nats::start_with(&printed.replace('…', "secret")).await;
+    let options = ConnectOptions::with_user_and_password("argo".into(), "secret".into());
+    let connected = options.connect(nats.url()).await;
+    connected.expect("the publisher is let in");
+    assert!(
+        printed.contains("ledger.team-a.ingest.ci.*.*.*"),
+        "{printed}"
+    );
+}
