@@ -150,6 +150,13 @@ pub fn advance(before: Option<Entity>, fact: &Fact, kind: Option<&Kind>) -> Adva
     if let Some(data) = &fact.data {
         kind.merge(&mut entity.attributes, fact.event_type.verb(), &data.value);
     }
+    kind.mark(
+        &mut entity.attributes,
+        fact.event_type.verb(),
+        fact.data.as_ref().map(|data| &data.value),
+        &fact.header.actor,
+        fact.header.occurred_us,
+    );
     Advance {
         entity: Some(entity),
         entry,

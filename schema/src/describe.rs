@@ -97,6 +97,21 @@ fn event(out: &mut String, kind: &Kind, event: &EventDef) -> std::fmt::Result {
         (None, Some(to)) => write!(out, " The status becomes `{to}`.")?,
         (None, None) => {}
     }
+    if let Some(field) = &event.marks.actor_becomes {
+        write!(
+            out,
+            " The entity's `{field}` becomes who acted, unless it is said."
+        )?;
+    }
+    if let Some(field) = &event.marks.actor_joins {
+        write!(out, " Who acted joins the entity's `{field}`.")?;
+    }
+    if let Some(field) = &event.marks.time_becomes {
+        write!(
+            out,
+            " The entity's `{field}` becomes the event's time, unless it is said."
+        )?;
+    }
     if kind.name.package.as_str() == crate::package::LEDGER {
         out.push_str(if event.operators {
             " Published by the ledger, or by whom the settings name as an operator."

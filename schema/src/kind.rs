@@ -288,6 +288,8 @@ pub struct EventDef {
     pub to_field: Option<String>,
     /// The field that names the status that the publisher believes the entity was in.
     pub from_field: Option<String>,
+    /// What it leaves in the entity beside its data.
+    pub marks: Marks,
     /// Whether publishers that the settings name as operators may publish it. Package `ledger` alone has these.
     pub operators: bool,
     /// How many of `members` are the entity's fields, which the event changes; they come first. The others are
@@ -312,6 +314,17 @@ impl EventDef {
     pub fn evidence(&self) -> impl Iterator<Item = &Field> {
         self.members.fields.iter().skip(self.carried)
     }
+}
+
+/// What an event leaves in its entity beside its data: who acted and when, for rules that ask about it later.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Marks {
+    /// The field that becomes the actor, unless the event says it.
+    pub actor_becomes: Option<String>,
+    /// The list that the actor joins, once. No event says it.
+    pub actor_joins: Option<String>,
+    /// The field that becomes the event's own time, unless the event says it.
+    pub time_becomes: Option<String>,
 }
 
 /// The statuses of an entity and the ways between them.

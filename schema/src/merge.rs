@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::kind::Kind;
 use crate::name::Name;
+use crate::time;
 
 impl Kind {
     /// Merges what an event says of the entity into its attributes: the fields that the event carries, and those
@@ -32,6 +33,49 @@ impl Kind {
             };
             if let Some(value) = said(&field.name) {
                 attributes.insert(name.clone(), field.shape.plain(value).into_owned());
+            }
+        }
+    }
+}
+
+impl Kind {
+    /// What an event leaves in its entity beside its data: its actor (none where it is empty) and its own time, in
+    /// µs since 1970. `data` is `None` where it was deleted: then what it may have said is left as it is.
+    pub fn mark(
+        &self,
+        attributes: &mut Map<String, Value>,
+        verb: &Name,
+        data: Option<&Value>,
+        actor: &str,
+        occurred_us: i64,
+    ) {
+        let Some(event) = self.event(verb) else {
+            return;
+        };
+        let carries = |name: &str| {
+            let mut carried = event.members.fields.iter().take(event.carried);
+            carried.any(|field| field.name == name)
+        };
+        let said = |name: &str| {
+            let value = data.map(|data| data.get(name).is_some_and(|value| !value.is_null()));
+            carries(name) && value.unwrap_or(true)
+        };
+        let marks = &event.marks;
+        if let Some(name) = marks.time_becomes.as_ref().filter(|name| !said(name)) {
+            attributes.insert(name.clone(), time::format_us(occurred_us).into());
+        }
+        if actor.is_empty() {
+            return;
+        }
+        if let Some(name) = marks.actor_becomes.as_ref().filter(|name| !said(name)) {
+            attributes.insert(name.clone(), actor.into());
+        }
+        if let Some(name) = &marks.actor_joins {
+            let list = attributes.entry(name.clone()).or_insert(Value::Null);
+            match list {
+                Value::Array(actors) if actors.iter().any(|one| one == actor) => {}
+                Value::Array(actors) => actors.push(actor.into()),
+                other => *other = Value::from(vec![actor]),
             }
         }
     }

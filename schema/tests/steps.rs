@@ -51,3 +51,43 @@ fn an_event_sets_a_field_by_one_of_its_own() {
     let wanted = json!({"metric_name": "api_p95", "threshold": "5%"});
     assert_eq!(Value::Object(attributes), wanted);
 }
+
+#[test]
+fn an_event_leaves_who_acted_and_when() {
+    let change = kind("cluster", "config_change");
+    let mut attributes = Map::new();
+    let mut mark = |verb: &str, data: Option<&Value>, actor: &str| {
+        change.mark(
+            &mut attributes,
+            &Name::new(verb).unwrap(),
+            data,
+            actor,
+            1_500_000,
+        );
+    };
+    let forged = json!({"drafted_by": "eve", "approvals": ["eve"]});
+    mark("drafted", Some(&forged), "ben");
+    for actor in ["cleo", "dora", "cleo", ""] {
+        mark("approved", Some(&forged), actor);
+    }
+    mark(
+        "applied",
+        Some(&json!({"applied_at": "2026-07-08T09:30:00Z"})),
+        "ben",
+    );
+    // What the event may have said is not known where its data was deleted.
+    mark("applied", None, "ben");
+    let wanted = json!({"drafted_by": "ben", "approvals": ["cleo", "dora"]});
+    assert_eq!(Value::Object(attributes.clone()), wanted);
+    change.mark(
+        &mut attributes,
+        &Name::new("applied").unwrap(),
+        Some(&json!({})),
+        "ben",
+        1_500_000,
+    );
+    assert_eq!(
+        attributes.get("applied_at"),
+        Some(&json!("1970-01-01T00:00:01.500Z"))
+    );
+}

@@ -2,6 +2,7 @@
 
 use super::fields::{self, References};
 use super::links;
+use super::marks;
 use super::table::{Table, Text, nearest};
 use crate::diagnostic::listed;
 use crate::kind::{Condition, EventDef, Field, Lifecycle, Members, Shape};
@@ -91,6 +92,7 @@ impl Reader<'_> {
         self.status(table, to);
         self.status_field(table, "to_field", to_field, &all);
         self.status_field(table, "from_field", from_field, &all);
+        let marks = marks::marks(table, self.entity, all.get(..carried).unwrap_or_default());
         let operators = table.flag("operators").unwrap_or(false);
         if let (true, Some(at), false) = (operators, table.place("operators"), self.ledger) {
             let message = "`operators` is for the ledger's own events";
@@ -105,6 +107,7 @@ impl Reader<'_> {
             to: owned(to),
             to_field: owned(to_field),
             from_field: owned(from_field),
+            marks,
             operators,
             carried,
             members: Members {

@@ -7,6 +7,7 @@ mod events;
 mod fields;
 mod lifecycle;
 mod links;
+mod marks;
 mod rules;
 mod settings;
 pub(crate) mod table;

@@ -134,6 +134,8 @@ impl World {
                 entity.since = at;
             }
             declared.merge(&mut entity.attributes, verb, event.data);
+            let (data, actor, at_us) = (event.data, event.actor, event.occurred_us);
+            declared.mark(&mut entity.attributes, verb, Some(data), actor, at_us);
         }
         let inputs = Inputs {
             event,
