@@ -1,9 +1,11 @@
 //! The sample: what is in it is what it says.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use schema::{Catalog, Event, LedgerName, Message, Package, Refusal};
+use schema::{Catalog, Event, EventType, LedgerName, Message, Package, Refusal};
 use serde_json::{Value, json};
 use tests::feed;
 
@@ -39,12 +41,37 @@ fn read(
 #[test]
 fn every_event_of_the_quarter_is_understood() {
     let (catalog, quarter) = (catalog(), feed::quarter());
-    assert!(quarter.lines().count() >= 200);
     for line in quarter.lines() {
         let subject = format!("ledger.main.ingest.platform.{}", feed::type_of(line));
         let understood = read(&catalog, &subject, &Value::Null, line.as_bytes().to_vec());
         assert!(understood.is_ok(), "{understood:?}: {line}");
     }
+}
+
+#[test]
+fn the_quarter_tells_of_every_kind_and_names_fields_that_there_are() {
+    let (catalog, quarter) = (catalog(), feed::quarter());
+    assert!(quarter.lines().count() >= 600);
+    let mut told = BTreeSet::new();
+    for line in quarter.lines() {
+        let event_type = EventType::parse(&feed::type_of(line)).expect("a type");
+        let (kind, event) = catalog.event(&event_type).expect("a known type");
+        let parsed: Value = serde_json::from_str(line).expect("JSON");
+        let data = parsed.get("data").and_then(Value::as_object);
+        for name in data.expect("data").keys() {
+            let known = event.members.find(name).is_some();
+            assert!(known, "{event_type} has no field {name}: {line}");
+        }
+        told.insert(kind.name.to_string());
+    }
+    let kinds = catalog
+        .kinds()
+        .filter(|kind| kind.name.package.as_str() != "ledger");
+    let silent: Vec<String> = kinds
+        .map(|kind| kind.name.to_string())
+        .filter(|name| !told.contains(name))
+        .collect();
+    assert!(silent.is_empty(), "the sample has no {silent:?}");
 }
 
 #[test]
