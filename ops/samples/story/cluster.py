@@ -88,6 +88,10 @@ def runs(q):
     failed = run(q, at("08-18 08:00"), "upgrade", ["pi-4", "pi-5"], 31, "pi-5 did not come back", incident="INC-203")
     done = plan(q, at("08-18 11:00"), failed, "The new kernel does not know the disk of pi-5.")
     run(q, at("08-19 08:00"), "upgrade", ["pi-4", "pi-5"], 44, plan=done)
+    q.report(at("08-18 09:10"), "governance.incident.linked", "INC-203", {
+        "incident_ref": "INC-203", "run_id": failed, "about_kind": "cluster.provisioning_run", "about_id": failed,
+        "url": "https://tickets.example/INC-203", "linked_by": "ben@example.org",
+    }, ANSIBLE, "ben@example.org")
     # Another fails, and somebody simply tries again.
     run(q, at("09-01 20:00"), "rebuild", ["pi-6"], 12, "the image was not found", actor="dora@example.org")
     run(q, at("09-01 20:30"), "rebuild", ["pi-6"], 47, actor="dora@example.org")

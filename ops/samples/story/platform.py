@@ -206,6 +206,10 @@ def changes(q):
     q.report(at("08-06 15:10"), "dashboard.updated", "env-production", {
         "panels": [*PANELS, "error-budget"],
     }, GRAFANA, "ben@example.org")
+    q.report(at("08-06 16:40"), "governance.docs.updated", "docs-2026-08-06", {
+        "path": "docs/platform/observability-guide.md", "dashboard_uid": "env-production", "revision": commit("guide"),
+        "summary": "The panel of the error budget.", "updated_by": "ben@example.org",
+    }, GRAFANA, "ben@example.org")
     for number, environment in enumerate(("staging", "production")):
         q.report(at("07-08 16:00", number), "handoff_contract.published", environment, {
             "environment": environment, "version": "1.0.0",
