@@ -37,17 +37,29 @@ async fn read_rows(admin: &Client, table: &str) -> Vec<Bytes> {
     rows
 }
 
-/// COPY of those rows into an empty database with the same tables, in transactions of `batch` events.
-pub async fn copy_in(
-    ledger: &Installation,
-    from: &Client,
-    rows: &[Vec<Bytes>],
-    batch: usize,
-) -> f64 {
-    let database = ledger.postgres.create_database().await;
+/// An empty database with the same tables.
+pub struct Empty {
+    name: String,
+    client: Client,
+}
+
+impl Empty {
+    /// Removes it.
+    pub async fn drop(self, admin: &Client) {
+        drop(self.client);
+        admin
+            .batch_execute(&format!("DROP DATABASE {}", self.name))
+            .await
+            .expect("dropped");
+    }
+}
+
+/// Makes an empty database with the ledger's tables, and writes out what the server still holds back.
+pub async fn empty_copy(ledger: &Installation, admin: &Client) -> Empty {
+    let name = ledger.postgres.create_database().await;
     let dump = format!(
         "{}/pg_dump -h {} -U postgres --schema-only --no-owner --no-privileges {} | \
-         {}/psql -q -X -h {} -U postgres -d {database}",
+         {}/psql -q -X -h {} -U postgres -d {name}",
         binaries::postgres_bin().display(),
         ledger.postgres.folder().display(),
         ledger.database,
@@ -64,16 +76,22 @@ pub async fn copy_in(
         "{}",
         String::from_utf8_lossy(&made.stderr)
     );
-    from.batch_execute("CHECKPOINT")
+    admin
+        .batch_execute("CHECKPOINT")
         .await
         .expect("a checkpoint");
-    let mut client = ledger.postgres.connect(&database).await;
+    let client = ledger.postgres.connect(&name).await;
+    Empty { name, client }
+}
+
+/// Seconds that COPY of those rows takes, in transactions of `batch` events.
+pub async fn copy_in(empty: &mut Empty, rows: &[Vec<Bytes>], batch: usize) -> f64 {
     let start = Instant::now();
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let mut at = 0;
     while at < count {
         let until = count.min(at.saturating_add(batch));
-        let transaction = client.transaction().await.expect("begun");
+        let transaction = empty.client.transaction().await.expect("begun");
         for (table, rows) in TABLES.iter().zip(rows) {
             let part = rows
                 .get(at.min(rows.len())..until.min(rows.len()))
@@ -86,12 +104,7 @@ pub async fn copy_in(
         transaction.commit().await.expect("committed");
         at = until;
     }
-    let taken = start.elapsed().as_secs_f64();
-    drop(client);
-    from.batch_execute(&format!("DROP DATABASE {database}"))
-        .await
-        .expect("dropped");
-    taken
+    start.elapsed().as_secs_f64()
 }
 
 async fn copy_part(sink: CopyInSink<Bytes>, rows: &[Bytes]) {

@@ -2,8 +2,10 @@
 //!
 //! *Ingest* is the program `ledger serve --role ingest --role seal` reading waiting messages; it counts from the
 //! first commit that is seen to the last, acknowledged. Its limit is binary COPY of the very rows that it wrote, into
-//! the same tables with the same indexes, in transactions of as many events (`limit`) and, for comparison, in one
+//! the same tables with the same indexes, in transactions of as many events (`copy in`) and, for comparison, in one
 //! single transaction. *Verification* is `ledger verify`, start-up included, beside COPY of both tables out.
+//!
+//! A further measurement is a file, a line in [`measure`] and a line in `table`.
 #![allow(
     clippy::print_stdout,
     clippy::cast_precision_loss,
@@ -14,6 +16,7 @@
 mod copy;
 mod feed;
 mod ingest;
+mod meter;
 mod table;
 mod verify;
 
@@ -22,6 +25,8 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use tests::{Installation, Nats, Postgres, binaries};
+
+use crate::meter::{Meter, Spent};
 
 /// The settings of the server that `ledger up` starts; `fsync` and `synchronous_commit` stay on.
 const SETTINGS: [&str; 5] = [
@@ -32,8 +37,15 @@ const SETTINGS: [&str; 5] = [
     "checkpoint_timeout=15min",
 ];
 
-/// Seconds by what was measured.
-type Seconds = BTreeMap<&'static str, f64>;
+/// One measurement of one round.
+#[derive(Debug)]
+struct Figure {
+    seconds: f64,
+    spent: Spent,
+}
+
+/// What was measured, by its name in the table.
+type Figures = BTreeMap<&'static str, Figure>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -49,30 +61,34 @@ async fn main() {
         let mut all = Vec::new();
         for round in 1..=rounds {
             eprintln!("{events} events, round {round} of {rounds}");
-            all.push(measure(&folder, events).await);
+            let figures = measure(&folder, events).await;
+            table::progress(events, &figures);
+            all.push(figures);
         }
-        let medians: Seconds = all
-            .first()
-            .into_iter()
-            .flatten()
-            .map(|(&what, _)| (what, median(&all, what)))
-            .collect();
-        results.push((events, medians));
+        results.push((events, medians(all)));
     }
     table::print(&results);
 }
 
-fn median(rounds: &[Seconds], what: &str) -> f64 {
-    let mut values: Vec<f64> = rounds
-        .iter()
-        .filter_map(|round| round.get(what).copied())
-        .collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
+/// Of each measurement the round that took the median of time.
+fn medians(rounds: Vec<Figures>) -> Figures {
+    let mut by_name: BTreeMap<&'static str, Vec<Figure>> = BTreeMap::new();
+    for (name, figure) in rounds.into_iter().flatten() {
+        by_name.entry(name).or_default().push(figure);
+    }
+    let median = |mut figures: Vec<Figure>| {
+        figures.sort_by(|one, other| one.seconds.total_cmp(&other.seconds));
+        let middle = figures.len() / 2;
+        figures.swap_remove(middle)
+    };
+    by_name
+        .into_iter()
+        .map(|(name, figures)| (name, median(figures)))
+        .collect()
 }
 
 /// One round on servers of its own: every figure of the table once.
-async fn measure(folder: &Path, events: usize) -> Seconds {
+async fn measure(folder: &Path, events: usize) -> Figures {
     let nats = Nats::start_in(folder, &binaries::nats_server(), "").await;
     let postgres = Postgres::start_in(folder, &SETTINGS).await;
     let ledger = Installation::bare(postgres, nats).await;
@@ -80,19 +96,32 @@ async fn measure(folder: &Path, events: usize) -> Seconds {
     let last = feed::fill(&ledger, events).await;
     let admin = ledger.postgres.connect(&ledger.database).await;
 
-    let mut seconds = Seconds::new();
-    let ingest = ingest::ingest(&ledger, &admin, last, events).await;
-    seconds.insert("ingest", ingest);
-    let verify = verify::verify(&ledger).await;
+    let mut figures = Figures::new();
+    let mut figure = async |name, meter: Meter, seconds| {
+        let spent = meter.stop(&admin, events).await;
+        figures.insert(name, Figure { seconds, spent });
+        Meter::start(&admin).await
+    };
+    let meter = Meter::start(&admin).await;
+    let seconds = ingest::ingest(&ledger, &admin, last, events).await;
+    let meter = figure("ingest", meter, seconds).await;
     // The catalog's own events are verified as well, and not counted.
     let ours = events as f64 / ledger.size().await as f64;
-    seconds.insert("verify", verify * ours);
-    seconds.insert("copy out", verify::copy_out(&admin).await);
+    let seconds = verify::verify(&ledger).await * ours;
+    let meter = figure("verify", meter, seconds).await;
+    let seconds = verify::copy_out(&admin).await;
+    figure("copy out", meter, seconds).await;
 
     let rows = copy::rows(&admin).await;
-    let batches = copy::copy_in(&ledger, &admin, &rows, copy::BATCH).await;
-    seconds.insert("copy in", batches);
-    let one = copy::copy_in(&ledger, &admin, &rows, usize::MAX).await;
-    seconds.insert("copy in, one transaction", one);
-    seconds
+    for (name, batch) in [
+        ("copy in", copy::BATCH),
+        ("copy in, one transaction", usize::MAX),
+    ] {
+        let mut empty = copy::empty_copy(&ledger, &admin).await;
+        let meter = Meter::start(&admin).await;
+        let seconds = copy::copy_in(&mut empty, &rows, batch).await;
+        figure(name, meter, seconds).await;
+        empty.drop(&admin).await;
+    }
+    figures
 }

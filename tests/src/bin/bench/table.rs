@@ -1,8 +1,8 @@
 //! The table that is printed, and the same as JSON.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::Seconds;
+use crate::{Figure, Figures};
 
 /// What is measured, and the raw limit that it stands beside.
 const BESIDE: [(&str, &str); 3] = [
@@ -10,47 +10,78 @@ const BESIDE: [(&str, &str); 3] = [
     ("ingest", "copy in, one transaction"),
     ("verify", "copy out"),
 ];
-/// What should cost an event the same however many there are.
-const GROWING: [&str; 2] = ["ingest", "verify"];
 
-pub fn print(results: &[(usize, Seconds)]) {
+/// One round's figures in short, while the rest is still being measured.
+pub fn progress(events: usize, figures: &Figures) {
+    for (name, figure) in figures {
+        let rate = events as f64 / figure.seconds;
+        eprintln!("  {name:<26} {rate:>9.0}/s  {}", spent(figure));
+    }
+}
+
+/// Processor time and log of one event.
+fn spent(figure: &Figure) -> String {
+    let mut parts: Vec<String> = figure
+        .spent
+        .cpu_us
+        .iter()
+        .map(|(program, us)| format!("{program} {us:.2} µs"))
+        .collect();
+    parts.push(format!("log {:.0} bytes", figure.spent.wal_bytes));
+    parts.join(", ")
+}
+
+/// The whole table: rates and ratios, what an event costs, and how that grows.
+pub fn print(results: &[(usize, Figures)]) {
     let mut list = Vec::new();
     println!(
         "{:>9}  {:<26} {:>12}  {:<28} {:>12} {:>7}",
         "events", "what", "events/s", "beside", "events/s", "ratio"
     );
-    for (events, seconds) in results {
-        let rate = |what: &str| *events as f64 / seconds.get(what).copied().unwrap_or(f64::NAN);
+    for (events, figures) in results {
         for (what, limit) in BESIDE {
-            let ratio = rate(what) / rate(limit);
-            println!(
-                "{events:>9}  {what:<26} {:>12.0}  {limit:<28} {:>12.0} {ratio:>7.2}",
-                rate(what),
-                rate(limit)
-            );
+            list.extend(beside(*events, figures, what, limit));
+        }
+    }
+    println!("\nprocessor time and write-ahead log of one event, by program");
+    for (events, figures) in results {
+        for (name, figure) in figures {
+            println!("{events:>9}  {name:<26} {}", spent(figure));
+            let Figure { seconds, spent } = figure;
             list.push(json!({
-                "events": events, "what": what, "events_per_s": rate(what).round(), "limit": limit,
-                "limit_events_per_s": rate(limit).round(), "ratio": (ratio * 1000.0).round() / 1000.0,
+                "events": events, "what": name, "seconds": seconds, "cpu_us": spent.cpu_us,
+                "wal_bytes": spent.wal_bytes.round(),
             }));
         }
     }
-    let cost = |at: Option<&(usize, Seconds)>, what: &str| {
-        at.and_then(|(events, seconds)| Some(seconds.get(what)? / *events as f64))
-    };
-    for what in GROWING {
-        if let (Some(small), Some(large), true) = (
-            cost(results.first(), what),
-            cost(results.last(), what),
-            results.len() > 1,
-        ) {
-            println!(
-                "cost of one event, largest beside smallest: {what} {:.2}",
-                large / small
-            );
-            list.push(
-                json!({"what": what, "cost_growth": (large / small * 1000.0).round() / 1000.0}),
-            );
-        }
+    if let [first, .., last] = results {
+        println!("\ncost of one event, most beside fewest");
+        list.extend(first.1.keys().filter_map(|name| growth(first, last, name)));
     }
-    println!("{}", serde_json::Value::from(list));
+    println!("\n{}", Value::from(list));
+}
+
+/// One line: what was measured beside its limit.
+fn beside(events: usize, figures: &Figures, what: &str, limit: &str) -> Option<Value> {
+    let rate = |name: &str| Some(events as f64 / figures.get(name)?.seconds);
+    let (ours, raw) = (rate(what)?, rate(limit)?);
+    let ratio = ours / raw;
+    println!("{events:>9}  {what:<26} {ours:>12.0}  {limit:<28} {raw:>12.0} {ratio:>7.2}");
+    Some(json!({
+        "events": events, "what": what, "events_per_s": ours.round(), "limit": limit,
+        "limit_events_per_s": raw.round(), "ratio": round(ratio),
+    }))
+}
+
+/// How much more one event costs among many than among few.
+fn growth(few: &(usize, Figures), many: &(usize, Figures), name: &str) -> Option<Value> {
+    let cost =
+        |(events, figures): &(usize, Figures)| Some(figures.get(name)?.seconds / *events as f64);
+    let growth = cost(many)? / cost(few)?;
+    println!("  {name:<26} {growth:.2}");
+    Some(json!({"what": name, "cost_growth": round(growth)}))
+}
+
+fn round(number: f64) -> f64 {
+    (number * 1000.0).round() / 1000.0
 }
