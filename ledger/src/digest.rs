@@ -3,6 +3,8 @@
 //! `H(c, m)` is BLAKE3 in key-derivation mode (BLAKE3 paper, section 2.3) with the context
 //! `"event-ledger v1 " + c`. `lp(x)` is `u32 length ‖ x`, big-endian.
 
+use std::sync::LazyLock;
+
 use crate::record::Header;
 
 /// 32 bytes of BLAKE3 or SHA-256.
@@ -11,15 +13,29 @@ pub type Hash = [u8; 32];
 /// The length of one log entry in bytes.
 pub const ENTRY_LEN: usize = 73;
 
-/// A `H(c, ·)` whose context has been absorbed; cloning it is cheaper than deriving it again.
+/// A `H(c, ·)` whose context has been absorbed; it can be used again and again without deriving it anew.
 fn hasher(context: &'static str) -> blake3::Hasher {
     blake3::Hasher::new_derive_key(context)
 }
 
-/// Appends `lp(x)`. A length over `u32::MAX` cannot occur: sizes are bounded at the door.
+/// `H(c, parts)`. The hasher is as before: resetting it moves a few bytes, cloning it two kilobytes.
+fn hash<const N: usize>(hasher: &mut blake3::Hasher, parts: [&[u8]; N]) -> Hash {
+    for part in parts {
+        hasher.update(part);
+    }
+    let hash = hasher.finalize().into();
+    hasher.reset();
+    hash
+}
+
+/// The first part of `lp(x)`. A length over `u32::MAX` cannot occur: sizes are bounded at the door.
+fn length(bytes: &[u8]) -> [u8; 4] {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes()
+}
+
+/// Appends `lp(x)`.
 fn lp(into: &mut Vec<u8>, bytes: &[u8]) {
-    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    into.extend_from_slice(&length.to_be_bytes());
+    into.extend_from_slice(&length(bytes));
     into.extend_from_slice(bytes);
 }
 
@@ -45,48 +61,68 @@ impl Default for Digests {
 
 impl Digests {
     /// `H("salt", salt_key ‖ lp(stream) ‖ u64 stream_seq)`.
-    pub fn salt(&self, salt_key: &Hash, stream: &str, stream_seq: u64) -> Hash {
-        let mut material = Vec::with_capacity(32 + 4 + stream.len() + 8);
-        material.extend_from_slice(salt_key);
-        lp(&mut material, stream.as_bytes());
-        material.extend_from_slice(&stream_seq.to_be_bytes());
-        self.salt.clone().update(&material).finalize().into()
+    pub fn salt(&mut self, salt_key: &Hash, stream: &str, stream_seq: u64) -> Hash {
+        let (length, number) = (length(stream.as_bytes()), stream_seq.to_be_bytes());
+        let parts = [salt_key.as_slice(), &length, stream.as_bytes(), &number];
+        hash(&mut self.salt, parts)
     }
 
     /// `H("data", salt ‖ data)`.
-    pub fn data_commitment(&self, salt: &Hash, data: &[u8]) -> Hash {
-        self.data
-            .clone()
-            .update(salt)
-            .update(data)
-            .finalize()
-            .into()
+    pub fn data_commitment(&mut self, salt: &Hash, data: &[u8]) -> Hash {
+        hash(&mut self.data, [salt, data])
     }
 
-    /// `H("event", header)`; `scratch` is cleared and reused.
-    pub fn event_hash(&self, header: &Header, commitment: &Hash, scratch: &mut Vec<u8>) -> Hash {
+    /// `H("event", header)`; `scratch` is cleared and holds the header's hashed form afterwards.
+    pub fn event_hash(
+        &mut self,
+        header: &Header,
+        commitment: &Hash,
+        scratch: &mut Vec<u8>,
+    ) -> Hash {
         scratch.clear();
         encode_header(header, commitment, scratch);
-        self.event.clone().update(scratch).finalize().into()
+        hash(&mut self.event, [scratch])
+    }
+
+    /// The same of a header as it is stored.
+    pub(crate) fn stored_event_hash(&mut self, header: &Stored<'_>, commitment: &Hash) -> Hash {
+        let (front, back) = header.numbers();
+        hash(&mut self.event, [&front, header.texts, &back, commitment])
     }
 
     /// `H("chain", u64 seq ‖ previous ‖ event_hash)`.
-    pub fn chain(&self, seq: u64, previous: &Hash, event_hash: &Hash) -> Hash {
-        let mut hasher = self.chain.clone();
-        hasher
-            .update(&seq.to_be_bytes())
-            .update(previous)
-            .update(event_hash);
-        hasher.finalize().into()
+    pub fn chain(&mut self, seq: u64, previous: &Hash, event_hash: &Hash) -> Hash {
+        hash(&mut self.chain, [&seq.to_be_bytes(), previous, event_hash])
     }
 }
 
-/// Appends the hashed form of a header.
-pub fn encode_header(header: &Header, commitment: &Hash, into: &mut Vec<u8>) {
-    into.push(1);
-    into.extend_from_slice(&header.seq.to_be_bytes());
-    into.extend_from_slice(&header.occurred_us.to_be_bytes());
-    into.extend_from_slice(&header.recorded_us.to_be_bytes());
+/// A header whose texts have their hashed form already: `lp(source) ‖ … ‖ lp(stream)`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stored<'a> {
+    pub seq: u64,
+    pub occurred_us: i64,
+    pub recorded_us: i64,
+    pub texts: &'a [u8],
+    pub stream_seq: u64,
+}
+
+impl Stored<'_> {
+    /// What is hashed before the texts and after them; the shorter second one is followed by the commitment.
+    fn numbers(&self) -> ([u8; 25], [u8; 8]) {
+        let mut front = [0; 25];
+        let (version, numbers) = front.split_at_mut(1);
+        version.fill(1);
+        let (seq, times) = numbers.split_at_mut(8);
+        let (occurred, recorded) = times.split_at_mut(8);
+        seq.copy_from_slice(&self.seq.to_be_bytes());
+        occurred.copy_from_slice(&self.occurred_us.to_be_bytes());
+        recorded.copy_from_slice(&self.recorded_us.to_be_bytes());
+        (front, self.stream_seq.to_be_bytes())
+    }
+}
+
+/// The eight texts of a header, each `lp(text)`.
+fn encode_texts(header: &Header, into: &mut Vec<u8>) {
     for text in [
         &header.source,
         &header.id,
@@ -99,7 +135,21 @@ pub fn encode_header(header: &Header, commitment: &Hash, into: &mut Vec<u8>) {
     ] {
         lp(into, text.as_bytes());
     }
-    into.extend_from_slice(&header.stream_seq.to_be_bytes());
+}
+
+/// Appends the hashed form of a header.
+pub fn encode_header(header: &Header, commitment: &Hash, into: &mut Vec<u8>) {
+    let stored = Stored {
+        seq: header.seq,
+        occurred_us: header.occurred_us,
+        recorded_us: header.recorded_us,
+        texts: &[],
+        stream_seq: header.stream_seq,
+    };
+    let (front, back) = stored.numbers();
+    into.extend_from_slice(&front);
+    encode_texts(header, into);
+    into.extend_from_slice(&back);
     into.extend_from_slice(commitment);
 }
 
@@ -129,14 +179,12 @@ pub fn entry(seq: u64, event_hash: &Hash, chain: &Hash) -> [u8; ENTRY_LEN] {
 /// An event's identity for ever: `H("msg-id", lp(publisher) ‖ lp(source) ‖ lp(id))`. In hex it is our
 /// `Nats-Msg-Id`; its first 16 bytes are the key of `ledger.seen`.
 pub fn message_id(publisher: &str, source: &str, id: &str) -> Hash {
+    static HASHER: LazyLock<blake3::Hasher> = LazyLock::new(|| hasher("event-ledger v1 msg-id"));
     let mut material = Vec::with_capacity(12 + publisher.len() + source.len() + id.len());
     lp(&mut material, publisher.as_bytes());
     lp(&mut material, source.as_bytes());
     lp(&mut material, id.as_bytes());
-    hasher("event-ledger v1 msg-id")
-        .update(&material)
-        .finalize()
-        .into()
+    HASHER.clone().update(&material).finalize().into()
 }
 
 /// A verdict's id: `H("verdict", lp(rule) ‖ lp(kind) ‖ lp(id) ‖ u64 cause_seq ‖ lp(detail_key))`.

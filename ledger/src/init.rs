@@ -51,7 +51,7 @@ pub async fn create(
         return Err(InitError::Origin(origin.to_owned()));
     }
     let salt_key = keyring.salt_key(stream_created_us)?;
-    let digests = Digests::default();
+    let mut digests = Digests::default();
     let header = first_header(ledger, origin, stream_created_us);
     let data = schema::canonical::to_bytes(&json!({ "origin": origin }));
     let salt = digests.salt(&salt_key, &header.stream, header.stream_seq);

@@ -11,7 +11,6 @@ use crate::tree::leaf_hash;
 #[derive(Debug, Default)]
 pub(crate) struct Recompute {
     digests: Digests,
-    scratch: Vec<u8>,
 }
 
 impl Recompute {
@@ -23,7 +22,7 @@ impl Recompute {
         previous: &Hash,
         mut problem: impl FnMut(What, String),
     ) -> Hash {
-        let seq = row.header.seq;
+        let seq = row.seq;
         match (&row.salt, &row.data) {
             (Some(salt), Some(data)) => {
                 let commitment = self.digests.data_commitment(salt, data);
@@ -42,7 +41,7 @@ impl Recompute {
         }
         let event = self
             .digests
-            .event_hash(&row.header, &row.data_commitment, &mut self.scratch);
+            .stored_event_hash(&row.header(), &row.data_commitment);
         differs(&event, &row.event_hash, |detail| {
             problem(
                 What::Header,

@@ -1,79 +1,194 @@
 //! Stored rows at the speed of COPY.
 //!
-//! A row is read into the same place again and again: a million of them cost no allocation.
+//! Headers and data come over a connection each and are put together here. A join in PostgreSQL does the same
+//! for about twice its work: it looks a row up for each, or sorts, or keeps one side. What comes is not copied
+//! out of the buffer that it came in, so a million rows cost no allocation of their own.
 
 use std::pin::Pin;
 
 use bytes::{Buf as _, Bytes};
 use futures_util::TryStreamExt as _;
+use futures_util::future::try_join;
 use tokio_postgres::{Client, CopyOutStream};
 
 use crate::db::{Database, DbError};
-use crate::digest::Hash;
+use crate::digest::{Hash, Stored};
 use crate::head::bigint;
-use crate::record::Header;
+
+/// Two connections for one reader: one for headers, one for data.
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    /// For headers, and between scans for whatever else there is to ask.
+    pub headers: Client,
+    data: Client,
+}
+
+/// The rows are wanted in the order of an index, and lie in it. Left to itself the planner fetches them otherwise,
+/// and sorts them on disk, as soon as the table's statistics are old.
+const BY_INDEX: &str = "SET enable_sort = off; SET enable_bitmapscan = off; SET enable_seqscan = off; \
+                        SET max_parallel_workers_per_gather = 0";
+
+impl Lanes {
+    /// Connects, for the caller's own runtime.
+    pub async fn connect(db: &Database) -> Result<Self, DbError> {
+        let lane = async || {
+            let client = db.connect_alone().await?;
+            let set = client.batch_execute(BY_INDEX).await;
+            set.map_err(db.error("preparing to read"))?;
+            Ok(client)
+        };
+        let (headers, data) = try_join(lane(), lane()).await?;
+        Ok(Self { headers, data })
+    }
+}
 
 /// One position as it is stored.
 #[derive(Debug, Default)]
 pub(crate) struct Row {
-    pub header: Header,
+    pub seq: u64,
+    pub occurred_us: i64,
+    pub recorded_us: i64,
+    pub stream_seq: u64,
     pub data_commitment: Hash,
     pub event_hash: Hash,
     pub chain: Hash,
+    /// Binary COPY writes a text as its length in four bytes and its bytes: side by side that is what is hashed.
+    texts: Bytes,
+    /// Where the texts that are looked at lie in `texts`.
+    event_type: Span,
+    publisher: Span,
+    stream: Span,
     pub salt: Option<Hash>,
     pub data: Option<Bytes>,
 }
 
+/// From where to where.
+type Span = (usize, usize);
+
+impl Row {
+    /// What is hashed of the header, the commitment apart.
+    pub fn header(&self) -> Stored<'_> {
+        Stored {
+            seq: self.seq,
+            occurred_us: self.occurred_us,
+            recorded_us: self.recorded_us,
+            texts: &self.texts,
+            stream_seq: self.stream_seq,
+        }
+    }
+
+    /// The `type`, as received.
+    pub fn event_type(&self) -> &str {
+        self.text(self.event_type)
+    }
+
+    /// Who published.
+    pub fn publisher(&self) -> &str {
+        self.text(self.publisher)
+    }
+
+    /// The stream's identity.
+    pub fn stream(&self) -> &str {
+        self.text(self.stream)
+    }
+
+    /// PostgreSQL sends UTF-8. What is something else is hashed as it is, and looks empty here.
+    fn text(&self, (from, to): Span) -> &str {
+        let bytes = self.texts.get(from..to).unwrap_or_default();
+        str::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
 /// The rows of a range of positions, in order.
 pub(crate) struct Scan {
-    stream: Pin<Box<CopyOutStream>>,
-    begun: bool,
+    headers: Rows,
+    data: Rows,
+    /// Read already, and of this position or a later one.
+    ahead: Option<Content>,
+}
+
+/// Salt and data of one position.
+struct Content {
+    seq: u64,
+    salt: Option<Hash>,
+    data: Option<Bytes>,
+}
+
+impl Scan {
+    /// Begins to read the positions `from..to`.
+    pub async fn begin(
+        db: &Database,
+        lanes: &Lanes,
+        ledger: i32,
+        from: u64,
+        to: u64,
+    ) -> Result<Self, DbError> {
+        let range = [i64::from(ledger), bigint(from), bigint(to)];
+        let (headers, data) = try_join(
+            Rows::begin(
+                db,
+                &lanes.headers,
+                include_str!("sql/scan_headers.sql"),
+                range,
+            ),
+            Rows::begin(db, &lanes.data, include_str!("sql/scan_data.sql"), range),
+        )
+        .await?;
+        let mut scan = Self {
+            headers,
+            data,
+            ahead: None,
+        };
+        scan.step(db).await?;
+        Ok(scan)
+    }
+
+    /// Reads the next row into `row`; false at the end.
+    pub async fn next(&mut self, db: &Database, row: &mut Row) -> Result<bool, DbError> {
+        let Some(columns) = self.headers.next(db, HEADER_COLUMNS).await? else {
+            return Ok(false);
+        };
+        read_header(columns, row).ok_or_else(|| malformed(db))?;
+        // Data without a header belongs to no position.
+        while self.ahead.as_ref().is_some_and(|data| data.seq < row.seq) {
+            self.step(db).await?;
+        }
+        (row.salt, row.data) = (None, None);
+        if let Some(data) = self.ahead.take_if(|data| data.seq == row.seq) {
+            (row.salt, row.data) = (data.salt, data.data);
+            self.step(db).await?;
+        }
+        Ok(true)
+    }
+
+    /// Reads the next data.
+    async fn step(&mut self, db: &Database) -> Result<(), DbError> {
+        self.ahead = match self.data.next(db, DATA_COLUMNS).await? {
+            Some(columns) => Some(read_data(columns).ok_or_else(|| malformed(db))?),
+            None => None,
+        };
+        Ok(())
+    }
 }
 
 const STEP: &str = "reading events by COPY";
 /// `PGCOPY\n\377\r\n\0`, flags, and the length of an extension that there never is.
 const PREAMBLE: usize = 11 + 4 + 4;
-const COLUMNS: i16 = 17;
+const HEADER_COLUMNS: i16 = 15;
+const DATA_COLUMNS: i16 = 3;
 
-impl Scan {
-    /// Begins to read the positions `from..to`, a look-up of data for each.
-    pub async fn begin(
-        db: &Database,
-        client: &Client,
-        ledger: i32,
-        from: u64,
-        to: u64,
-    ) -> Result<Self, DbError> {
-        let select = include_str!("sql/records.sql");
-        Self::copy(
-            db,
-            client,
-            select,
-            [i64::from(ledger), bigint(from), bigint(to)],
-        )
-        .await
-    }
+fn malformed(db: &Database) -> DbError {
+    db.form(STEP, "a row is cut or has other columns")
+}
 
-    /// The same by merging headers and data, which is faster for many, on a connection that was given to
-    /// [`prefer_merging`].
-    pub async fn begin_merging(
-        db: &Database,
-        client: &Client,
-        ledger: i32,
-        from: u64,
-        to: u64,
-    ) -> Result<Self, DbError> {
-        let select = include_str!("sql/scan.sql");
-        Self::copy(
-            db,
-            client,
-            select,
-            [i64::from(ledger), bigint(from), bigint(to)],
-        )
-        .await
-    }
+/// The rows of one statement.
+struct Rows {
+    stream: Pin<Box<CopyOutStream>>,
+    begun: bool,
+}
 
-    async fn copy(
+impl Rows {
+    async fn begin(
         db: &Database,
         client: &Client,
         select: &str,
@@ -92,12 +207,14 @@ impl Scan {
         })
     }
 
-    /// Reads the next row into `row`; false at the end.
-    pub async fn next(&mut self, db: &Database, row: &mut Row) -> Result<bool, DbError> {
+    /// The columns of the next row; `None` at the end.
+    async fn next(&mut self, db: &Database, columns: i16) -> Result<Option<Bytes>, DbError> {
         loop {
-            let message = self.stream.try_next().await.map_err(db.error(STEP))?;
+            let message = self.stream.try_next().await;
+            // Not `map_err(db.error(…))`: that is made for every row, wanted or not.
+            let message = message.map_err(|error| db.error(STEP)(error))?;
             let Some(mut bytes) = message else {
-                return Ok(false);
+                return Ok(None);
             };
             // PostgreSQL sends a row a message, the first one behind the preamble.
             if !self.begun {
@@ -110,52 +227,63 @@ impl Scan {
             if bytes.is_empty() {
                 continue;
             }
-            return match read_row(bytes, row) {
-                Some(more) => Ok(more),
-                None => Err(db.form(STEP, "a row is cut or has other columns")),
+            return match bytes.try_get_i16() {
+                Ok(-1) => Ok(None),
+                Ok(found) if found == columns => Ok(Some(bytes)),
+                _ => Err(malformed(db)),
             };
         }
     }
 }
 
-/// Sets a connection up for [`Scan::begin_merging`], and for nothing that joins otherwise.
-pub(crate) async fn prefer_merging(db: &Database, client: &Client) -> Result<(), DbError> {
-    let set = client.batch_execute("SET enable_nestloop = off").await;
-    set.map_err(db.error("preparing to read"))
-}
-
-/// `Some(false)` for the end of the rows, `None` for what has another form.
-fn read_row(mut bytes: Bytes, row: &mut Row) -> Option<bool> {
-    let columns = bytes.try_get_i16().ok()?;
-    if columns == -1 {
-        return Some(false);
-    }
-    if columns != COLUMNS {
-        return None;
-    }
-    let header = &mut row.header;
-    header.seq = u64::try_from(number(&mut bytes)?).ok()?;
-    header.occurred_us = number(&mut bytes)?;
-    header.recorded_us = number(&mut bytes)?;
-    header.stream_seq = u64::try_from(number(&mut bytes)?).ok()?;
+/// `None` for what has another form.
+fn read_header(mut bytes: Bytes, row: &mut Row) -> Option<()> {
+    row.seq = u64::try_from(number(&mut bytes)?).ok()?;
+    row.occurred_us = number(&mut bytes)?;
+    row.recorded_us = number(&mut bytes)?;
+    row.stream_seq = u64::try_from(number(&mut bytes)?).ok()?;
     row.data_commitment = hash(&mut bytes)?;
     row.event_hash = hash(&mut bytes)?;
     row.chain = hash(&mut bytes)?;
-    for text in [
-        &mut header.source,
-        &mut header.id,
-        &mut header.event_type,
-        &mut header.subject,
-        &mut header.actor,
-        &mut header.publisher,
-        &mut header.context,
-        &mut header.stream,
-    ] {
-        read_text(&mut bytes, text)?;
+    let mut at = 0;
+    let mut text = || {
+        let length: [u8; 4] = bytes.get(at..)?.first_chunk().copied()?;
+        let from = at + length.len();
+        at = from.checked_add(usize::try_from(i32::from_be_bytes(length)).ok()?)?;
+        Some((from, at))
+    };
+    let [
+        _source,
+        _id,
+        event_type,
+        _subject,
+        _actor,
+        publisher,
+        _context,
+        stream,
+    ] = [
+        text()?,
+        text()?,
+        text()?,
+        text()?,
+        text()?,
+        text()?,
+        text()?,
+        text()?,
+    ];
+    (row.event_type, row.publisher, row.stream) = (event_type, publisher, stream);
+    if at != bytes.len() {
+        return None;
     }
-    row.salt = optional(&mut bytes)?.map(|salt| to_hash(&salt));
-    row.data = optional(&mut bytes)?;
-    Some(true)
+    row.texts = bytes;
+    Some(())
+}
+
+fn read_data(mut bytes: Bytes) -> Option<Content> {
+    let seq = u64::try_from(number(&mut bytes)?).ok()?;
+    let salt = optional(&mut bytes)?.map(|salt| to_hash(&salt));
+    let data = optional(&mut bytes)?;
+    Some(Content { seq, salt, data })
 }
 
 /// A column's bytes; the inner `None` is SQL's NULL.
@@ -178,19 +306,14 @@ fn number(bytes: &mut Bytes) -> Option<i64> {
     (bytes.try_get_i32().ok()? == 8).then(|| bytes.try_get_i64().ok())?
 }
 
-fn hash(bytes: &mut Bytes) -> Option<Hash> {
-    optional(bytes)?.map(|bytes| to_hash(&bytes))
-}
-
 /// What is no hash, because somebody has changed the table, becomes one that nothing hashes to.
-fn to_hash(bytes: &Bytes) -> Hash {
-    bytes.as_ref().try_into().unwrap_or_default()
+fn hash(bytes: &mut Bytes) -> Option<Hash> {
+    let length = usize::try_from(bytes.try_get_i32().ok()?).ok()?;
+    let hash = to_hash(bytes.get(..length)?);
+    bytes.advance(length);
+    Some(hash)
 }
 
-fn read_text(bytes: &mut Bytes, into: &mut String) -> Option<()> {
-    let length = usize::try_from(bytes.try_get_i32().ok()?).ok()?;
-    into.clear();
-    into.push_str(str::from_utf8(bytes.get(..length)?).ok()?);
-    bytes.advance(length);
-    Some(())
+fn to_hash(bytes: &[u8]) -> Hash {
+    bytes.try_into().unwrap_or_default()
 }

@@ -20,7 +20,7 @@ use crate::note::Signer;
 use crate::proof::{Plan, verify_consistency};
 use crate::read::require_head;
 use crate::recompute::Recompute;
-use crate::scan::{Row, Scan};
+use crate::scan::{Lanes, Row, Scan};
 use crate::tile::{Edge, Tile, TileSet};
 use crate::tree::EMPTY_ROOT;
 
@@ -31,6 +31,7 @@ const MOST_POSITIONS: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct Sealer {
     db: Database,
+    lanes: Lanes,
     ledger: LedgerName,
     id: i32,
     origin: String,
@@ -82,6 +83,7 @@ impl Sealer {
             return Err(SealError::Missing { size });
         }
         let sealer = Self {
+            lanes: Lanes::connect(&db).await?,
             db,
             ledger: ledger.clone(),
             id: head.id,
@@ -163,16 +165,15 @@ impl Sealer {
 
     /// The tree with the positions `old..size`, each recomputed from its stored row.
     async fn grow(&self, old: u64, size: u64) -> Result<(Edge, Vec<Tile>), SealError> {
-        let client = self.db.client().await?;
         let (mut edge, mut tiles) = (self.edge.clone(), Vec::new());
         let (mut recompute, mut row) = (Recompute::default(), Row::default());
         // The position before gives the link.
         let first = old.saturating_sub(1);
-        let mut scan = Scan::begin(&self.db, &client, self.id, first, size).await?;
+        let mut scan = Scan::begin(&self.db, &self.lanes, self.id, first, size).await?;
         let mut previous: Hash = genesis(&self.origin);
         for seq in first..size {
             let there = scan.next(&self.db, &mut row).await?;
-            if !there || row.header.seq != seq {
+            if !there || row.seq != seq {
                 return Err(SealError::Gap { seq });
             }
             if seq >= old {

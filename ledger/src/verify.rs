@@ -1,6 +1,6 @@
 //! Verification: everything is recomputed from what is stored, and nothing that is stored is believed.
 //!
-//! The chain is cut into segments of 2^14 positions. Threads, each with a connection and a current-thread
+//! The chain is cut into segments of 2^14 positions. Threads, each with two connections and a current-thread
 //! runtime of its own, take one after the other; what they find is put together in the chain's order, so the
 //! memory needed does not grow with the ledger.
 
@@ -23,16 +23,18 @@ use crate::head::Head;
 use crate::note::VerifyingKey;
 use crate::redaction::Coverage;
 use crate::report::{Report, What};
-use crate::scan::prefer_merging;
+use crate::scan::Lanes;
 use crate::seal::SealError;
 
 /// Positions of one segment: a power of two, so that its subtree is one node of the tree, and whole tiles.
 const SEGMENT: u64 = 1 << 14;
+/// Each thread keeps two of the server's connections busy, and they are few.
+const MOST_THREADS: usize = 16;
 
 /// What to verify with.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How many segments are verified at once; the number of cores is a good choice.
+    /// How many segments are verified at once, at most 16; the number of cores is a good choice.
     pub segments: usize,
     /// The keys that are trusted to sign this ledger's heads. Without one, signatures are not checked, and the
     /// report says so.
@@ -116,7 +118,7 @@ pub fn verify(
     let (next, done, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
-        for _ in 0..options.segments.max(1) {
+        for _ in 0..options.segments.clamp(1, MOST_THREADS) {
             let (sender, job, next, done, stop) = (sender.clone(), &job, &next, &done, &stop);
             scope.spawn(move || {
                 let count =
@@ -155,14 +157,13 @@ fn work(
     sender: &mpsc::Sender<Result<Checked, VerifyError>>,
 ) -> Result<(), VerifyError> {
     let runtime = runtime()?;
-    let client = runtime.block_on(job.db.connect_alone())?;
-    runtime.block_on(prefer_merging(job.db, &client))?;
+    let lanes = runtime.block_on(Lanes::connect(job.db))?;
     while !stop.load(Ordering::Relaxed) {
         let from = next.fetch_add(1, Ordering::Relaxed) * SEGMENT;
         if from >= job.extent.head.size {
             break;
         }
-        let checked = runtime.block_on(segment::check(job, &client, from, count));
+        let checked = runtime.block_on(segment::check(job, &lanes, from, count));
         let failed = checked.is_err();
         // Without a receiver nobody wants to know.
         if sender.send(checked).is_err() || failed {

@@ -78,7 +78,7 @@ fn ids() {
 #[test]
 fn events_chain_and_roots() {
     let vectors = vectors();
-    let digests = Digests::default();
+    let mut digests = Digests::default();
     let salt_key = hash(&vectors, "salt_key");
     let mut chain = digest::genesis(text(&vectors, "origin"));
     assert_eq!(chain, hash(&vectors, "genesis"));

@@ -6,7 +6,6 @@ use super::SealError;
 use crate::db::{Database, DbError};
 use crate::digest;
 use crate::head::bigint;
-use crate::scan::{Row, Scan};
 use crate::tile::{Edge, Tile, TileId, TileSet, WIDTH, needed, partials};
 use crate::tree::{Frontier, cover, leaf_hash};
 
@@ -75,16 +74,19 @@ async fn leaves(
     ledger: i32,
     range: std::ops::Range<u64>,
 ) -> Result<Vec<digest::Hash>, DbError> {
-    let (mut leaves, mut row) = (Vec::new(), Row::default());
-    let mut scan = Scan::begin(db, client, ledger, range.start, range.end).await?;
-    while scan.next(db, &mut row).await? {
-        leaves.push(leaf_hash(&digest::entry(
-            row.header.seq,
-            &row.event_hash,
-            &row.chain,
-        )));
-    }
-    Ok(leaves)
+    let rows = client
+        .query(
+            include_str!("../sql/entries.sql"),
+            &[&ledger, &bigint(range.start), &bigint(range.end)],
+        )
+        .await
+        .map_err(db.error("reading the log's entries"))?;
+    let leaf = |row: tokio_postgres::Row| {
+        let seq = u64::try_from(row.get::<_, i64>(0)).unwrap_or(u64::MAX);
+        let hash = |at| row.get::<_, &[u8]>(at).try_into().unwrap_or_default();
+        leaf_hash(&digest::entry(seq, &hash(1), &hash(2)))
+    };
+    Ok(rows.into_iter().map(leaf).collect())
 }
 
 /// The root of the tree over the first `size` positions, a part of the tree with this edge.

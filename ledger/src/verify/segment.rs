@@ -10,7 +10,7 @@ use crate::head::bigint;
 use crate::note::NoteError;
 use crate::recompute::Recompute;
 use crate::report::{Report, What};
-use crate::scan::{Row, Scan};
+use crate::scan::{Lanes, Row, Scan};
 use crate::seal::tiles;
 use crate::tile::{Tile, WIDTH};
 use crate::tree::Range;
@@ -45,12 +45,12 @@ const STEP: u64 = 4096;
 
 pub(super) async fn check(
     job: &Job<'_>,
-    client: &Client,
+    lanes: &Lanes,
     from: u64,
     count: &dyn Fn(u64),
 ) -> Result<Checked, VerifyError> {
     let to = job.extent.head.size.min(from + SEGMENT);
-    let mut report = Report::new();
+    let (client, mut report) = (&lanes.headers, Report::new());
     let watches = watches(job, client, from, to, &mut report).await?;
     let index = |seq| seq / u64::from(WIDTH);
     let stored = tiles(
@@ -73,12 +73,12 @@ pub(super) async fn check(
     };
     // The position before gives the link, the stream and the time.
     let first = from.saturating_sub(1);
-    let mut scan = Scan::begin_merging(job.db, client, job.extent.head.id, first, to).await?;
+    let mut scan = Scan::begin(job.db, lanes, job.extent.head.id, first, to).await?;
     let (mut row, mut done) = (Row::default(), from);
     while scan.next(job.db, &mut row).await? {
-        if row.header.seq < from {
+        if row.seq < from {
             walk.chain = row.chain;
-            walk.before.step(&row.header);
+            walk.before.step(&row);
             continue;
         }
         walk.row(&row);
@@ -177,7 +177,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn row(&mut self, row: &Row) {
-        let seq = row.header.seq;
+        let seq = row.seq;
         let contiguous = seq == self.seq;
         if !contiguous {
             self.missing_up_to(seq);
@@ -198,7 +198,7 @@ impl Walk<'_> {
         if row.data.is_none() {
             self.redacted(seq);
         }
-        self.before.step(&row.header);
+        self.before.step(row);
         self.chain = row.chain;
         self.tree
             .push(leaf, &mut self.report, self.job.extent.sealed);
@@ -313,8 +313,10 @@ impl Tree {
             if let Some((_, seq)) = pairs.find(|((stored, leaf), _)| stored != leaf) {
                 let detail = format!("its leaf is not the one in {}", tile.id());
                 report.problem(Some(seq), What::Tree, detail);
+                tile.root()
+            } else {
+                computed
             }
-            tile.root()
         } else {
             if self.part.end() <= sealed {
                 let detail = format!("tile/0/{index} is missing");

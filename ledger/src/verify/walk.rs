@@ -2,7 +2,6 @@
 
 use serde::Deserialize;
 
-use crate::record::Header;
 use crate::report::{Report, What};
 use crate::scan::Row;
 
@@ -30,28 +29,28 @@ struct Continued {
 
 impl Before {
     /// Takes the place of the position before.
-    pub fn step(&mut self, header: &Header) {
-        self.stream.clear();
-        self.stream.push_str(&header.stream);
-        self.stream_seq = header.stream_seq;
-        self.recorded_us = header.recorded_us;
-        self.is_first = header.seq == 0;
+    pub fn step(&mut self, row: &Row) {
+        if self.stream != row.stream() {
+            row.stream().clone_into(&mut self.stream);
+        }
+        self.stream_seq = row.stream_seq;
+        self.recorded_us = row.recorded_us;
+        self.is_first = row.seq == 0;
     }
 
     /// Says what does not continue.
     pub fn check(&self, row: &Row, first_stream: &str, report: &mut Report) {
-        let header = &row.header;
-        let mut wrong = |detail: String| report.problem(Some(header.seq), What::Stream, detail);
-        if header.recorded_us < self.recorded_us {
+        let (seq, stream) = (row.seq, row.stream());
+        let mut wrong = |detail: String| report.problem(Some(seq), What::Stream, detail);
+        if row.recorded_us < self.recorded_us {
             wrong(format!(
                 "recorded at {} µs, before the position in front of it ({} µs)",
-                header.recorded_us, self.recorded_us
+                row.recorded_us, self.recorded_us
             ));
         }
-        if header.stream != self.stream {
+        if stream != self.stream {
             let begins = self.is_first
-                && header
-                    .stream
+                && stream
                     .strip_prefix(first_stream)
                     .is_some_and(|us| us == format!("@{}", self.recorded_us));
             if begins {
@@ -59,7 +58,7 @@ impl Before {
             } else if !self.is_continued_by(row) {
                 wrong(format!(
                     "is of stream {:?} and not a ledger.stream.continued from message {} of {:?}",
-                    header.stream, self.stream_seq, self.stream
+                    stream, self.stream_seq, self.stream
                 ));
             }
             return;
@@ -68,35 +67,35 @@ impl Before {
     }
 
     fn check_number(&self, row: &Row, last: u64, wrong: &mut impl FnMut(String)) {
-        let (header, next) = (&row.header, last.saturating_add(1));
-        if header.event_type == "ledger.stream.gap" && header.publisher.is_empty() {
+        let next = last.saturating_add(1);
+        if row.event_type() == "ledger.stream.gap" && row.publisher().is_empty() {
             let gap = row.data.as_deref().map(serde_json::from_slice::<Gap>);
             let holds = gap.is_none_or(|gap| {
-                gap.is_ok_and(|gap| gap.from == next && gap.to == header.stream_seq)
+                gap.is_ok_and(|gap| gap.from == next && gap.to == row.stream_seq)
             });
-            if !holds || header.stream_seq < next || header.recorded_us != self.recorded_us {
+            if !holds || row.stream_seq < next || row.recorded_us != self.recorded_us {
                 wrong(format!(
                     "is no gap from message {next} on to {}",
-                    header.stream_seq
+                    row.stream_seq
                 ));
             }
-        } else if header.stream_seq != next {
+        } else if row.stream_seq != next {
             wrong(format!(
                 "is message {} of its stream where {next} follows",
-                header.stream_seq
+                row.stream_seq
             ));
         }
     }
 
     fn is_continued_by(&self, row: &Row) -> bool {
         let named = matches!(
-            row.header.event_type.as_str(),
+            row.event_type(),
             "ledger.stream.continued" | "ledger.stream.continued.v1"
         );
         let says = |data: &[u8]| {
             serde_json::from_slice::<Continued>(data)
                 .is_ok_and(|from| from.stream == self.stream && from.last == self.stream_seq)
         };
-        named && row.header.publisher == "ledger" && row.data.as_deref().is_none_or(says)
+        named && row.publisher() == "ledger" && row.data.as_deref().is_none_or(says)
     }
 }

@@ -50,7 +50,7 @@ pub fn plain(seq: u64) -> (&'static str, String) {
 
 /// A ledger of `count` events.
 pub fn sample(count: u64, content: Content) -> Sample {
-    let digests = Digests::default();
+    let mut digests = Digests::default();
     let (mut chain, mut edge, mut tiles) = (genesis(ORIGIN), Edge::new(), TileSet::default());
     let (mut records, mut scratch) = (Vec::new(), Vec::new());
     for seq in 0..count {
