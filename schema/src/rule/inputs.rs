@@ -30,7 +30,7 @@ pub struct Event<'a> {
     pub recorded_us: i64,
     /// Its position.
     pub seq: u64,
-    /// Its data, an object.
+    /// Its data, an object, as [`crate::EventDef::plain`] gives it: an entity that it names is an identifier.
     pub data: &'a Value,
 }
 

@@ -3,6 +3,7 @@
 //! It keeps everything and looks everything up by going through it. What the fold of the projections does with
 //! indexes, batches and a database comes to the same.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
@@ -111,6 +112,12 @@ impl World {
         let key = (kind.clone(), event.subject.to_owned());
         let before = self.entities.get(&key).cloned();
         let mut also = Vec::new();
+        let definition = catalog.kind(kind).and_then(|kind| kind.event(verb));
+        let data = definition.map_or(Cow::Borrowed(event.data), |one| one.plain(event.data));
+        let event = Event {
+            data: &data,
+            ..event
+        };
         if let Some(declared) = catalog.kind(kind).filter(|kind| !kind.stateless) {
             let status = before.as_ref().and_then(|entity| entity.status.clone());
             let step = declared.step(status.as_deref(), verb, event.data);
