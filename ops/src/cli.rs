@@ -124,7 +124,7 @@ pub enum Command {
     Log(commands::log::Log),
     Tail(commands::log::Tail),
     State(commands::state::State),
-    History(commands::state::History),
+    History(commands::history::History),
     Violations(commands::violations::Violations),
     Quarantine(commands::quarantine::Quarantine),
     Verify(commands::verify::Verify),

@@ -5,6 +5,8 @@ pub mod check;
 pub mod checkpoint;
 pub mod completions;
 pub mod export;
+pub mod filter;
+pub mod history;
 pub mod init;
 pub mod log;
 pub mod man;
