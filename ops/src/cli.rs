@@ -127,6 +127,7 @@ pub enum Command {
     History(commands::history::History),
     Violations(commands::violations::Violations),
     Quarantine(commands::quarantine::Quarantine),
+    RollbackTarget(commands::rollback_target::RollbackTarget),
     Verify(commands::verify::Verify),
     Export(commands::export::Export),
     Checkpoint(commands::checkpoint::Checkpoint),

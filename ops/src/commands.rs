@@ -14,6 +14,7 @@ pub mod publish;
 pub mod publishers;
 pub mod quarantine;
 pub mod recover;
+pub mod rollback_target;
 pub mod sample;
 pub mod serve;
 pub mod state;
@@ -59,6 +60,7 @@ async fn run_short(app: &App, command: Command) -> Outcome {
         Command::History(command) => command.run(app).await,
         Command::Violations(command) => command.run(app).await,
         Command::Quarantine(command) => command.run(app).await,
+        Command::RollbackTarget(command) => command.run(app).await,
         Command::Verify(command) => command.run(app).await,
         Command::Export(command) => command.run(app).await,
         Command::Checkpoint(command) => command.run(app).await,

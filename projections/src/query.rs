@@ -2,6 +2,7 @@
 
 mod list;
 mod past;
+mod rollback;
 mod rows;
 mod state;
 mod words;
@@ -18,6 +19,7 @@ use crate::store::{Place, State};
 pub use list::{
     Refused, Violations, histories, history, quarantine, refused, violated, violations,
 };
+pub use rollback::{BasedOn, Rollback, rollback};
 pub use rows::{HistoryRow, QuarantineRow, StateRow, ViolationRow, ViolationStatus};
 pub use state::{States, states};
 pub use words::refusal;
