@@ -124,6 +124,7 @@ pub enum Command {
     Log(commands::log::Log),
     Tail(commands::log::Tail),
     State(commands::state::State),
+    Show(commands::show::Show),
     History(commands::history::History),
     Violations(commands::violations::Violations),
     Quarantine(commands::quarantine::Quarantine),

@@ -17,6 +17,7 @@ pub mod recover;
 pub mod rollback_target;
 pub mod sample;
 pub mod serve;
+pub mod show;
 pub mod state;
 pub mod status;
 pub mod up;
@@ -57,6 +58,7 @@ async fn run_short(app: &App, command: Command) -> Outcome {
         Command::Log(command) => command.run(app).await,
         Command::Tail(command) => command.run(app).await,
         Command::State(command) => command.run(app).await,
+        Command::Show(command) => command.run(app).await,
         Command::History(command) => command.run(app).await,
         Command::Violations(command) => command.run(app).await,
         Command::Quarantine(command) => command.run(app).await,

@@ -1,5 +1,6 @@
 //! Answers from the views, now or at any earlier position of the chain.
 
+mod links;
 mod list;
 mod past;
 mod rollback;
@@ -16,6 +17,7 @@ use schema::LedgerName;
 use crate::project::ProjectError;
 use crate::store::{Place, State};
 
+pub use links::{Dangling, Named, NamedBy, dangling, named_by, names};
 pub use list::{
     Refused, Violations, histories, history, quarantine, refused, violated, violations,
 };

@@ -27,3 +27,16 @@ SELECT b.ledger, b.kind, b.id, i.item ->> 'name', views.at_us(last.us), due.at, 
             * CASE json_typeof(i.item -> 'rotation_frequency_days')
               WHEN 'number' THEN least((i.item ->> 'rotation_frequency_days')::numeric, 100000)::double precision END AS at) AS due
  WHERE b.kind = 'platform.secrets_bundle' AND due.at IS NOT NULL
+UNION ALL
+SELECT c.ledger, c.kind, c.id, coalesce(c.attributes ->> 'key_name', c.id), views.at_us(last.us), due.at, due.at < now()
+  FROM views.live_entity c
+ CROSS JOIN LATERAL (
+       SELECT max(h.occurred_us) AS us
+         FROM views.live_history h
+        WHERE h.projection = c.projection AND h.kind = c.kind AND h.id = c.id
+          AND (h.seq = c.created_seq OR h.from_status = 'rotating' AND h.to_status = 'active')) AS last
+ CROSS JOIN LATERAL (
+       SELECT views.at_us(last.us) + interval '1 day'
+            * CASE json_typeof(c.attributes -> 'rotation_cadence_days')
+              WHEN 'number' THEN least((c.attributes ->> 'rotation_cadence_days')::numeric, 100000)::double precision END AS at) AS due
+ WHERE c.kind = 'delivery.credential_set' AND c.status = 'active' AND due.at IS NOT NULL

@@ -253,7 +253,7 @@ const DERIVED: &[Derived] = &[
     },
     Derived {
         name: "rotations_due",
-        about: "What is to be rotated next, and by when: secrets of the cluster by scope, items of secrets bundles.",
+        about: "What is to be rotated next, and by when: secrets of the cluster by scope, items of secrets bundles, credential sets in use.",
         replaces: None,
         columns: &[
             LEDGER,
@@ -261,12 +261,12 @@ const DERIVED: &[Derived] = &[
             (
                 "id",
                 Text,
-                "Its identifier: the last rotation, or the bundle.",
+                "Its identifier: the last rotation, the bundle or the set.",
             ),
             (
                 "scope",
                 Text,
-                "What is to be rotated: the scope, or the item's name.",
+                "What is to be rotated: the scope, the item's or the key's name.",
             ),
             (
                 "last_at",
