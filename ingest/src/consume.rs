@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::catalogs::Judged;
 use self::receive::{Batch, Done, Receiver};
-use crate::backoff::{Backoff, Health, is_stopped, stopped};
+use crate::backoff::{Backoff, Health, chain, is_stopped, stopped};
 use crate::checks::{Lost, PlaceError};
 use crate::metrics::{Metrics, State};
 use crate::nats::{Nats, NatsError};
@@ -172,6 +172,7 @@ pub async fn run(
                 return Err(error);
             }
             End::Waiting(error) => {
+                role.metrics.consume_outage.begin(chain(error.as_ref()));
                 role.metrics.enter(State::Waiting);
                 health.failed(error.as_ref());
                 backoff.wait(&mut stop).await;
@@ -211,6 +212,7 @@ impl Role<'_> {
         };
         health.works();
         backoff.reset();
+        self.metrics.consume_outage.end();
         self.metrics.enter(State::Running);
         let (batches, mut ready) = mpsc::channel(2);
         let (done, finished) = mpsc::unbounded_channel();

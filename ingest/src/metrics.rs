@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use ledger::append::{Kind, Outcome};
+use ledger::outage::Outage;
 use schema::Reason;
 
 /// What the consuming role is doing.
@@ -78,6 +79,10 @@ pub struct Metrics {
     pub receipts: AtomicU64,
     /// The position of the last receipt published.
     pub receipt_seq: AtomicU64,
+    /// Why consuming waits.
+    pub consume_outage: Outage,
+    /// Why publishing outward waits.
+    pub notify_outage: Outage,
     state: AtomicU64,
 }
 

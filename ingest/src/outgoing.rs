@@ -23,7 +23,7 @@ use serde::Deserialize;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
-use crate::backoff::{Backoff, Health, is_stopped, stopped};
+use crate::backoff::{Backoff, Health, chain, is_stopped, stopped};
 use crate::cloudevent::{self, Special};
 use crate::metrics::Metrics;
 use crate::nats::{Connection, Nats, NatsError};
@@ -136,6 +136,7 @@ pub async fn run(
             End::Again => {}
             End::Failed(error) => return Err(error),
             End::Waiting(error) => {
+                metrics.notify_outage.begin(chain(error.as_ref()));
                 health.failed(error.as_ref());
                 backoff.wait(&mut stop).await;
             }
@@ -164,11 +165,10 @@ async fn once(
             () = connection.lost() => return connection.lost_error().into(),
             page = notifier.page() => page,
         };
-        health.works();
-        backoff.reset();
         match page {
-            Ok(true) => {}
+            Ok(true) => works(metrics, health, backoff),
             Ok(false) => {
+                works(metrics, health, backoff);
                 let woken = timeout(POLL, wake.notified());
                 tokio::select! {
                     () = stopped(stop) => return End::Stopped,
@@ -184,6 +184,12 @@ async fn once(
             Err(end) => return end,
         }
     }
+}
+
+fn works(metrics: &Metrics, health: &mut Health, backoff: &mut Backoff) {
+    metrics.notify_outage.end();
+    health.works();
+    backoff.reset();
 }
 
 /// What the next message must stand behind.

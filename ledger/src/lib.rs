@@ -14,6 +14,7 @@ pub mod init;
 pub mod keyring;
 pub mod migrate;
 pub mod note;
+pub mod outage;
 pub mod proof;
 pub mod read;
 mod recompute;

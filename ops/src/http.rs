@@ -1,17 +1,20 @@
 //! `/healthz`, `/readyz`, `/metrics`, and the log's tiles as C2SP `tlog-tiles`: read-only, for machines.
 
+pub mod ask;
 mod metrics;
 mod tiles;
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use ingest::metrics::State as Consuming;
-use serde_json::{Value, json};
+use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -55,72 +58,107 @@ pub async fn serve(
 }
 
 /// Whether every role of this process does its work, and which one does not and why.
-async fn readyz(State(shared): State<Shared>) -> Response {
-    let (ready, body) = readiness(&shared);
-    let status = if ready {
+/// As JSON, or with `?plain` as lines for people.
+async fn readyz(State(shared): State<Shared>, uri: Uri) -> Response {
+    let readiness = readiness(&shared);
+    let status = if readiness.ready {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let text = format!("{body:#}\n");
-    (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
+    let (form, text) = if uri.query() == Some("plain") {
+        ("text/plain; charset=utf-8", readiness.plain())
+    } else {
+        let body = serde_json::to_string_pretty(&readiness).unwrap_or_default();
+        ("application/json", format!("{body}\n"))
+    };
+    (status, [(header::CONTENT_TYPE, form)], text).into_response()
 }
 
 /// How every role stands. What is waited for by itself is unready too: nothing is recorded meanwhile.
 pub fn standings(shared: &Shared) -> Vec<(Role, Standing, String)> {
     let refine = |(role, (standing, why)): (Role, (Standing, String))| {
-        if role != Role::Ingest || standing != Standing::Running {
+        if standing != Standing::Running {
             return (role, standing, why);
         }
-        match shared.metrics.state() {
-            Consuming::Running => (role, standing, why),
-            Consuming::Waiting => (
-                role,
-                Standing::Waiting,
-                "NATS or PostgreSQL is away".to_owned(),
-            ),
-            Consuming::Failed => (role, Standing::Failed, why),
-            Consuming::Opening | Consuming::Stopped => {
-                (role, Standing::Starting, "opening the stream".to_owned())
-            }
+        match within(shared, role) {
+            Some((standing, why)) => (role, standing, why),
+            None => (role, standing, why),
         }
     };
     shared.board.all().into_iter().map(refine).collect()
 }
 
-fn readiness(shared: &Shared) -> (bool, Value) {
+/// What a running role says of itself, where it does not do its work.
+fn within(shared: &Shared, role: Role) -> Option<(Standing, String)> {
+    let outage = match role {
+        Role::Ingest => match shared.metrics.state() {
+            Consuming::Running => return None,
+            Consuming::Failed => return Some((Standing::Failed, "about to say why".to_owned())),
+            Consuming::Opening | Consuming::Stopped | Consuming::Waiting => {
+                let opening = || (Standing::Starting, "opening the stream".to_owned());
+                let why = shared.metrics.consume_outage.why();
+                return Some(why.map_or_else(opening, |why| (Standing::Waiting, why)));
+            }
+        },
+        Role::Project => &shared.folding.project_outage,
+        Role::Outbox => &shared.folding.outbox_outage,
+        Role::Notify => &shared.metrics.notify_outage,
+        Role::Seal | Role::Http => return None,
+    };
+    outage.why().map(|why| (Standing::Waiting, why))
+}
+
+/// How a role stands, and why.
+#[derive(Debug, Serialize)]
+struct RoleState {
+    state: &'static str,
+    why: String,
+}
+
+/// What `/readyz` says.
+#[derive(Debug, Serialize)]
+struct Readiness {
+    ledger: String,
+    ready: bool,
+    roles: BTreeMap<&'static str, RoleState>,
+    /// What is about to be lost, whoever works.
+    why: Option<String>,
+}
+
+impl Readiness {
+    /// The verdict on the first line, then a line a role.
+    fn plain(&self) -> String {
+        let mut text = if self.ready { "ready\n" } else { "not ready\n" }.to_owned();
+        for (role, RoleState { state, why }) in &self.roles {
+            let _ = writeln!(text, "{role:<8} {state:<8} {}", why.replace('\n', ";"));
+        }
+        if let Some(why) = &self.why {
+            let _ = writeln!(text, "stream   {why}");
+        }
+        text
+    }
+}
+
+fn readiness(shared: &Shared) -> Readiness {
     let standings = standings(shared);
-    let mut ready = standings.iter().all(|(_, standing, _)| standing.is_ready());
-    let roles: serde_json::Map<String, Value> = standings
-        .into_iter()
-        .map(|(role, standing, why)| {
-            (
-                role.as_str().to_owned(),
-                json!({"state": standing.as_str(), "why": why}),
-            )
-        })
-        .collect();
+    let works = standings.iter().all(|(_, standing, _)| standing.is_ready());
     let why = about_to_lose(shared);
-    ready &= why.is_none();
-    let body = json!({
-        "ledger": shared.config.ledger.to_string(),
-        "ready": ready,
-        "roles": roles,
-        "why": why,
-    });
-    (ready, body)
+    Readiness {
+        ledger: shared.config.ledger.to_string(),
+        ready: works && why.is_none(),
+        roles: standings
+            .into_iter()
+            .map(|(role, standing, why)| {
+                let state = standing.as_str();
+                (role.as_str(), RoleState { state, why })
+            })
+            .collect(),
+        why,
+    }
 }
 
 /// Messages that the stream will forget before they are read.
 fn about_to_lose(shared: &Shared) -> Option<String> {
-    use std::sync::atomic::Ordering::Relaxed;
-    let oldest_us = shared.metrics.oldest_unread_us.load(Relaxed);
-    if oldest_us == 0 {
-        return None;
-    }
-    let age_s = app::now_us().saturating_sub(oldest_us) / 1_000_000;
-    let kept_s = i64::try_from(shared.config.stream_max_age.as_secs()).unwrap_or(i64::MAX);
-    (age_s > kept_s / 2).then(|| {
-        format!("the oldest message that was not read is {age_s} s old, and the stream keeps messages for {kept_s} s")
-    })
+    shared.backlog.last()?.complaint(app::now_us())
 }

@@ -8,6 +8,7 @@
 )]
 
 mod app;
+mod backlog;
 mod cli;
 mod commands;
 mod config;

@@ -18,6 +18,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use self::board::{Board, Standing};
+use crate::backlog::Seen;
 use crate::config::Config;
 use crate::exit::Failure;
 
@@ -81,6 +82,8 @@ pub struct Shared {
     pub wake: Wake,
     /// What the sealer has done.
     pub sealed: Arc<Sealed>,
+    /// What waits in the stream.
+    pub backlog: Arc<Seen>,
 }
 
 /// What the sealer of this process has done.
@@ -126,6 +129,7 @@ impl Shared {
             folding: Arc::default(),
             wake: Wake::default(),
             sealed: Arc::default(),
+            backlog: Arc::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use ledger::outage::Outage;
 use tokio::sync::Notify;
 
 /// Plain counters, from the start of the program.
@@ -23,6 +24,12 @@ pub struct Metrics {
     pub published: AtomicU64,
     /// Messages that wait to be seen in the chain.
     pub outbox: AtomicU64,
+    /// Messages of the outbox that the door did not let in, and that are not sent again.
+    pub refused: AtomicU64,
+    /// Why the projector waits.
+    pub project_outage: Outage,
+    /// Why the publisher of the outbox waits.
+    pub outbox_outage: Outage,
     /// How often a server was away.
     pub outages: AtomicU64,
     /// Rung when the outbox has something new.

@@ -2,7 +2,10 @@
 //!
 //! JetStream's acknowledgement is not enough: it says that NATS has the message, no more. So each message stays
 //! in the outbox until the fold has seen it, and is sent again when that takes long, ever more rarely. Sending
-//! twice does no harm: the bytes are the same, so the second is a duplicate.
+//! twice does no harm: the bytes are the same, so the second is a duplicate. What the door has refused is not
+//! sent again (`refused`).
+
+mod refused;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,6 +19,8 @@ use ledger::read::{ReadError, Reader};
 use schema::LedgerName;
 use tokio::sync::watch;
 use tokio::time::Instant;
+
+pub use refused::{Refused, refused};
 
 use crate::metrics::Metrics;
 use crate::project::in_full;
@@ -60,12 +65,14 @@ pub async fn run(
     while !*stop.borrow() {
         let pause = match publisher.round().await {
             Ok(()) => {
+                metrics.outbox_outage.end();
                 wait = POLL;
                 POLL
             }
             Err(RoundError::Database(error)) if !error.is_unavailable() => return Err(error),
             Err(error) => {
                 Metrics::add(&metrics.outages, 1);
+                metrics.outbox_outage.begin(in_full(&error));
                 tracing::warn!(%ledger, error = in_full(&error), "publishing the verdicts of ledger {ledger} waits");
                 wait = (wait * 2).min(LONGEST_WAIT);
                 wait
@@ -100,6 +107,8 @@ struct Publisher<'a> {
     metrics: &'a Metrics,
     reader: Option<Reader>,
     sent: HashMap<String, Sent>,
+    /// The identifiers of those that the door has refused, and that were said.
+    refused: HashMap<String, u64>,
 }
 
 impl<'a> Publisher<'a> {
@@ -116,6 +125,7 @@ impl<'a> Publisher<'a> {
             metrics,
             reader: None,
             sent: HashMap::new(),
+            refused: HashMap::new(),
         }
     }
 
@@ -127,11 +137,17 @@ impl<'a> Publisher<'a> {
         );
         if waiting.is_empty() {
             self.sent.clear();
+            self.refused.clear();
+            Metrics::set(&self.metrics.refused, 0);
             return Ok(());
         }
+        self.mark_refused(&waiting).await?;
         let now = Instant::now();
         let mut acknowledgements = Vec::new();
         for message in &waiting {
+            if self.refused.contains_key(&message.id) {
+                continue;
+            }
             if self
                 .sent
                 .get(&message.id)
@@ -156,28 +172,42 @@ impl<'a> Publisher<'a> {
         Ok(())
     }
 
+    async fn reader(&mut self) -> Result<&Reader, ReadError> {
+        if self.reader.is_none() {
+            self.reader = Some(Reader::open(self.db, self.ledger).await?);
+        }
+        Ok(self
+            .reader
+            .as_ref()
+            .unwrap_or_else(|| unreachable!("it was opened")))
+    }
+
     async fn waiting(&mut self) -> Result<Vec<Outgoing>, ReadError> {
-        let reader = match &self.reader {
-            Some(reader) => reader,
-            None => self
-                .reader
-                .insert(Reader::open(self.db, self.ledger).await?),
-        };
-        let failed = self.db.error("reading the outbox");
-        let client = self.db.client().await?;
-        let rows = async {
-            let statement = client
-                .prepare_cached(include_str!("sql/outbox.sql"))
-                .await?;
-            client.query(&statement, &[&reader.id()]).await
-        };
-        let rows = rows.await.map_err(failed)?;
-        let message = |row: &tokio_postgres::Row| Outgoing {
-            id: row.get(0),
-            subject: row.get(1),
-            body: row.get(2),
-        };
-        Ok(rows.iter().map(message).collect())
+        waiting(self.reader().await?).await
+    }
+
+    /// Notes which of these the door has refused, and says so once of each.
+    async fn mark_refused(&mut self, waiting: &[Outgoing]) -> Result<(), ReadError> {
+        let found = refused::of(self.reader().await?, waiting).await?;
+        Metrics::set(
+            &self.metrics.refused,
+            u64::try_from(found.len()).unwrap_or(u64::MAX),
+        );
+        for Refused { id, seq, reason } in &found {
+            if self.refused.get(id) != Some(seq) {
+                tracing::error!(
+                    ledger = %self.ledger, id, seq, reason,
+                    "verdict {id} was refused at position {seq} ({reason}); it is sent again when another catalog is active"
+                );
+            }
+        }
+        // What is no longer refused is new again.
+        self.sent.retain(|id, _| {
+            let was = self.refused.contains_key(id);
+            !was || found.iter().any(|one| one.id == *id)
+        });
+        self.refused = found.into_iter().map(|one| (one.id, one.seq)).collect();
+        Ok(())
     }
 
     async fn send(
@@ -195,6 +225,25 @@ impl<'a> Publisher<'a> {
             .await;
         sent.map_err(|source| failed(message, source))
     }
+}
+
+/// What lies in the outbox, oldest cause first.
+async fn waiting(reader: &Reader) -> Result<Vec<Outgoing>, ReadError> {
+    let db = reader.database();
+    let client = db.client().await?;
+    let rows = async {
+        let statement = client
+            .prepare_cached(include_str!("sql/outbox.sql"))
+            .await?;
+        client.query(&statement, &[&reader.id()]).await
+    };
+    let rows = rows.await.map_err(db.error("reading the outbox"))?;
+    let message = |row: &tokio_postgres::Row| Outgoing {
+        id: row.get(0),
+        subject: row.get(1),
+        body: row.get(2),
+    };
+    Ok(rows.iter().map(message).collect())
 }
 
 fn failed(message: &Outgoing, source: jetstream::context::PublishError) -> RoundError {

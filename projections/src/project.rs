@@ -51,6 +51,9 @@ pub async fn run(
                 }),
             Some(projector) => projector.step().await,
         };
+        if folded.is_ok() {
+            metrics.project_outage.end();
+        }
         let pause = match folded {
             Ok(0) => POLL,
             Ok(_) => {
@@ -64,6 +67,7 @@ pub async fn run(
             }
             Err(error) if error.is_unavailable() => {
                 Metrics::add(&metrics.outages, 1);
+                metrics.project_outage.begin(in_full(&error));
                 tracing::warn!(%ledger, error = in_full(&error), "projecting ledger {ledger} waits: PostgreSQL is away");
                 wait = (wait * 2).min(LONGEST_WAIT);
                 wait

@@ -172,7 +172,7 @@ async fn a_publisher_speaks_for_itself_alone() {
     eventually("every one is refused", async || {
         let refused = refused.lock().expect("whole").join("\n");
         let named = |subject: &&str| refused.contains(&format!("\"{}\"", subject.to_lowercase()));
-        others.iter().chain(&theirs).all(|subject| named(subject))
+        others.iter().chain(&theirs).all(named)
     })
     .await;
     let refused = refused.lock().expect("whole").clone();

@@ -8,6 +8,7 @@ use ledger::migrate;
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::backlog;
 use crate::commands::init;
 use crate::config::{Config, Settings};
 use crate::exit::{Exit, Failure, Outcome};
@@ -97,7 +98,14 @@ pub async fn serve(
             None => Ok(()),
         }
     };
-    let (answered, ()) = tokio::join!(answering, roles::run(shared.clone(), wanted, told.clone()));
+    // Whoever answers `/readyz` also looks at what waits in the stream.
+    let watching = async {
+        if http {
+            backlog::watch(&shared, told.clone()).await;
+        }
+    };
+    let working = roles::run(shared.clone(), wanted, told.clone());
+    let (answered, (), ()) = tokio::join!(answering, working, watching);
     tracing::info!("stopped");
     answered
 }

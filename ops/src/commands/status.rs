@@ -1,19 +1,23 @@
 //! `ledger status`: where everything stands.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
 use ingest::heads;
 use ingest::nats::Connection;
 use ledger::checkpoint::Checkpoint;
-use ledger::head::Head;
 use ledger::read::Reader;
+use projections::outbox::Refused;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::app::{self, App};
+use crate::backlog::Backlog;
 use crate::config::Config;
 use crate::connect;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::http::ask;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -47,6 +51,10 @@ struct Standing {
     pending: Option<u64>,
     /// Since when the oldest of them waits, in seconds.
     lag_seconds: Option<f64>,
+    /// How long the stream keeps a message.
+    stream_max_age_seconds: Option<f64>,
+    /// Messages without a position that the stream no longer has.
+    expired: Option<u64>,
     recorded_last_minute: u64,
     recorded_last_hour: u64,
     recorded_last_day: u64,
@@ -54,8 +62,16 @@ struct Standing {
     /// Positions that no signed head covers yet.
     unsealed: u64,
     published_head_size: Option<u64>,
+    /// Verdicts that the ledger itself has refused, and that are not sent again under this catalog.
+    verdicts_refused: usize,
     nats: String,
     postgres: String,
+    /// Whether the process that answers at `http.listen` is ready; null where none answers.
+    ready: Option<bool>,
+    /// How each of its roles stands.
+    roles: BTreeMap<String, String>,
+    /// What somebody should look at.
+    problems: Vec<String>,
 }
 
 impl Status {
@@ -88,23 +104,11 @@ async fn look(
     };
     let sealed_size = size_of(reader.last_checkpoint().await?.as_deref());
     let published = heads::last_head(connection, &config.ledger).await?;
-    let stream = connection
-        .js
-        .get_stream(config.ledger.stream_in())
-        .await
-        .ok();
-    let state = stream
-        .as_ref()
-        .map(|stream| stream.cached_info().state.clone());
-    let stream_last = state.map(|state| state.last_sequence);
-    let pending = stream_last.map(|last| last.saturating_sub(head.stream_seq));
-    let lag_seconds = match (&stream, pending) {
-        (Some(stream), Some(1..)) => oldest(stream, &head)
-            .await
-            .map(|us| age_seconds(us, now_us)),
-        (Some(_), _) => Some(0.0),
-        _ => None,
-    };
+    let backlog = Backlog::look(connection, &config.ledger, head.stream_seq).await;
+    let refused = projections::outbox::refused(reader.database(), &config.ledger).await?;
+    let serving = ask::readiness(config.listen, config.ledger.as_str()).await;
+    let roles = serving.as_ref().map(roles).unwrap_or_default();
+    let problems = problems(backlog.as_ref(), &refused, &roles, now_us);
     Ok(Standing {
         ledger: head.ledger.to_string(),
         origin: head.origin.clone(),
@@ -113,17 +117,28 @@ async fn look(
         recorded_at: schema::time::format_us(head.recorded_us),
         stream: head.stream.clone(),
         stream_seq: head.stream_seq,
-        stream_last,
-        pending,
-        lag_seconds,
+        stream_last: backlog.map(|backlog| backlog.last),
+        pending: backlog.map(|backlog| backlog.pending),
+        lag_seconds: backlog.map(|backlog| backlog.age_seconds(now_us)),
+        stream_max_age_seconds: backlog.map(|backlog| seconds(backlog.kept_us)),
+        expired: backlog.map(|backlog| backlog.expired),
         recorded_last_minute: since(60).await?,
         recorded_last_hour: since(3600).await?,
         recorded_last_day: since(86_400).await?,
         sealed_size,
         unsealed: head.size.saturating_sub(sealed_size),
         published_head_size: published.map(|head| size_of(Some(&head.note))),
+        verdicts_refused: refused.len(),
         nats: connect::nats(config)?.names(),
         postgres: reader.database().server().to_owned(),
+        ready: serving
+            .as_ref()
+            .and_then(|said| said.get("ready")?.as_bool()),
+        roles: roles
+            .into_iter()
+            .map(|(role, (state, _))| (role, state))
+            .collect(),
+        problems,
     })
 }
 
@@ -132,15 +147,41 @@ fn size_of(note: Option<&str>) -> u64 {
         .map_or(0, |(head, _)| head.size)
 }
 
-/// When the oldest message without a position was stored, in microseconds.
-async fn oldest(stream: &async_nats::jetstream::stream::Stream, head: &Head) -> Option<i64> {
-    let message = stream
-        .get_raw_message(head.stream_seq.saturating_add(1))
-        .await
-        .ok()?;
-    i64::try_from(message.time.unix_timestamp_nanos() / 1000).ok()
+/// The state of each role, and why.
+fn roles(said: &Value) -> BTreeMap<String, (String, String)> {
+    let text = |role: &Value, key: &str| {
+        let text = role.get(key).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    };
+    let roles = said.get("roles").and_then(Value::as_object);
+    roles
+        .into_iter()
+        .flatten()
+        .map(|(name, role)| (name.clone(), (text(role, "state"), text(role, "why"))))
+        .collect()
 }
 
-fn age_seconds(then_us: i64, now_us: i64) -> f64 {
-    Duration::from_micros(u64::try_from(now_us.saturating_sub(then_us)).unwrap_or(0)).as_secs_f64()
+fn problems(
+    backlog: Option<&Backlog>,
+    refused: &[Refused],
+    roles: &BTreeMap<String, (String, String)>,
+    now_us: i64,
+) -> Vec<String> {
+    let mut problems = Vec::new();
+    problems.extend(backlog.and_then(|backlog| backlog.complaint(now_us)));
+    problems.extend(refused.iter().map(|Refused { id, seq, reason }| {
+        format!("the ledger refused its own verdict {id} at position {seq}: {reason}")
+    }));
+    let idle = |state: &str| !matches!(state, "running" | "standby");
+    problems.extend(
+        roles
+            .iter()
+            .filter(|(_, (state, _))| idle(state))
+            .map(|(role, (state, why))| format!("{role} is {state}: {why}")),
+    );
+    problems
+}
+
+fn seconds(us: i64) -> f64 {
+    Duration::from_micros(u64::try_from(us).unwrap_or(0)).as_secs_f64()
 }

@@ -83,6 +83,11 @@ fn folding(page: &mut Page, shared: &Shared) {
         "Verdicts on their way into the chain.",
         folding.outbox.load(Relaxed),
     );
+    page.gauge(
+        "ledger_outbox_refused_messages",
+        "Verdicts that the ledger itself has refused, and that are not sent again under this catalog.",
+        folding.refused.load(Relaxed),
+    );
 }
 
 fn render(shared: &Shared) -> String {
@@ -171,7 +176,18 @@ fn receiving(page: &mut Page, shared: &Shared) {
     page.gauge(
         "ledger_oldest_unread_age_seconds",
         "The age of the oldest message that was not read.",
-        age(metrics.oldest_unread_us.load(Relaxed)),
+        age(oldest_unread_us(shared)),
+    );
+    let backlog = shared.backlog.last().unwrap_or_default();
+    page.gauge(
+        "ledger_stream_max_age_seconds",
+        "How long the stream keeps a message; 0 for as long as there is room.",
+        seconds(backlog.kept_us),
+    );
+    page.gauge(
+        "ledger_stream_expired_messages",
+        "Messages that the stream no longer has and that nobody read.",
+        backlog.expired,
     );
     page.gauge(
         "ledger_head_message_timestamp_seconds",
@@ -225,6 +241,18 @@ fn seconds(us: i64) -> String {
         us.div_euclid(1_000_000),
         us.rem_euclid(1_000_000)
     )
+}
+
+/// As ingest of this process knows it, or, where that does not work, as was seen in the stream.
+fn oldest_unread_us(shared: &Shared) -> i64 {
+    match shared.metrics.oldest_unread_us.load(Relaxed) {
+        0 => shared
+            .backlog
+            .last()
+            .and_then(|seen| seen.oldest_us)
+            .unwrap_or(0),
+        known => known,
+    }
 }
 
 fn age(oldest_us: i64) -> String {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ingest::heads::{self, HeadError};
-use ingest::nats::Connection;
+use ingest::nats::{Connection, NatsError};
 use ingest::scrub;
 use ledger::head_file;
 use ledger::read::Reader;
@@ -46,8 +46,8 @@ impl From<SealError> for End {
     }
 }
 
-impl From<ingest::nats::NatsError> for End {
-    fn from(error: ingest::nats::NatsError) -> Self {
+impl From<NatsError> for End {
+    fn from(error: NatsError) -> Self {
         if error.is_unavailable() {
             Self::Waiting(error.into())
         } else {
@@ -102,6 +102,10 @@ async fn once(shared: &Shared, stop: &mut watch::Receiver<bool>) -> End {
         shared.board.set(Role::Seal, Standing::Running, "running");
         loop {
             session.wait(stop).await;
+            if session.connection.is_lost() && !*stop.borrow() {
+                let servers = connect::nats(&shared.config)?.names();
+                return Err(NatsError::Lost { servers }.into());
+            }
             // The last head goes out also when we are told to stop.
             session.seal().await?;
             session.scrub().await?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::{self, stream};
 use projections::{Metrics, outbox};
+use schema::Package;
 use serde_json::{Value, json};
 use tests::Nats;
 use tokio::sync::watch;
@@ -27,17 +28,86 @@ async fn until_there_are(js: &jetstream::Context, many: u64) {
     unreachable!("{many} messages did not come within twenty seconds");
 }
 
-#[tokio::test]
-async fn verdicts_are_published_through_an_outage() {
-    let mut fixture = Fixture::new().await;
-    let mut nats = Nats::start().await;
-    let js = nats.jetstream().await;
+async fn stream(js: &jetstream::Context) {
     let config = stream::Config {
         name: "LEDGER-main".to_owned(),
         subjects: vec!["ledger.main.ingest.>".to_owned()],
         ..stream::Config::default()
     };
     js.create_stream(config).await.expect("a stream");
+}
+
+#[tokio::test]
+async fn what_the_ledger_refused_itself_is_said_and_not_sent_again() {
+    let mut fixture = Fixture::new().await;
+    let nats = Nats::start().await;
+    let js = nats.jetstream().await;
+    stream(&js).await;
+    fixture
+        .environment("staging", "status_changed", json!({ "to": "ready" }))
+        .await;
+    fixture.fold().await;
+    // The door gets the verdict and does not understand it, whoever's fault that is.
+    let (_, body) = fixture.outbox().await.remove(0);
+    let mut verdict: Value = serde_json::from_slice(&body).expect("JSON");
+    let id = verdict["id"].as_str().expect("an id").to_owned();
+    verdict["data"] = json!({});
+    let event = "ledger.violation.raised";
+    let outcome = fixture
+        .send("ledger", event, verdict.to_string().into_bytes())
+        .await;
+    let reason = ledger::append::Kind::Quarantined(schema::Reason::DataInvalid);
+    assert_eq!(outcome.kind, reason);
+    fixture.fold().await;
+    let marked = outbox::Refused {
+        id: id.clone(),
+        seq: outcome.seq,
+        reason: "data.invalid".to_owned(),
+    };
+    let refused =
+        async |fixture: &Fixture| outbox::refused(&fixture.db, &main()).await.expect("read");
+    assert_eq!(refused(&fixture).await, [marked]);
+
+    let (stop, stopped) = watch::channel(false);
+    let metrics = Arc::new(Metrics::default());
+    let task = {
+        let (db, js, metrics) = (fixture.db.clone(), js.clone(), metrics.clone());
+        tokio::spawn(async move { outbox::run(&db, &main(), &js, metrics, stopped).await })
+    };
+    for _ in 0..200 {
+        if metrics.refused.load(Ordering::Relaxed) == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let counted = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+    let counters = (
+        counted(&metrics.outbox),
+        counted(&metrics.refused),
+        counted(&metrics.published),
+    );
+    assert_eq!(counters, (1, 1, 0));
+    assert_eq!(messages(&js).await, 0);
+
+    // Under another catalog it may be understood.
+    let mut packages = Package::builtin();
+    packages.retain(|package| ["ledger", "platform"].contains(&package.name().as_str()));
+    fixture.activate(&packages).await;
+    fixture.fold().await;
+    until_there_are(&js, 1).await;
+    assert_eq!(refused(&fixture).await, []);
+    assert_eq!(counted(&metrics.refused), 0);
+    stop.send(true).expect("it listens");
+    task.await.expect("joined").expect("stopped in order");
+}
+
+#[tokio::test]
+async fn verdicts_are_published_through_an_outage() {
+    let mut fixture = Fixture::new().await;
+    let mut nats = Nats::start().await;
+    let js = nats.jetstream().await;
+    stream(&js).await;
     fixture
         .environment("staging", "status_changed", json!({ "to": "ready" }))
         .await;
