@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::canonical;
 use crate::diagnostic::Diagnostic;
 use crate::event::EventType;
-use crate::indexed::{self, Indexed};
+use crate::indexed::{self, Indexed, Path};
 use crate::kind::{EventDef, Kind};
 use crate::name::{KindName, Name};
 use crate::package::{self, LEDGER, Package};
@@ -195,7 +195,7 @@ impl Catalog {
             return Err(found);
         }
         Ok(Self {
-            indexed: indexed::references(kinds.values()),
+            indexed: with_rules(indexed::references(kinds.values()), &rules),
             kinds,
             settings: activation.settings.clone(),
             operators,
@@ -263,6 +263,22 @@ impl Catalog {
     pub fn digest(&self) -> &str {
         &self.digest
     }
+}
+
+/// References, and what rules look up besides. A status is no attribute: whoever keeps entities knows it anyway.
+fn with_rules(
+    mut indexed: BTreeMap<KindName, Vec<Indexed>>,
+    rules: &Rules,
+) -> BTreeMap<KindName, Vec<Indexed>> {
+    for (kind, path) in rules.indexed().iter().filter(|(_, path)| path != "status") {
+        let places = indexed.entry(kind.clone()).or_default();
+        let known = places.iter().any(|place| **place.path().text() == **path);
+        if let Some(path) = Path::parse(path).filter(|_| !known) {
+            places.push(Indexed::new(path, None));
+            places.sort();
+        }
+    }
+    indexed
 }
 
 /// Every kind that is named is there.

@@ -447,9 +447,13 @@ pub(crate) fn at_path<'f>(fields: &'f [Field], path: &str) -> Option<Option<&'f 
         let field = fields.iter().find(|field| field.name == name)?;
         let mut shape = &field.shape;
         for _ in 0..(part.len() - name.len()) / 2 {
-            let (Shape::Array { of, .. } | Shape::Map { of, .. }) = shape else {
+            let Shape::Array { of, .. } = shape else {
                 return None;
             };
+            shape = of;
+        }
+        while let (Some(&"*"), Shape::Map { of, .. }) = (parts.peek(), shape) {
+            parts.next();
             shape = of;
         }
         match (parts.peek(), shape) {

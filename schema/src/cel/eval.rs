@@ -22,9 +22,6 @@ pub enum Failure {
     /// A number, a time or a duration left what it can hold; or a division by zero.
     #[error("the condition computes a number out of bounds")]
     Overflow,
-    /// A list has no such place.
-    #[error("the condition asks for an item that a list does not have")]
-    Place,
     /// A look-up found more entities than a rule looks at.
     #[error("a look-up finds more entities than a rule looks at")]
     TooMany,
@@ -211,9 +208,11 @@ fn index<'a>(of: &Value<'a>, at: &Value<'a>) -> Result<Value<'a>, Failure> {
             Some(members) => Ok(members.get(&**name).map_or(Value::Null, Value::of)),
             None => Err(Failure::Type(of.type_name())),
         },
-        Value::Int(place) => {
-            let place = usize::try_from(*place).map_err(|_| Failure::Place)?;
-            of.item(place).ok_or(Failure::Place)
+        Value::Int(place) if of.length().is_some() => {
+            let place = usize::try_from(*place).ok();
+            Ok(place
+                .and_then(|place| of.item(place))
+                .unwrap_or(Value::Null))
         }
         other => Err(Failure::Type(other.type_name())),
     }

@@ -23,4 +23,4 @@ pub(crate) mod value;
 pub use eval::{BUDGET, Failure};
 pub(crate) use eval::{Frame, evaluate, truth};
 pub(crate) use value::Value;
-pub use value::View;
+pub use value::{View, parse_span_us};

@@ -14,6 +14,9 @@ use crate::kind::{EventDef, Kind, Severity};
 use crate::load::table::nearest;
 use crate::name::{KindName, Name};
 
+/// The setting with the names of rules that are not judged at all.
+const OFF: &str = "rules.off";
+
 /// The rules of a catalog.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
@@ -103,8 +106,9 @@ impl Rules {
             settings,
             ..Self::default()
         };
+        let off: Vec<String> = rules.settings.texts(OFF);
         for kind in kinds.values() {
-            for rule in &kind.rules {
+            for rule in kind.rules.iter().filter(|rule| !off.contains(&rule.id)) {
                 let mut of_kind = Compiler::new(kinds, &rules.settings, kind, found);
                 match of_kind.rule(rule) {
                     Ok(Some(compiled)) => {
@@ -232,7 +236,7 @@ impl<'c> Compiler<'c> {
         }
         let events = self.scope_events(&on)?;
         let mut scope = self.scope(&on, &events, rule.id_of.is_some(), rule.line)?;
-        let id_of = self.optional(rule.id_of.as_ref(), &scope)?;
+        let id_of = self.id_of(rule.id_of.as_ref(), &on, &events)?;
         let at_event = scope.clone();
         if matches!(rule.shape, declare::Shape::Deadline(_)) {
             // What follows is asked again when it is due, and another event finds it so.
@@ -296,7 +300,7 @@ impl<'c> Compiler<'c> {
         if !on.is_empty() && !sleeping {
             let events = self.scope_events(&on)?;
             let mut scope = self.scope(&on, &events, incident.id_of.is_some(), incident.line)?;
-            let id_of = self.optional(incident.id_of.as_ref(), &scope)?;
+            let id_of = self.id_of(incident.id_of.as_ref(), &on, &events)?;
             let find = self.finds(&incident.find, &mut scope)?;
             let opens = self
                 .opening(Some(&incident.opening), &scope)?
@@ -307,7 +311,7 @@ impl<'c> Compiler<'c> {
             let on = self.events(on, incident.line)?;
             let events = self.scope_events(&on)?;
             let scope = self.scope(&on, &events, id_of.is_some(), incident.line)?;
-            let id_of = self.optional(id_of.as_ref(), &scope)?;
+            let id_of = self.id_of(id_of.as_ref(), &on, &events)?;
             let when = self.truth(when.as_ref(), &scope)?;
             let does = Does::Resolve(incident.opening.class.clone());
             if !on.is_empty() {
@@ -458,13 +462,25 @@ impl<'c> Compiler<'c> {
         check(&condition.expr, scope).map_err(|wrong| self.wrong(condition, wrong))
     }
 
-    pub(super) fn optional(
+    /// Which entities of this kind an event of another kind is about. `entity` is that event's own.
+    fn id_of(
         &mut self,
         condition: Option<&Condition>,
-        scope: &Scope<'_>,
+        on: &[On],
+        events: &[(&'c Kind, &'c EventDef)],
     ) -> Result<Option<Node>, Broken> {
-        let checked = condition.map(|condition| self.expression(condition, scope));
-        Ok(checked.transpose()?.map(|(node, _)| node))
+        let Some(condition) = condition else {
+            return Ok(None);
+        };
+        let foreign = events
+            .iter()
+            .filter(|(kind, _)| kind.name != self.kind.name);
+        let foreign: Vec<(&Kind, &EventDef)> = foreign.copied().collect();
+        let scope = self.scope(on, &foreign, false, condition.line)?;
+        match self.expression(condition, &scope)? {
+            (node, Type::List(_)) => Ok(Some(node)),
+            _ => self.key(condition, &scope).map(Some),
+        }
     }
 
     pub(super) fn truth(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::MOST_ITEMS;
 use super::compile::{FindBy, Finder};
 use super::inputs::{Inputs, Known, Lookup, Need};
 use crate::cel::node::Node;
@@ -104,10 +105,36 @@ impl<'a> Base<'a> {
         *budget = frame.budget;
         let value = value?;
         match value.index_text() {
-            Some(text) => Ok(Some(text)),
+            // What is empty is in no index.
+            Some(text) => Ok(Some(text).filter(|text| !text.is_empty())),
             None if value.is_null() => Ok(None),
             None => Err(Failure::Type(value.type_name())),
         }
+    }
+
+    /// The identifiers that a condition gives: one, a list of them, or none. Each once.
+    pub(super) fn keys(&self, node: &Node, budget: &mut u64) -> Result<Vec<String>, Failure> {
+        let mut frame = self.frame(&[], &Value::Null, *budget);
+        let value = evaluate(node, &mut frame);
+        *budget = frame.budget;
+        let value = value?;
+        if value.is_null() {
+            return Ok(Vec::new());
+        }
+        let Some(length) = value.length() else {
+            let id = value.index_text();
+            return id
+                .map(|id| vec![id])
+                .ok_or(Failure::Type(value.type_name()));
+        };
+        if length > MOST_ITEMS {
+            return Err(Failure::TooMany);
+        }
+        let items = (0..length).filter_map(|place| value.item(place)?.index_text());
+        let mut ids: Vec<String> = items.collect();
+        ids.sort();
+        ids.dedup();
+        Ok(ids)
     }
 
     /// Looks up one after another. What was not loaded goes to `needs`; what depends on it waits.

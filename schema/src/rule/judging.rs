@@ -73,34 +73,50 @@ impl<'a, 'o> Judging<'a, 'o> {
             kind: event.kind.to_owned(),
             id: event.subject.to_owned(),
         };
-        let mut base = self.base();
+        let base = self.base();
         let compiled = self.compiled;
-        if let (Some(node), false) = (&compiled.id_of, compiled.owner == *kind) {
-            about.kind = compiled.owner.to_string();
-            match base.key(node, &[], &Value::Null, &mut self.budget) {
-                Err(failure) => return self.not_judged(&about, failure),
-                // The event names no entity of this kind.
-                Ok(None) => return,
-                Ok(Some(id)) => about.id = id,
+        let Some(node) = compiled.id_of.as_ref().filter(|_| compiled.owner != *kind) else {
+            return self.about(&about, &base);
+        };
+        about.kind = compiled.owner.to_string();
+        let ids = match base.keys(node, &mut self.budget) {
+            Ok(ids) => ids,
+            Err(failure) => return self.not_judged(&about, failure),
+        };
+        for id in ids {
+            match self.known.entity(&compiled.owner, &id) {
+                None => {
+                    self.needs.insert(Need::Entity(compiled.owner.clone(), id));
+                }
+                Some(entity) => {
+                    let base = Base {
+                        entity,
+                        before: entity,
+                        ..base.clone()
+                    };
+                    self.about(
+                        &About {
+                            kind: about.kind.clone(),
+                            id,
+                        },
+                        &base,
+                    );
+                }
             }
-            let Some(entity) = self.known.entity(&compiled.owner, &about.id) else {
-                self.needs
-                    .insert(Need::Entity(compiled.owner.clone(), about.id));
-                return;
-            };
-            base.entity = entity;
-            base.before = entity;
         }
-        let done = match &compiled.does {
+    }
+
+    fn about(&mut self, about: &About, base: &Base<'a>) {
+        let done = match &self.compiled.does {
             Does::Judge(shape, opens) => match shape.as_ref() {
-                Shape::Deadline(deadline) => self.arm(&about, &base, deadline),
-                shape => self.rule(&about, &base, shape, opens.as_ref()),
+                Shape::Deadline(deadline) => self.arm(about, base, deadline),
+                shape => self.rule(about, base, shape, opens.as_ref()),
             },
-            Does::Open(opens) => self.open(&about, &base, opens),
-            Does::Resolve(class) => self.resolve(&about, &base, class),
+            Does::Open(opens) => self.open(about, base, opens),
+            Does::Resolve(class) => self.resolve(about, base, class),
         };
         if let Err(failure) = done {
-            self.not_judged(&about, failure);
+            self.not_judged(about, failure);
         }
     }
 

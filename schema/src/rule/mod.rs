@@ -15,6 +15,8 @@ mod settings;
 mod shape;
 mod world;
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 pub(crate) use authorities::Authorities;
@@ -31,7 +33,9 @@ pub use judge::{
 pub use settings::{Holds, Setting, Settings};
 pub use world::{Told, Violation, World};
 
-pub use crate::cel::{BUDGET, Failure, View};
+use crate::indexed::Path;
+
+pub use crate::cel::{BUDGET, Failure, View, parse_span_us};
 
 /// The rule that a step breaks which the lifecycle does not have.
 pub const ILLEGAL: &str = "transition.illegal";
@@ -45,33 +49,13 @@ pub const MOST_FOUND: u32 = 1000;
 /// How many items of a list a rule judges each on its own, and so how many findings it has at most on one event.
 pub const MOST_ITEMS: usize = 256;
 
-/// The values at a dotted path (`nodes[].node_id`) of an entity's attributes, as an index keeps them: texts as they
-/// are, numbers and truth values as JSON writes them. What is no single value has none.
-pub fn index_values(attributes: &Map<String, Value>, path: &str) -> Vec<String> {
-    let mut at: Vec<&Value> = Vec::new();
-    for (place, part) in path.split('.').enumerate() {
-        let name = part.trim_end_matches("[]");
-        at = if place == 0 {
-            attributes.get(name).into_iter().collect()
-        } else {
-            at.into_iter().filter_map(|value| value.get(name)).collect()
-        };
-        for _ in 0..(part.len() - name.len()) / 2 {
-            at = at.into_iter().flat_map(items).collect();
-        }
-    }
-    at.into_iter()
-        .filter_map(|value| crate::cel::Value::of(value).index_text())
-        .collect()
-}
-
-/// The items of an array, the values of an object.
-fn items(value: &Value) -> Vec<&Value> {
-    match value {
-        Value::Array(items) => items.iter().collect(),
-        Value::Object(members) => members.values().collect(),
-        _ => Vec::new(),
-    }
+/// The values at a dotted path (`nodes[].node_id`) of an entity's attributes, as an index keeps them.
+pub(crate) fn index_values(attributes: &Map<String, Value>, path: &str) -> Vec<String> {
+    let Some(path) = Path::parse(path) else {
+        return Vec::new();
+    };
+    let values = path.values(attributes).into_iter();
+    values.map(Cow::into_owned).collect()
 }
 
 /// The beginning of a condition, for messages.

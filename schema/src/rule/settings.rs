@@ -249,6 +249,13 @@ impl Settings {
         parse_span_us(self.get(name)?.as_str()?)
     }
 
+    /// The texts that a setting lists.
+    pub fn texts(&self, name: &str) -> Vec<String> {
+        let items = self.get(name).and_then(Value::as_array);
+        let texts = items.into_iter().flatten().filter_map(Value::as_str);
+        texts.map(str::to_owned).collect()
+    }
+
     pub(crate) fn aliases(&self) -> &Value {
         &self.aliases
     }
