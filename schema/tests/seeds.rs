@@ -100,6 +100,16 @@ fn seeds() -> Vec<(Package, Seed)> {
 }
 
 #[test]
+fn every_package_is_held_against_its_document() {
+    let ours: BTreeSet<String> = Package::builtin_names().map(str::to_owned).collect();
+    let held = seeds()
+        .into_iter()
+        .map(|(package, _)| package.name().to_string());
+    let missing: Vec<String> = ours.difference(&held.collect()).cloned().collect();
+    assert_eq!(missing, ["ledger"], "write tests/seeds/<package>.toml");
+}
+
+#[test]
 fn the_kinds_are_what_the_documents_say() {
     let mut wrong = Vec::new();
     for (package, seed) in seeds() {
