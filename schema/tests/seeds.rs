@@ -111,35 +111,124 @@ fn every_package_is_held_against_its_document() {
 
 #[test]
 fn the_kinds_are_what_the_documents_say() {
-    let mut wrong = Vec::new();
-    for (package, seed) in seeds() {
-        let mut found = Found {
-            place: format!("{} ({})", package.name(), seed.document),
-            wrong: Vec::new(),
-        };
-        whole(&package, &seed, &mut found);
-        for entity in &seed.entity {
-            found.place = format!("{} {} ({})", package.name(), entity.name, entity.kind);
-            let kind = package
-                .kinds()
-                .iter()
-                .find(|kind| kind.name.to_string() == entity.kind);
-            let Some(kind) = kind else {
-                found.say("there is no such kind");
-                continue;
-            };
-            fields(kind, entity, &mut found);
-            references(kind, entity, &mut found);
-            lifecycle(kind, entity, &mut found);
-        }
-        wrong.extend(found.wrong);
-    }
+    let seeds = seeds();
+    let wrong = seeds
+        .iter()
+        .flat_map(|(package, seed)| differences(package, seed));
+    let wrong: Vec<String> = wrong.collect();
     assert!(
         wrong.is_empty(),
         "{} differences:\n{}",
         wrong.len(),
         wrong.join("\n")
     );
+}
+
+/// A document that said something else would be noticed: each change of the first text to the second.
+#[test]
+fn every_difference_is_said() {
+    let package = Package::builtin_named("cluster").unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seeds/cluster.toml");
+    let text = fs::read_to_string(path).unwrap();
+    for (this, that, said) in [
+        (
+            "\"cluster.node.registered\"",
+            "\"cluster.node.built\"",
+            "no event `cluster.node.built`",
+        ),
+        (
+            "  \"cluster.node.updated\",\n",
+            "",
+            "`cluster.node.updated` is in no document",
+        ),
+        (
+            "\"cluster.remediation_plan\" =",
+            "\"cluster.plan\" =",
+            "`cluster.remediation_plan` is no entity's kind",
+        ),
+        (
+            "kind = \"cluster.node\"",
+            "kind = \"cluster.knot\"",
+            "no such kind",
+        ),
+        ("hostname =", "host =", "no field `host`"),
+        (
+            "hostname = \"string\"",
+            "hostname = \"uuid\"",
+            "`hostname` is string, not uuid",
+        ),
+        (
+            "\"taints[].key\" =",
+            "\"taints[].name\" =",
+            "no field `taints[].name`",
+        ),
+        (
+            "[\"server-agent\", \"worker\"]",
+            "[\"server-agent\", \"slave\"]",
+            "value role `slave` is missing",
+        ),
+        (
+            "[\"server-agent\", \"worker\"]",
+            "[\"worker\"]",
+            "value role `server-agent` is in no document",
+        ),
+        (
+            "\"pending -> failed\"",
+            "\"failed -> pending\"",
+            "edge `failed -> pending` is missing",
+        ),
+        (
+            ", \"pending -> failed\"",
+            "",
+            "edge `pending -> failed` is in no document",
+        ),
+        (
+            "terminal = [\"rolled-back\"]",
+            "terminal = []",
+            "terminal `rolled-back` is in no document",
+        ),
+        (
+            "start = [\"scheduled\"]",
+            "start = [\"verified\"]",
+            "start `verified` is missing",
+        ),
+        (
+            "states = [\"active\", ",
+            "states = [\"sleeping\", \"active\", ",
+            "state `sleeping` is missing",
+        ),
+        (
+            "\"nodes[].node_id\" = \"cluster.node\"",
+            "\"nodes[].role\" = \"cluster.node\"",
+            "names no kind",
+        ),
+    ] {
+        assert!(text.contains(this), "{this} is not in the file any more");
+        let seed: Seed = toml::from_str(&text.replacen(this, that, 1)).unwrap();
+        let found = differences(&package, &seed).join("\n");
+        assert!(found.contains(said), "{this} to {that}: {found:?}");
+    }
+}
+
+/// What a package and its document say differently, one line each.
+fn differences(package: &Package, seed: &Seed) -> Vec<String> {
+    let mut found = Found {
+        place: format!("{} ({})", package.name(), seed.document),
+        wrong: Vec::new(),
+    };
+    whole(package, seed, &mut found);
+    for entity in &seed.entity {
+        found.place = format!("{} {} ({})", package.name(), entity.name, entity.kind);
+        let mut kinds = package.kinds().iter();
+        let Some(kind) = kinds.find(|kind| kind.name.to_string() == entity.kind) else {
+            found.say("there is no such kind");
+            continue;
+        };
+        fields(kind, entity, &mut found);
+        references(kind, entity, &mut found);
+        lifecycle(kind, entity, &mut found);
+    }
+    found.wrong
 }
 
 /// Kinds and events on both sides.
