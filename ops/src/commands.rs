@@ -5,6 +5,8 @@ pub mod check;
 pub mod checkpoint;
 pub mod completions;
 pub mod export;
+pub mod filter;
+pub mod history;
 pub mod init;
 pub mod log;
 pub mod man;
@@ -12,8 +14,10 @@ pub mod publish;
 pub mod publishers;
 pub mod quarantine;
 pub mod recover;
+pub mod rollback_target;
 pub mod sample;
 pub mod serve;
+pub mod show;
 pub mod state;
 pub mod status;
 pub mod up;
@@ -54,9 +58,11 @@ async fn run_short(app: &App, command: Command) -> Outcome {
         Command::Log(command) => command.run(app).await,
         Command::Tail(command) => command.run(app).await,
         Command::State(command) => command.run(app).await,
+        Command::Show(command) => command.run(app).await,
         Command::History(command) => command.run(app).await,
         Command::Violations(command) => command.run(app).await,
         Command::Quarantine(command) => command.run(app).await,
+        Command::RollbackTarget(command) => command.run(app).await,
         Command::Verify(command) => command.run(app).await,
         Command::Export(command) => command.run(app).await,
         Command::Checkpoint(command) => command.run(app).await,

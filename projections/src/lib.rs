@@ -17,6 +17,7 @@ pub mod migrate;
 pub mod outbox;
 pub mod project;
 pub mod query;
+pub mod rollback;
 mod store;
 pub mod verdict;
 pub mod view;

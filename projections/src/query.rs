@@ -1,8 +1,11 @@
 //! Answers from the views, now or at any earlier position of the chain.
 
+mod links;
 mod list;
 mod past;
+mod rollback;
 mod rows;
+mod state;
 mod words;
 
 use std::time::Duration;
@@ -11,12 +14,17 @@ use ledger::db::{Database, DbError};
 use ledger::read::{ReadError, Reader};
 use schema::LedgerName;
 
-use crate::entity::{Entity, Key};
 use crate::project::ProjectError;
-use crate::store::{self, Place, State, bigint};
+use crate::store::{Place, State};
 
-pub use list::{history, quarantine, violations};
+pub use links::{Dangling, Named, NamedBy, dangling, named_by, names};
+pub use list::{
+    Refused, Violations, histories, history, quarantine, refused, violated, violations,
+};
+pub use rollback::{BasedOn, Rollback, rollback};
 pub use rows::{HistoryRow, QuarantineRow, StateRow, ViolationRow, ViolationStatus};
+pub use state::{States, states};
+pub use words::refusal;
 
 /// How long to wait for the fold to reach a position that is in the chain.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,6 +39,33 @@ pub enum When {
     At(u64),
     /// What the ledger knew at this time, in µs: after the last position with `recorded_us` up to it.
     AsKnown(i64),
+    /// What was true at this time, in µs, by what is known now: an entity's events that happened up to it, in the order
+    /// of (`occurred_us`, `seq`). Verdicts and refused messages are those of now.
+    AsOf(i64),
+}
+
+/// A list, or its beginning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed<T> {
+    /// As many as were asked for.
+    pub rows: Vec<T>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+impl<T> Listed<T> {
+    /// From one row more than was asked for.
+    fn cut(mut rows: Vec<T>, limit: Option<u64>) -> Self {
+        let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+        let more = limit.is_some_and(|limit| rows.len() > limit);
+        rows.truncate(limit.unwrap_or(usize::MAX));
+        Self { rows, more }
+    }
+}
+
+/// How many rows to read so that one knows whether there are more.
+fn one_more(limit: Option<u64>) -> i64 {
+    crate::store::bigint(limit.map_or(u64::MAX, |limit| limit.saturating_add(1)))
 }
 
 /// Which entities. `id` without `kind` is that identifier in every kind.
@@ -86,40 +121,31 @@ impl QueryError {
     }
 }
 
-/// The state of entities, in the order of kind and identifier.
-///
-/// In the past: an entity whose last event is within what is asked for is as it is now; of any other the own
-/// events are read from the chain and folded again, each by the catalog of its position.
+/// The state of entities, all of them, in the order of kind and identifier.
 pub async fn state(
     db: &Database,
     ledger: &LedgerName,
     which: Which<'_>,
     when: When,
 ) -> Result<Vec<StateRow>, QueryError> {
-    let reader = Reader::open(db, ledger).await?;
-    let size = size(&reader, when).await?;
-    let client = db.client().await?;
-    let rows = client
-        .query(
-            include_str!("sql/state.sql"),
-            &[&reader.id(), &which.kind, &which.id, &bigint(size)],
-        )
-        .await
-        .map_err(db.error("reading states"))?;
-    drop(client);
-    let mut found: Vec<(Key, Entity)> = rows.iter().map(store::entity).collect();
-    past::rewind(&reader, &mut found, size).await?;
-    Ok(found
-        .into_iter()
-        .map(|(key, entity)| StateRow::new(key, entity))
-        .collect())
+    let asked = States {
+        which,
+        ..States::default()
+    };
+    Ok(states(db, ledger, &asked, when).await?.rows)
+}
+
+/// How far the views are folded.
+pub async fn folded(reader: &Reader) -> Result<u64, QueryError> {
+    let place = Place::read(reader.database(), reader.id(), State::Live).await?;
+    Ok(place.map_or(0, |place| place.checkpoint.next))
 }
 
 /// How many positions are meant.
 async fn size(reader: &Reader, when: When) -> Result<u64, QueryError> {
     let asked = match when {
         // Positions never reach 2⁶³: everything that is there.
-        When::Now => return Ok(u64::MAX),
+        When::Now | When::AsOf(_) => return Ok(u64::MAX),
         When::At(seq) => {
             let size = reader.head().await?.size;
             if seq >= size {
@@ -134,8 +160,7 @@ async fn size(reader: &Reader, when: When) -> Result<u64, QueryError> {
     };
     let patience = tokio::time::Instant::now() + PATIENCE;
     loop {
-        let place = Place::read(reader.database(), reader.id(), State::Live).await?;
-        let folded = place.map_or(0, |place| place.checkpoint.next);
+        let folded = folded(reader).await?;
         if folded >= asked {
             return Ok(asked);
         }

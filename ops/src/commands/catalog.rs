@@ -1,5 +1,7 @@
 //! `ledger catalog`: what the ledger knows and judges by.
 
+mod views;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,6 +23,8 @@ const EXAMPLES: &str = "\
 Examples:
   ledger catalog list                             every kind that the ledger knows
   ledger catalog show platform.environment        fields, events, the lifecycle drawn
+  ledger catalog views                            what Grafana reads: a flat view a kind, and derived ones
+  ledger catalog views platform_environments      its columns, with types and sentences
   ledger catalog validate ./kinds                 check packages of your own, offline
   ledger catalog activate --kinds ./kinds         put them into the chain, and judge by them from there on";
 
@@ -60,6 +64,15 @@ enum Inner {
         #[arg(long)]
         source: bool,
     },
+    /// List the views in the database that people and dashboards read, or describe one
+    Views {
+        /// The view, or the kind that it is made from
+        #[arg(value_parser = text, value_name = "NAME")]
+        name: Option<String>,
+        /// Those of this program's kinds instead of the active ones
+        #[arg(long)]
+        builtin: bool,
+    },
     /// Check the packages in a folder, offline, with the built-in ones beside them
     Validate {
         /// A package (a folder of <entity>.toml files), or a folder of packages
@@ -96,6 +109,7 @@ impl Catalog {
                 builtin,
                 source,
             } => show(app, &kind, builtin, source).await,
+            Inner::Views { name, builtin } => views::run(app, name.as_deref(), builtin).await,
             Inner::Validate { folder } => validate(app, &folder),
             Inner::Activate {
                 kinds,

@@ -9,6 +9,7 @@ use ledger::redaction::Coverage;
 use schema::KindName;
 
 use super::catalog::kind_name;
+use super::filter::Span;
 use crate::app::App;
 use crate::cli::text;
 use crate::connect;
@@ -93,12 +94,8 @@ pub struct Log {
     /// Up to this position, itself included
     #[arg(long, value_name = "SEQ")]
     to: Option<u64>,
-    /// Recorded from this time on
-    #[arg(long, value_name = "TIME", value_parser = text)]
-    since: Option<String>,
-    /// Recorded up to this time; of a period, up to its end
-    #[arg(long, value_name = "TIME", value_parser = text)]
-    until: Option<String>,
+    #[command(flatten)]
+    span: Span,
     /// At most so many
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
@@ -110,32 +107,12 @@ pub struct Log {
 impl Log {
     /// Prints the positions that were asked for.
     pub async fn run(self, app: &App) -> Outcome {
-        let (from, to) = (self.from, self.to);
-        let since = self
-            .since
-            .as_deref()
-            .map(|text| App::period("--since", text))
-            .transpose()?;
-        let until = self
-            .until
-            .as_deref()
-            .map(|text| App::period("--until", text))
-            .transpose()?;
+        self.span.check()?;
         let reader = connect::reader(&app.config()?).await?;
-        let mut first = from;
-        if let Some(since) = since {
-            first = first.max(
-                reader
-                    .size_as_known(since.start_us.saturating_sub(1))
-                    .await?,
-            );
-        }
-        let mut after = reader.head().await?.size;
-        if let Some(to) = to {
+        let (since, mut after) = self.span.positions(&reader).await?;
+        let mut first = self.from.max(since);
+        if let Some(to) = self.to {
             after = after.min(to.saturating_add(1));
-        }
-        if let Some(until) = until {
-            after = after.min(reader.size_as_known(until.last_us()).await?);
         }
         let coverage = coverage(&reader).await?;
         let mut rows = app.rows(COLUMNS);

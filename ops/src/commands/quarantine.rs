@@ -4,10 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
 use ledger::Record;
+use ledger::read::Reader;
+use projections::query::{self, QuarantineRow, Refused};
 use schema::Reason;
-use serde::Serialize;
 use serde_json::Value;
 
+use super::filter::{Limit, Span};
 use crate::app::App;
 use crate::cli::text;
 use crate::connect;
@@ -46,12 +48,13 @@ pub struct Quarantine {
     /// Only this publisher
     #[arg(long, value_parser = text, value_name = "NAME")]
     publisher: Option<String>,
-    /// Received from this time on
-    #[arg(long, value_parser = text, value_name = "TIME")]
-    since: Option<String>,
-    /// Received up to this time
-    #[arg(long, value_parser = text, value_name = "TIME")]
-    until: Option<String>,
+    #[command(flatten)]
+    span: Span,
+    #[command(flatten)]
+    limit: Limit,
+    /// Read the chain itself, whatever the views say
+    #[arg(long)]
+    scan: bool,
     /// Exit 4 where there is any
     #[arg(long)]
     assert_none: bool,
@@ -64,92 +67,96 @@ fn reason(value: &str) -> Result<Reason, String> {
     })
 }
 
-#[derive(Debug, Serialize)]
-struct Item {
-    seq: u64,
-    reason: String,
-    detail: String,
-    at: String,
-    publisher: String,
-    received_at: String,
-    nats_subject: Option<String>,
-    size: Option<u64>,
-    stream_seq: u64,
-}
-
 impl Quarantine {
     /// Prints what was refused.
     pub async fn run(self, app: &App) -> Outcome {
-        let since = self
-            .since
-            .as_deref()
-            .map(|text| App::period("--since", text))
-            .transpose()?;
-        let until = self
-            .until
-            .as_deref()
-            .map(|text| App::period("--until", text))
-            .transpose()?;
+        self.span.check()?;
         let reader = connect::reader(&app.config()?).await?;
-        let (mut next, mut after) = match self.seq {
-            Some(seq) => (seq, seq.saturating_add(1)),
-            None => (0, reader.head().await?.size),
-        };
-        if let Some(since) = since {
-            next = next.max(
-                reader
-                    .size_as_known(since.start_us.saturating_sub(1))
-                    .await?,
-            );
-        }
-        if let Some(until) = until {
-            after = after.min(reader.size_as_known(until.last_us()).await?);
-        }
-        let mut rows = app.rows(COLUMNS);
-        let mut found = 0_usize;
-        while next < after {
-            let page = reader.records(next, PAGE.min(after - next)).await?;
-            let Some(last) = page.last() else { break };
-            next = last.header.seq + 1;
-            for record in page
-                .iter()
-                .filter(|record| record.header.event_type == TYPE)
-            {
-                if self.body {
-                    return body(record);
-                }
-                let item = item(record);
-                if self.takes(&item) {
-                    found += 1;
-                    rows.row(&item)?;
-                }
+        let (mut next, mut after) = self.span.positions(&reader).await?;
+        if let Some(seq) = self.seq {
+            (next, after) = (next.max(seq), after.min(seq.saturating_add(1)));
+            if self.body {
+                return match reader.record(seq).await? {
+                    Some(record) if record.header.event_type == TYPE => body(&record),
+                    _ => Err(none(seq)),
+                };
             }
         }
-        if let (Some(seq), 0) = (self.seq, found) {
-            return Err(
-                Failure::not_found(format!("position {seq} is not a quarantined message"))
-                    .mend("ledger quarantine lists those that are"),
-            );
+        let (found, more) = self.find(&reader, next, after).await?;
+        if let (Some(seq), true) = (self.seq, found.is_empty()) {
+            return Err(none(seq));
+        }
+        let mut rows = app.rows(COLUMNS);
+        for row in &found {
+            rows.row(row)?;
         }
         rows.finish()?;
-        if self.assert_none && found > 0 {
+        self.limit.say(more, "messages");
+        if self.assert_none && !found.is_empty() {
             output::say(&format!(
-                "{} quarantined",
-                output::counted(found, "message")
+                "{}{} quarantined",
+                if more { "more than " } else { "" },
+                output::counted(found.len(), "message")
             ));
             return Ok(Exit::Violations);
         }
         Ok(Exit::Done)
     }
 
-    fn takes(&self, item: &Item) -> bool {
+    /// What was refused within a range of positions: from the views as far as they are, the rest from the chain.
+    async fn find(
+        &self,
+        reader: &Reader,
+        first: u64,
+        after: u64,
+    ) -> Result<(Vec<QuarantineRow>, bool), Failure> {
+        let most = self.limit.most();
+        let limit = most.and_then(|most| usize::try_from(most).ok());
+        let limit = limit.unwrap_or(usize::MAX);
+        let (mut found, mut next) = (Vec::new(), first);
+        if !self.scan {
+            let folded = query::folded(reader).await?.min(after);
+            let asked = Refused {
+                reason: self.reason.map(Reason::as_str),
+                publisher: self.publisher.as_deref(),
+                from: first,
+                to: Some(folded),
+                limit: most,
+            };
+            let listed = query::refused(reader, &asked).await?;
+            if listed.more {
+                return Ok((listed.rows, true));
+            }
+            (found, next) = (listed.rows, first.max(folded));
+        }
+        while next < after {
+            let page = reader.records(next, PAGE.min(after - next)).await?;
+            let Some(last) = page.last() else { break };
+            next = last.header.seq + 1;
+            let refused = page.iter().filter(|one| one.header.event_type == TYPE);
+            for row in refused.map(row).filter(|row| self.takes(row)) {
+                if found.len() >= limit {
+                    return Ok((found, true));
+                }
+                found.push(row);
+            }
+        }
+        Ok((found, false))
+    }
+
+    fn takes(&self, row: &QuarantineRow) -> bool {
         self.reason
-            .is_none_or(|reason| reason.as_str() == item.reason)
+            .is_none_or(|reason| reason.as_str() == row.reason)
             && self
                 .publisher
                 .as_ref()
-                .is_none_or(|publisher| *publisher == item.publisher)
+                .is_none_or(|publisher| *publisher == row.publisher)
     }
+}
+
+fn none(seq: u64) -> Failure {
+    Failure::not_found(format!("position {seq} is not a quarantined message"))
+        .mend("ledger quarantine lists those that are")
 }
 
 fn data(record: &Record) -> Value {
@@ -176,57 +183,20 @@ fn body(record: &Record) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn item(record: &Record) -> Item {
+/// A refused message as the views would have it.
+fn row(record: &Record) -> QuarantineRow {
     let data = data(record);
     let word = |name: &str| data.get(name).and_then(Value::as_str).map(str::to_owned);
-    let reason = word("reason").unwrap_or_else(|| "redacted".to_owned());
-    let at = word("at").unwrap_or_default();
-    Item {
+    let (reason, at) = (word("reason"), word("at").unwrap_or_default());
+    QuarantineRow {
         seq: record.header.seq,
-        detail: Reason::parse(&reason)
-            .map(|reason| detail(reason, &at))
-            .unwrap_or_default(),
-        reason,
+        detail: query::refusal(reason.as_deref(), &at),
+        reason: reason.unwrap_or_else(|| "redacted".to_owned()),
         at,
         publisher: record.header.publisher.clone(),
         received_at: schema::time::format_us(record.header.recorded_us),
         nats_subject: word("nats_subject"),
         size: data.get("size").and_then(Value::as_u64),
         stream_seq: record.header.stream_seq,
-    }
-}
-
-/// What was wrong, in words. They are rendered when read, so that the chain holds none of ours.
-fn detail(reason: Reason, at: &str) -> String {
-    match reason {
-        Reason::SecretSuspected => {
-            "something in it looks like a secret; nothing of it was kept".into()
-        }
-        Reason::SizeExceeded => {
-            "larger than 512 KiB in all, 256 KiB of data or 4 KiB of attributes".into()
-        }
-        Reason::EnvelopeMode => "no CloudEvent: neither structured nor binary mode".into(),
-        Reason::JsonEncoding => {
-            "not UTF-8, or a byte order mark, \\u0000 or half a surrogate pair".into()
-        }
-        Reason::JsonSyntax => "not JSON".into(),
-        Reason::JsonDepth => "nested more than 64 deep".into(),
-        Reason::JsonDuplicateKey => format!("a key is there twice, at {at}"),
-        Reason::JsonNumber => format!("a number is too large, at {at}"),
-        Reason::EnvelopeAttribute => {
-            format!("the attribute {at} is missing, malformed, too long or there twice")
-        }
-        Reason::EnvelopeType => "type is not <package>.<entity>.<verb>".into(),
-        Reason::SubjectMismatch => "type says something else than the NATS subject".into(),
-        Reason::PublisherReserved => "it speaks for the ledger and came from somebody else".into(),
-        Reason::SignatureInvalid => "its signature does not verify".into(),
-        Reason::TypeUnknown => "the catalog did not know its type then".into(),
-        Reason::DataInvalid if at.is_empty() => {
-            "data as a whole does not fit the kind's fields".into()
-        }
-        Reason::DataInvalid => format!("data does not fit the kind's fields, at {at}"),
-        Reason::IdConflict => {
-            "an event with this publisher, source and id is there, with other content".into()
-        }
     }
 }

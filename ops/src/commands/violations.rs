@@ -1,11 +1,12 @@
 //! `ledger violations`: which rules were broken, by what, and what became of it.
 
 use clap::Args;
+use projections::query::Violations as Asked;
 use projections::query::{self, ViolationStatus, Which};
 use schema::KindName;
 
 use super::catalog::kind_name;
-use super::state::Moment;
+use super::filter::{Limit, Moment, Since};
 use crate::app::App;
 use crate::cli::text;
 use crate::connect;
@@ -14,7 +15,7 @@ use crate::output::{self, Column};
 
 const EXAMPLES: &str = "\
 Examples:
-  ledger violations --status open
+  ledger violations --status open --since 7d
   ledger violations --kind platform.environment --id production
   ledger violations --severity error --assert-none    exit 4 if there is any: for a pipeline's gate";
 
@@ -52,6 +53,10 @@ pub struct Violations {
     status: Option<ViolationStatus>,
     #[command(flatten)]
     moment: Moment,
+    #[command(flatten)]
+    since: Since,
+    #[command(flatten)]
+    limit: Limit,
     /// Exit 4 where there is any
     #[arg(long)]
     assert_none: bool,
@@ -61,11 +66,10 @@ fn status(value: &str) -> Result<ViolationStatus, String> {
     value.parse()
 }
 
-fn severity_rank(severity: &str) -> usize {
-    SEVERITIES
-        .iter()
-        .position(|one| *one == severity)
-        .unwrap_or(SEVERITIES.len())
+/// This severity and those above it.
+fn at_least(severity: &str) -> &'static [&'static str] {
+    let place = SEVERITIES.iter().position(|one| *one == severity);
+    SEVERITIES.get(place.unwrap_or(0)..).unwrap_or_default()
 }
 
 impl Violations {
@@ -79,22 +83,26 @@ impl Violations {
             kind: kind.as_deref(),
             id: self.id.as_deref(),
         };
-        let mut found =
-            query::violations(reader.database(), &config.ledger, which, self.status, when).await?;
-        let least = self.severity.as_deref().map_or(0, severity_rank);
-        found.retain(|row| {
-            severity_rank(&row.severity) >= least
-                && self.rule.as_ref().is_none_or(|rule| *rule == row.rule)
-        });
+        let asked = Asked {
+            which,
+            status: self.status,
+            rule: self.rule.as_deref(),
+            severities: self.severity.as_deref().map(at_least),
+            from: self.since.first(&reader).await?,
+            limit: self.limit.most(),
+        };
+        let found = query::violated(reader.database(), &config.ledger, &asked, when).await?;
         let mut rows = app.rows(COLUMNS);
-        for row in &found {
+        for row in &found.rows {
             rows.row(row)?;
         }
         rows.finish()?;
-        if self.assert_none && !found.is_empty() {
+        self.limit.say(found.more, "violations");
+        if self.assert_none && !found.rows.is_empty() {
             output::say(&format!(
-                "{} where there should be none",
-                output::counted(found.len(), "violation")
+                "{}{} where there should be none",
+                if found.more { "more than " } else { "" },
+                output::counted(found.rows.len(), "violation")
             ));
             return Ok(Exit::Violations);
         }

@@ -5,11 +5,12 @@ use ledger::read::Reader;
 use schema::LedgerName;
 use schema::time::format_us;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use crate::entity::Key;
 use crate::query::rows::{HistoryRow, QuarantineRow, ViolationRow, ViolationStatus};
 use crate::query::words::{self, Cause};
-use crate::query::{QueryError, When, Which, size};
+use crate::query::{Listed, QueryError, When, Which, one_more, size};
 use crate::store::{bigint, count};
 
 /// The events of an entity, in the chain's order; none where it does not exist.
@@ -19,14 +20,36 @@ pub async fn history(
     key: &Key,
     when: When,
 ) -> Result<Vec<HistoryRow>, QueryError> {
+    Ok(histories(db, ledger, key, 0, None, when).await?.rows)
+}
+
+/// The events of an entity from a position on, in the chain's order, at most so many.
+pub async fn histories(
+    db: &Database,
+    ledger: &LedgerName,
+    key: &Key,
+    from: u64,
+    limit: Option<u64>,
+    when: When,
+) -> Result<Listed<HistoryRow>, QueryError> {
     let reader = Reader::open(db, ledger).await?;
     let size = bigint(size(&reader, when).await?);
+    let happened = match when {
+        When::AsOf(us) => us,
+        _ => i64::MAX,
+    };
     let client = db.client().await?;
+    let parameters: [&(dyn ToSql + Sync); 7] = [
+        &reader.id(),
+        &key.kind,
+        &key.id,
+        &bigint(from),
+        &size,
+        &happened,
+        &one_more(limit),
+    ];
     let rows = client
-        .query(
-            include_str!("../sql/history.sql"),
-            &[&reader.id(), &key.kind, &key.id, &size],
-        )
+        .query(include_str!("../sql/history.sql"), &parameters)
         .await
         .map_err(db.error("reading a history"))?;
     let line = |row: &Row| HistoryRow {
@@ -41,7 +64,24 @@ pub async fn history(
         legal: row.get(8),
         redacted: row.get(9),
     };
-    Ok(rows.iter().map(line).collect())
+    Ok(Listed::cut(rows.iter().map(line).collect(), limit))
+}
+
+/// Which verdicts.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Violations<'a> {
+    /// About these entities.
+    pub which: Which<'a>,
+    /// With this status.
+    pub status: Option<ViolationStatus>,
+    /// Of this rule.
+    pub rule: Option<&'a str>,
+    /// Of these severities; `None` is any.
+    pub severities: Option<&'a [&'a str]>,
+    /// Caused at this position or after it.
+    pub from: u64,
+    /// So many of them; `None` is all.
+    pub limit: Option<u64>,
 }
 
 /// The verdicts, in the order of their causes; those of one status, where that is given.
@@ -52,18 +92,44 @@ pub async fn violations(
     status: Option<ViolationStatus>,
     when: When,
 ) -> Result<Vec<ViolationRow>, QueryError> {
+    let asked = Violations {
+        which,
+        status,
+        ..Violations::default()
+    };
+    Ok(violated(db, ledger, &asked, when).await?.rows)
+}
+
+/// The verdicts that are asked for, in the order of their causes.
+pub async fn violated(
+    db: &Database,
+    ledger: &LedgerName,
+    asked: &Violations<'_>,
+    when: When,
+) -> Result<Listed<ViolationRow>, QueryError> {
     let reader = Reader::open(db, ledger).await?;
     let size = bigint(size(&reader, when).await?);
-    let status = status.map(ViolationStatus::as_str);
+    let status = asked.status.map(ViolationStatus::as_str);
     let client = db.client().await?;
+    let parameters: [&(dyn ToSql + Sync); 9] = [
+        &reader.id(),
+        &asked.which.kind,
+        &asked.which.id,
+        &status,
+        &size,
+        &bigint(asked.from),
+        &asked.rule,
+        &asked.severities,
+        &one_more(asked.limit),
+    ];
     let rows = client
-        .query(
-            include_str!("../sql/violations.sql"),
-            &[&reader.id(), &which.kind, &which.id, &status, &size],
-        )
+        .query(include_str!("../sql/violations.sql"), &parameters)
         .await
         .map_err(db.error("reading violations"))?;
-    Ok(rows.iter().map(violation).collect())
+    Ok(Listed::cut(
+        rows.iter().map(violation).collect(),
+        asked.limit,
+    ))
 }
 
 fn violation(row: &Row) -> ViolationRow {
@@ -102,6 +168,21 @@ fn violation(row: &Row) -> ViolationRow {
     found
 }
 
+/// Which refused messages.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Refused<'a> {
+    /// For this reason, by its stable name.
+    pub reason: Option<&'a str>,
+    /// Of this publisher.
+    pub publisher: Option<&'a str>,
+    /// From this position on
+    pub from: u64,
+    /// up to this one, itself not included; `None` is as far as the views are.
+    pub to: Option<u64>,
+    /// So many of them; `None` is all.
+    pub limit: Option<u64>,
+}
+
 /// The refused messages, in the chain's order.
 pub async fn quarantine(
     db: &Database,
@@ -109,13 +190,30 @@ pub async fn quarantine(
     when: When,
 ) -> Result<Vec<QuarantineRow>, QueryError> {
     let reader = Reader::open(db, ledger).await?;
-    let size = bigint(size(&reader, when).await?);
+    let asked = Refused {
+        to: Some(size(&reader, when).await?),
+        ..Refused::default()
+    };
+    Ok(refused(&reader, &asked).await?.rows)
+}
+
+/// The refused messages that are asked for, in the chain's order.
+pub async fn refused(
+    reader: &Reader,
+    asked: &Refused<'_>,
+) -> Result<Listed<QuarantineRow>, QueryError> {
+    let db = reader.database();
     let client = db.client().await?;
+    let parameters: [&(dyn ToSql + Sync); 6] = [
+        &reader.id(),
+        &bigint(asked.from),
+        &bigint(asked.to.unwrap_or(u64::MAX)),
+        &asked.reason,
+        &asked.publisher,
+        &one_more(asked.limit),
+    ];
     let rows = client
-        .query(
-            include_str!("../sql/quarantine.sql"),
-            &[&reader.id(), &size],
-        )
+        .query(include_str!("../sql/quarantine.sql"), &parameters)
         .await
         .map_err(db.error("reading the quarantine"))?;
     let refused = |row: &Row| {
@@ -130,7 +228,8 @@ pub async fn quarantine(
             at,
             publisher: row.get(5),
             nats_subject: row.get(6),
+            stream_seq: count(row.get(7)),
         }
     };
-    Ok(rows.iter().map(refused).collect())
+    Ok(Listed::cut(rows.iter().map(refused).collect(), asked.limit))
 }

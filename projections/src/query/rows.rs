@@ -183,4 +183,6 @@ pub struct QuarantineRow {
     pub nats_subject: Option<String>,
     /// The size of its body in bytes.
     pub size: Option<u64>,
+    /// Its number in its stream.
+    pub stream_seq: u64,
 }

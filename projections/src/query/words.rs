@@ -72,8 +72,8 @@ pub(super) fn violation(row: &ViolationRow, cause: &Cause<'_>) -> String {
     }
 }
 
-/// Why a message was refused.
-pub(super) fn refusal(reason: Option<&str>, at: &str) -> String {
+/// Why a message was refused, in words: `reason` is the stable name, `None` where the event's data was deleted.
+pub fn refusal(reason: Option<&str>, at: &str) -> String {
     let Some(reason) = reason else {
         return "the data of this position was deleted".to_owned();
     };

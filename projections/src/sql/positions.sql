@@ -1,7 +1,7 @@
 -- positions: where the events of these entities stand, before a position.
-SELECT h.seq, k.number
+SELECT k.number, h.seq
   FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS k (kind, id, number)
   JOIN views.history h ON h.projection = (SELECT projection FROM views.projection WHERE ledger = $1 AND state = 'live')
                       AND h.kind = k.kind AND h.id = k.id
  WHERE h.seq < $4
- ORDER BY h.seq
+ ORDER BY k.number, h.seq

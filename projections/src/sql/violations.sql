@@ -7,5 +7,7 @@ SELECT v.violation, v.rule, v.severity, v.kind, v.id, v.cause_seq, v.seq, v.judg
  WHERE v.projection = (SELECT projection FROM views.projection WHERE ledger = $1 AND state = 'live')
    AND ($2::text IS NULL OR v.kind = $2) AND ($3::text IS NULL OR v.id = $3)
    AND ($4::text IS NULL OR CASE WHEN v.cleared_seq < $5 THEN v.status ELSE 'open' END = $4)
-   AND v.cause_seq < $5
+   AND v.cause_seq < $5 AND v.cause_seq >= $6
+   AND ($7::text IS NULL OR v.rule = $7) AND ($8::text[] IS NULL OR v.severity = ANY ($8))
  ORDER BY v.cause_seq, v.rule, v.violation
+ LIMIT $9

@@ -1,5 +1,7 @@
 //! States, histories and verdicts on a real PostgreSQL, fed by the real appender.
 
+mod asked;
+mod derived;
 mod fold;
 mod outbox;
 mod support;

@@ -8,7 +8,13 @@ use tokio_postgres::Client;
 use crate::support::Fixture;
 
 /// An event of any kind; gives its position.
-async fn event(fixture: &mut Fixture, event_type: &str, id: &str, time: &str, data: Value) -> u64 {
+pub async fn event(
+    fixture: &mut Fixture,
+    event_type: &str,
+    id: &str,
+    time: &str,
+    data: Value,
+) -> u64 {
     let number = fixture.appender.head().stream_seq;
     let body = json!({
         "specversion": "1.0", "id": format!("v{number}"), "source": "https://ci.example/infra", "type": event_type,
@@ -26,13 +32,13 @@ async fn event(fixture: &mut Fixture, event_type: &str, id: &str, time: &str, da
 }
 
 /// One row as JSON.
-async fn row(client: &Client, sql: &str) -> Value {
+pub async fn row(client: &Client, sql: &str) -> Value {
     let rows = rows(client, sql).await;
     assert_eq!(rows.len(), 1, "{sql}: {rows:?}");
     rows.into_iter().next().unwrap_or_default()
 }
 
-async fn rows(client: &Client, sql: &str) -> Vec<Value> {
+pub async fn rows(client: &Client, sql: &str) -> Vec<Value> {
     let sql = format!("SELECT to_json(r)::text FROM ({sql}) r");
     let rows = client.query(&sql, &[]).await.expect("rows");
     rows.iter()
