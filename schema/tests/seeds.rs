@@ -124,85 +124,88 @@ fn the_kinds_are_what_the_documents_say() {
     );
 }
 
-/// A document that said something else would be noticed: each change of the first text to the second.
+/// A text of a document, what it might have been, and what is said then.
+const CHANGES: &[(&str, &str, &str)] = &[
+    (
+        "\"cluster.node.registered\"",
+        "\"cluster.node.built\"",
+        "no event `cluster.node.built`",
+    ),
+    (
+        "  \"cluster.node.updated\",\n",
+        "",
+        "`cluster.node.updated` is in no document",
+    ),
+    (
+        "\"cluster.remediation_plan\" =",
+        "\"cluster.plan\" =",
+        "`cluster.remediation_plan` is no entity's kind",
+    ),
+    (
+        "kind = \"cluster.node\"",
+        "kind = \"cluster.knot\"",
+        "no such kind",
+    ),
+    ("hostname =", "host =", "no field `host`"),
+    (
+        "hostname = \"string\"",
+        "hostname = \"uuid\"",
+        "`hostname` is string, not uuid",
+    ),
+    (
+        "\"taints[].key\" =",
+        "\"taints[].name\" =",
+        "no field `taints[].name`",
+    ),
+    (
+        "[\"server-agent\", \"worker\"]",
+        "[\"server-agent\", \"slave\"]",
+        "value role `slave` is missing",
+    ),
+    (
+        "[\"server-agent\", \"worker\"]",
+        "[\"worker\"]",
+        "value role `server-agent` is in no document",
+    ),
+    (
+        "\"pending -> failed\"",
+        "\"failed -> pending\"",
+        "edge `failed -> pending` is missing",
+    ),
+    (
+        ", \"pending -> failed\"",
+        "",
+        "edge `pending -> failed` is in no document",
+    ),
+    (
+        "terminal = [\"rolled-back\"]",
+        "terminal = []",
+        "terminal `rolled-back` is in no document",
+    ),
+    (
+        "start = [\"scheduled\"]",
+        "start = [\"verified\"]",
+        "start `verified` is missing",
+    ),
+    (
+        "states = [\"active\", ",
+        "states = [\"sleeping\", \"active\", ",
+        "state `sleeping` is missing",
+    ),
+    (
+        "\"nodes[].node_id\" = \"cluster.node\"",
+        "\"nodes[].role\" = \"cluster.node\"",
+        "names no kind",
+    ),
+];
+
+/// A document that said something else would be noticed.
 #[test]
 fn every_difference_is_said() {
     let package = Package::builtin_named("cluster").unwrap();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seeds/cluster.toml");
     let text = fs::read_to_string(path).unwrap();
-    for (this, that, said) in [
-        (
-            "\"cluster.node.registered\"",
-            "\"cluster.node.built\"",
-            "no event `cluster.node.built`",
-        ),
-        (
-            "  \"cluster.node.updated\",\n",
-            "",
-            "`cluster.node.updated` is in no document",
-        ),
-        (
-            "\"cluster.remediation_plan\" =",
-            "\"cluster.plan\" =",
-            "`cluster.remediation_plan` is no entity's kind",
-        ),
-        (
-            "kind = \"cluster.node\"",
-            "kind = \"cluster.knot\"",
-            "no such kind",
-        ),
-        ("hostname =", "host =", "no field `host`"),
-        (
-            "hostname = \"string\"",
-            "hostname = \"uuid\"",
-            "`hostname` is string, not uuid",
-        ),
-        (
-            "\"taints[].key\" =",
-            "\"taints[].name\" =",
-            "no field `taints[].name`",
-        ),
-        (
-            "[\"server-agent\", \"worker\"]",
-            "[\"server-agent\", \"slave\"]",
-            "value role `slave` is missing",
-        ),
-        (
-            "[\"server-agent\", \"worker\"]",
-            "[\"worker\"]",
-            "value role `server-agent` is in no document",
-        ),
-        (
-            "\"pending -> failed\"",
-            "\"failed -> pending\"",
-            "edge `failed -> pending` is missing",
-        ),
-        (
-            ", \"pending -> failed\"",
-            "",
-            "edge `pending -> failed` is in no document",
-        ),
-        (
-            "terminal = [\"rolled-back\"]",
-            "terminal = []",
-            "terminal `rolled-back` is in no document",
-        ),
-        (
-            "start = [\"scheduled\"]",
-            "start = [\"verified\"]",
-            "start `verified` is missing",
-        ),
-        (
-            "states = [\"active\", ",
-            "states = [\"sleeping\", \"active\", ",
-            "state `sleeping` is missing",
-        ),
-        (
-            "\"nodes[].node_id\" = \"cluster.node\"",
-            "\"nodes[].role\" = \"cluster.node\"",
-            "names no kind",
-        ),
-    ] {
+    for (this, that, said) in CHANGES {
         assert!(text.contains(this), "{this} is not in the file any more");
         let seed: Seed = toml::from_str(&text.replacen(this, that, 1)).unwrap();
         let found = differences(&package, &seed).join("\n");
