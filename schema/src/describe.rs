@@ -158,7 +158,10 @@ fn rows(out: &mut String, field: &Field, outer: &str, needed: Option<&str>) {
     let name = format!("{outer}{}", field.name);
     let mut about = cell(&field.about);
     if let Some(kind) = &field.reference {
-        let _ = write!(about, " Names a `{kind}`.");
+        let _ = match &field.reference_id {
+            None => write!(about, " Names a `{kind}`."),
+            Some(made) => write!(about, " Names the `{kind}` `{made}`."),
+        };
     }
     if let Some(part) = &field.part {
         let _ = write!(about, " The same as in `{}`.", part.of);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::identity::Identity;
 use crate::kind::{Field, Kind, Shape};
 use crate::name::KindName;
 
@@ -16,13 +17,32 @@ use crate::name::KindName;
 pub struct Indexed {
     path: Path,
     target: Arc<str>,
+    made_of: Option<Identity>,
 }
 
 impl Indexed {
     /// A place whose values name entities of that kind, or are plain values.
     pub fn new(path: Path, target: Option<&KindName>) -> Self {
         let target = target.map_or_else(|| Arc::from(""), |kind| kind.to_string().into());
-        Self { path, target }
+        Self {
+            path,
+            target,
+            made_of: None,
+        }
+    }
+
+    /// What stands there. Where the field says that other fields belong to the identifier of the entity that it
+    /// names, that identifier; none of it where one of them is absent.
+    pub fn values<'a>(&self, attributes: &'a Map<String, Value>) -> Vec<Cow<'a, str>> {
+        let found = self.path.values(attributes);
+        match &self.made_of {
+            Some(identity) if !found.is_empty() => identity
+                .of(attributes)
+                .map(Cow::Owned)
+                .into_iter()
+                .collect(),
+            _ => found,
+        }
     }
 
     /// The place.
@@ -129,7 +149,11 @@ pub(crate) fn references<'a>(
     for kind in kinds.filter(|kind| !kind.stateless) {
         let mut places = Vec::new();
         for field in &kind.fields {
+            let from = places.len();
             collect("", field, &mut places);
+            for place in places.iter_mut().skip(from) {
+                place.made_of.clone_from(&field.reference_id);
+            }
         }
         places.sort();
         places.dedup();
@@ -253,5 +277,41 @@ mod tests {
                 ("site", valve)
             ]
         );
+    }
+
+    #[test]
+    fn other_fields_belong_to_an_identifier() {
+        let text = r#"
+            kind = "plant.valve"
+            title = "Valve"
+            about = "A valve."
+            subject = "Its number."
+            view = "valves"
+            retention = "forever"
+            [fields.site]
+            type = "string"
+            about = "Where."
+            [fields.room]
+            type = "string"
+            reference = "plant.valve"
+            reference_id = "<site>/<room>"
+            about = "The room there."
+            [events.installed]
+            about = "It was put in."
+            creates = true
+            carries = "all"
+        "#;
+        let name = crate::Name::new("plant").expect("legal");
+        let kind = crate::load::kind(&name, "valve.toml", text).expect("it loads");
+        let all = references(std::iter::once(&kind));
+        let place = all.values().flatten().next().expect("a place");
+        for (attributes, wanted) in [
+            (json!({"site": "north", "room": "b2"}), vec!["north/b2"]),
+            (json!({"site": "north"}), vec![]),
+            (json!({"room": "b2"}), vec![]),
+        ] {
+            let found = place.values(attributes.as_object().expect("an object"));
+            assert_eq!(found, wanted, "{attributes}");
+        }
     }
 }

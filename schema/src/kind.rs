@@ -81,6 +81,8 @@ pub struct Field {
     pub sensitive: bool,
     /// The kind whose entity it names, if it names one; of an array, what each item names.
     pub reference: Option<KindName>,
+    /// How that entity's identifier is made from the fields beside it, where the value alone is not it.
+    pub reference_id: Option<Identity>,
     /// Another field's named group that it repeats, so that the two must agree.
     pub part: Option<Part>,
     /// The entity's field that it becomes, where an event says by another name what the entity is now.

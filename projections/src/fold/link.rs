@@ -35,7 +35,7 @@ pub fn target_id(value: &str) -> String {
 pub fn links(places: &[Indexed], attributes: &Map<String, Value>) -> Vec<Link> {
     let mut found = Vec::new();
     for place in places {
-        for value in place.path().values(attributes) {
+        for value in place.values(attributes) {
             found.push(Link {
                 field: place.path().text().clone(),
                 target_kind: place.target().clone(),

@@ -63,6 +63,7 @@ fn field(
     let sensitive = table.flag("sensitive").unwrap_or(false);
     let reference = reference(table, references);
     let outermost = depth == 0;
+    let reference_id = outermost.then(|| links::reference_id(table)).flatten();
     let part = outermost.then(|| links::part(table)).flatten();
     let becomes = outermost.then(|| table.text("becomes")).flatten();
     let shape = shape(table, references, depth);
@@ -83,6 +84,7 @@ fn field(
         shape,
         sensitive,
         reference,
+        reference_id,
         part,
         becomes: becomes.map(|text| text.value.to_owned()),
         example,

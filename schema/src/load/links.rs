@@ -21,6 +21,17 @@ pub(super) fn part(table: &Table<'_>) -> Option<Part> {
     })
 }
 
+/// `reference_id = "<environment>/<region>"`: how the fields make the identifier of the entity that one names.
+pub(super) fn reference_id(table: &Table<'_>) -> Option<Identity> {
+    let text = table.text("reference_id")?;
+    if !table.has("reference") {
+        let message = format!("{} has a `reference_id` and no `reference`", table.name);
+        let mend = "name the kind, e.g. `reference = \"release.region\"`";
+        table.source.report(text.at, message, mend);
+    }
+    template(table, &text)
+}
+
 /// `by = ["<full_version>", "<path>/<semver>"]`: the ways in which an object makes the entity's identifier.
 pub(super) fn templates(table: &Table<'_>) -> Vec<Identity> {
     let texts = table.texts("by");
@@ -29,16 +40,20 @@ pub(super) fn templates(table: &Table<'_>) -> Vec<Identity> {
         let mend = "say how an object makes its identifier, e.g. `by = [\"<name>\"]`";
         table.source.report(table.at, message, mend);
     }
-    let read = |text: &Text<'_>| {
-        let identity = Identity::parse(text.value);
-        if identity.is_none() {
-            let message = format!("`{}` is no template of an identifier", text.value);
-            let mend = "write members in angle brackets, e.g. `\"<environment>/<name>\"`";
-            table.source.report(text.at, message, mend);
-        }
-        identity
-    };
-    texts.iter().filter_map(read).collect()
+    texts
+        .iter()
+        .filter_map(|text| template(table, text))
+        .collect()
+}
+
+fn template(table: &Table<'_>, text: &Text<'_>) -> Option<Identity> {
+    let identity = Identity::parse(text.value);
+    if identity.is_none() {
+        let message = format!("`{}` is no template of an identifier", text.value);
+        let mend = "write members in angle brackets, e.g. `\"<environment>/<name>\"`";
+        table.source.report(text.at, message, mend);
+    }
+    identity
 }
 
 /// The entity's fields: their parts are there, and none of them becomes another.
@@ -46,6 +61,10 @@ pub(super) fn of_entity(table: &Table<'_>, fields: &[Field]) {
     for field in fields {
         if let Some(part) = &field.part {
             agree(table, fields, field, part);
+        }
+        for name in field.reference_id.iter().flat_map(Identity::fields) {
+            let at = at(table, field, "reference_id");
+            place(table, fields, Text { value: name, at }, "reference_id");
         }
         if field.becomes.is_some() {
             let message = format!("`becomes` of the entity's field `{}`", field.name);

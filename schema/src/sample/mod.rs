@@ -177,7 +177,11 @@ impl<'a> Sampler<'a> {
         let mut data = Map::new();
         let length = i64::try_from(event.members.fields.len()).unwrap_or_default();
         for (place, field) in (0_i64..).zip(&event.members.fields) {
-            let known = field.reference.as_ref().and_then(|name| {
+            let whole = field
+                .reference
+                .as_ref()
+                .filter(|_| field.reference_id.is_none());
+            let known = whole.and_then(|name| {
                 let of = self.kinds.iter().find(|one| one.kind.name == *name)?;
                 let which = below(&mut self.random, of.entities.len().max(1));
                 let named = Value::from(of.entities.get(which)?.subject.as_str());
