@@ -134,6 +134,7 @@ pub enum Command {
     Checkpoint(commands::checkpoint::Checkpoint),
     Catalog(commands::catalog::Catalog),
     Recover(commands::recover::Recover),
+    Rebuild(commands::rebuild::Rebuild),
     Status(commands::status::Status),
     Completions(commands::completions::Completions),
     Man(commands::man::Man),

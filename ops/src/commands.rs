@@ -13,6 +13,7 @@ pub mod man;
 pub mod publish;
 pub mod publishers;
 pub mod quarantine;
+pub mod rebuild;
 pub mod recover;
 pub mod rollback_target;
 pub mod sample;
@@ -68,6 +69,7 @@ async fn run_short(app: &App, command: Command) -> Outcome {
         Command::Checkpoint(command) => command.run(app).await,
         Command::Catalog(command) => command.run(app).await,
         Command::Recover(command) => command.run(app).await,
+        Command::Rebuild(command) => command.run(app).await,
         Command::Status(command) => command.run(app).await,
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),

@@ -135,6 +135,7 @@ impl<'a> Fold<'a> {
     }
 
     /// Takes in what was asked for, as the database has it after the batch before.
+    #[must_use]
     pub fn supply(mut self, needs: Needs, loaded: Loaded) -> Self {
         let catalog = self.catalogs.at(self.checkpoint.next);
         self.world.supply(needs, loaded, catalog);

@@ -1,6 +1,7 @@
 //! The views in PostgreSQL: what a batch needs is loaded in two statements, what it changed is written in a
 //! few, all in the caller's transaction.
 
+mod copy;
 mod load;
 mod place;
 mod reindex;

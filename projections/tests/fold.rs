@@ -355,7 +355,7 @@ impl Rows {
                 let (next, taken, needs) = fold.steps(batch).expect("in order");
                 let loaded = self.load(&needs);
                 fold = next.supply(needs, loaded);
-                batch = &batch[taken..];
+                batch = batch.split_at(taken).1;
             }
             let (changes, next) = fold.finish();
             self.write(changes);

@@ -132,10 +132,14 @@ fn walk<'a>(value: &'a Value, steps: &[Step], found: &mut Vec<Cow<'a, str>>) {
             }
         }
         (Step::Items, Value::Array(items)) => {
-            items.iter().for_each(|item| walk(item, rest, found));
+            for item in items {
+                walk(item, rest, found);
+            }
         }
         (Step::Values, Value::Object(members)) => {
-            members.values().for_each(|value| walk(value, rest, found));
+            for value in members.values() {
+                walk(value, rest, found);
+            }
         }
         _ => {}
     }
@@ -166,24 +170,24 @@ pub(crate) fn references<'a>(
 
 fn collect(before: &str, field: &Field, places: &mut Vec<Indexed>) {
     inner(
-        format!("{before}{}", field.name),
+        &format!("{before}{}", field.name),
         field.reference.as_ref(),
         &field.shape,
         places,
     );
 }
 
-fn inner(path: String, reference: Option<&KindName>, shape: &Shape, places: &mut Vec<Indexed>) {
+fn inner(path: &str, reference: Option<&KindName>, shape: &Shape, places: &mut Vec<Indexed>) {
     match shape {
-        Shape::Array { of, .. } => inner(format!("{path}[]"), reference, of, places),
-        Shape::Map { of, .. } => inner(format!("{path}.*"), reference, of, places),
+        Shape::Array { of, .. } => inner(&format!("{path}[]"), reference, of, places),
+        Shape::Map { of, .. } => inner(&format!("{path}.*"), reference, of, places),
         Shape::Object(members) => {
             for field in &members.fields {
                 collect(&format!("{path}."), field, places);
             }
         }
         _ => {
-            if let (Some(kind), Some(path)) = (reference, Path::parse(&path)) {
+            if let (Some(kind), Some(path)) = (reference, Path::parse(path)) {
                 places.push(Indexed::new(path, Some(kind)));
             }
         }

@@ -152,6 +152,19 @@ impl Installation {
         Serving { child }
     }
 
+    /// Starts a command and does not wait for its end.
+    pub fn begin<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, arguments: I) -> Serving {
+        let child = self
+            .command()
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program can be started");
+        Serving { child }
+    }
+
     /// What `ledger serve` logged.
     pub fn log(&self) -> String {
         fs::read_to_string(self.path("serve.log")).unwrap_or_default()

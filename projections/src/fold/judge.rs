@@ -32,7 +32,7 @@ impl<'w> Ask<'w> {
     }
 
     /// An entity after this event; the inner `None` says that it does not exist.
-    #[expect(
+    #[allow(
         clippy::option_option,
         reason = "not loaded and not there are different things"
     )]

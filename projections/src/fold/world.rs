@@ -145,6 +145,10 @@ impl World {
         moved
     }
 
+    #[expect(
+        clippy::option_option,
+        reason = "not loaded and not there are different things"
+    )]
     /// An entity: `None` where it is not known here, `Some(None)` where it does not exist.
     pub(super) fn entity(&self, key: &Key) -> Option<Option<&Arc<Entity>>> {
         self.entities.get(key).map(|slot| slot.entity.as_ref())
@@ -242,9 +246,9 @@ impl World {
             .iter()
             .map(|one| one.kind.to_string())
             .collect();
-        let mut changed = std::mem::take(&mut self.changed);
-        changed.sort_unstable();
-        for key in changed {
+        let mut keys = std::mem::take(&mut self.changed);
+        keys.sort_unstable();
+        for key in keys {
             let Some(slot) = self.entities.get_mut(&key) else {
                 continue;
             };

@@ -1,13 +1,17 @@
-//! Writing what a batch changed: states, history and links with one statement each, the rest row by row, because it
-//! is rare.
+//! Writing what a batch changed: what is new by COPY, what was there before with one statement a table, and what is
+//! rare row by row.
+
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use deadpool_postgres::Transaction;
 use schema::LedgerName;
 use tokio_postgres::Error;
 use tokio_postgres::types::ToSql;
 
-use crate::entity::{Key, Status};
+use crate::entity::{Entity, Key, Status};
 use crate::fold::{Changed, Changes, Line, Link};
+use crate::store::copy::Rows;
 use crate::store::{bigint, reindex};
 
 /// Writes everything but the checkpoint.
@@ -17,13 +21,18 @@ pub(crate) async fn changes(
     name: &LedgerName,
     changes: &Changes,
 ) -> Result<(), Error> {
-    if !changes.entities.is_empty() {
-        entities(tx, projection, &changes.entities).await?;
+    let (new, old): (Vec<&Changed>, Vec<&Changed>) =
+        changes.entities.iter().partition(|one| one.new);
+    if !new.is_empty() {
+        new_entities(tx, projection, &new).await?;
+    }
+    if !old.is_empty() {
+        old_entities(tx, projection, &old).await?;
     }
     if !changes.history.is_empty() {
         history(tx, projection, &changes.history).await?;
     }
-    all_links(tx, projection, changes).await?;
+    links(tx, projection, changes).await?;
     verdicts(tx, projection, name, changes).await?;
     rare(tx, projection, changes).await
 }
@@ -38,6 +47,50 @@ async fn run(
     Ok(())
 }
 
+/// Position, time and name of a status, and the position from which it is unknown.
+fn status(entity: &Entity) -> (Option<i64>, Option<i64>, Option<i64>, Option<&str>) {
+    match &entity.status {
+        Status::None => (None, None, None, None),
+        Status::Is {
+            name,
+            seq,
+            since_us,
+        } => (Some(bigint(*seq)), Some(*since_us), None, Some(name)),
+        Status::Unknown { seq } => (None, None, Some(bigint(*seq)), None),
+    }
+}
+
+fn attributes(entity: &Entity) -> String {
+    let text = serde_json::to_string(&entity.attributes);
+    text.unwrap_or_else(|_| unreachable!("a JSON object can be written"))
+}
+
+async fn new_entities(
+    tx: &Transaction<'_>,
+    projection: i32,
+    entities: &[&Changed],
+) -> Result<(), Error> {
+    let mut rows = Rows::new(12);
+    for Changed { key, entity, .. } in entities {
+        let (status_seq, since_us, unknown_seq, name) = status(entity);
+        rows.row()
+            .bigint(bigint(entity.seq))
+            .bigint(bigint(entity.created_seq))
+            .bigint(bigint(entity.events))
+            .bigint(status_seq)
+            .bigint(since_us)
+            .bigint(unknown_seq)
+            .bigint(entity.redacted_seq.map(bigint))
+            .integer(projection)
+            .text(&key.kind)
+            .text(&key.id)
+            .optional_text(name)
+            .text(&attributes(entity));
+    }
+    rows.send(tx, include_str!("../sql/copy_entities.sql"))
+        .await
+}
+
 #[derive(Default)]
 struct Columns<'a> {
     kinds: Vec<&'a str>,
@@ -47,39 +100,31 @@ struct Columns<'a> {
     since: Vec<Option<i64>>,
     unknown: Vec<Option<i64>>,
     attributes: Vec<String>,
-    created: Vec<i64>,
     seqs: Vec<i64>,
     events: Vec<i64>,
     redacted: Vec<Option<i64>>,
 }
 
-async fn entities(
+async fn old_entities(
     tx: &Transaction<'_>,
     projection: i32,
-    entities: &[Changed],
+    entities: &[&Changed],
 ) -> Result<(), Error> {
     let mut c = Columns::default();
     for Changed { key, entity, .. } in entities {
+        let (status_seq, since_us, unknown_seq, name) = status(entity);
         c.kinds.push(&key.kind);
         c.ids.push(&key.id);
-        let (status_seq, since, unknown) = match &entity.status {
-            Status::None => (None, None, None),
-            Status::Is { seq, since_us, .. } => (Some(bigint(*seq)), Some(*since_us), None),
-            Status::Unknown { seq } => (None, None, Some(bigint(*seq))),
-        };
-        c.statuses.push(entity.status.name());
+        c.statuses.push(name);
         c.status_seqs.push(status_seq);
-        c.since.push(since);
-        c.unknown.push(unknown);
-        let attributes = serde_json::to_string(&entity.attributes);
-        c.attributes
-            .push(attributes.unwrap_or_else(|_| unreachable!("a JSON object can be written")));
-        c.created.push(bigint(entity.created_seq));
+        c.since.push(since_us);
+        c.unknown.push(unknown_seq);
+        c.attributes.push(attributes(entity));
         c.seqs.push(bigint(entity.seq));
         c.events.push(bigint(entity.events));
         c.redacted.push(entity.redacted_seq.map(bigint));
     }
-    let parameters: [&(dyn ToSql + Sync); 12] = [
+    let parameters: [&(dyn ToSql + Sync); 11] = [
         &projection,
         &c.kinds,
         &c.ids,
@@ -88,42 +133,38 @@ async fn entities(
         &c.since,
         &c.unknown,
         &c.attributes,
-        &c.created,
         &c.seqs,
         &c.events,
         &c.redacted,
     ];
-    run(tx, include_str!("../sql/write_entities.sql"), &parameters).await
+    run(tx, include_str!("../sql/update_entities.sql"), &parameters).await
 }
 
 async fn history(tx: &Transaction<'_>, projection: i32, lines: &[Line]) -> Result<(), Error> {
-    fn column<'a, T>(lines: &'a [Line], value: impl Fn(&'a Line) -> T) -> Vec<T> {
-        lines.iter().map(value).collect()
+    let mut rows = Rows::new(13);
+    for line in lines {
+        rows.row()
+            .bigint(bigint(line.seq))
+            .bigint(line.occurred_us)
+            .bigint(line.recorded_us)
+            .integer(projection)
+            .boolean(line.entry.legal)
+            .boolean(line.redacted)
+            .text(&line.key.kind)
+            .text(&line.key.id)
+            .text(&line.event_type)
+            .optional_text(line.entry.from.as_deref())
+            .optional_text(line.entry.to.as_deref())
+            .optional_text(line.entry.claimed.as_deref())
+            .text(&line.actor);
     }
-    let parameters: [&(dyn ToSql + Sync); 13] = [
-        &projection,
-        &column(lines, |line| bigint(line.seq)),
-        &column(lines, |line| line.occurred_us),
-        &column(lines, |line| line.recorded_us),
-        &column(lines, |line| line.entry.legal),
-        &column(lines, |line| line.redacted),
-        &column(lines, |line| line.key.kind.as_str()),
-        &column(lines, |line| line.key.id.as_str()),
-        &column(lines, |line| line.event_type.as_str()),
-        &column(lines, |line| line.entry.from.as_deref()),
-        &column(lines, |line| line.entry.to.as_deref()),
-        &column(lines, |line| line.entry.claimed.as_deref()),
-        &column(lines, |line| line.actor.as_str()),
-    ];
-    run(tx, include_str!("../sql/write_history.sql"), &parameters).await
+    rows.send(tx, include_str!("../sql/copy_history.sql")).await
 }
 
 /// Links that are gone, links that are new, and kinds whose places are others.
-async fn all_links(tx: &Transaction<'_>, projection: i32, changes: &Changes) -> Result<(), Error> {
+async fn links(tx: &Transaction<'_>, projection: i32, changes: &Changes) -> Result<(), Error> {
     if !changes.unlinked.is_empty() {
-        let gone = changes.unlinked.iter().map(|(key, link)| (&**key, link));
-        let sql = include_str!("../sql/delete_links.sql");
-        run_links(tx, sql, projection, gone).await?;
+        delete_links(tx, projection, &changes.unlinked).await?;
     }
     if !changes.linked.is_empty() {
         let new = changes.linked.iter().map(|(key, link)| (&**key, link));
@@ -141,39 +182,36 @@ pub(super) async fn write_links<'a>(
     projection: i32,
     links: impl Iterator<Item = (&'a Key, &'a Link)>,
 ) -> Result<(), Error> {
-    run_links(
-        tx,
-        include_str!("../sql/write_links.sql"),
-        projection,
-        links,
-    )
-    .await
+    let mut rows = Rows::new(6);
+    for (key, link) in links {
+        rows.row()
+            .integer(projection)
+            .text(&key.kind)
+            .text(&key.id)
+            .text(&link.field)
+            .text(&link.target_kind)
+            .text(&link.target_id);
+    }
+    rows.send(tx, include_str!("../sql/copy_links.sql")).await
 }
 
-async fn run_links<'a>(
+async fn delete_links(
     tx: &Transaction<'_>,
-    sql: &str,
     projection: i32,
-    links: impl Iterator<Item = (&'a Key, &'a Link)>,
+    links: &[(Arc<Key>, Link)],
 ) -> Result<(), Error> {
-    let (mut kinds, mut ids) = (Vec::new(), Vec::new());
-    let (mut fields, mut target_kinds, mut target_ids) = (Vec::new(), Vec::new(), Vec::new());
-    for (key, link) in links {
-        kinds.push(key.kind.as_str());
-        ids.push(key.id.as_str());
-        fields.push(&*link.field);
-        target_kinds.push(&*link.target_kind);
-        target_ids.push(link.target_id.as_str());
-    }
+    let column = |value: fn(&(Arc<Key>, Link)) -> &str| -> Vec<&str> {
+        links.iter().map(value).collect::<Vec<&str>>()
+    };
     let parameters: [&(dyn ToSql + Sync); 6] = [
         &projection,
-        &kinds,
-        &ids,
-        &fields,
-        &target_kinds,
-        &target_ids,
+        &column(|(key, _)| &key.kind),
+        &column(|(key, _)| &key.id),
+        &column(|(_, link)| &link.field),
+        &column(|(_, link)| &link.target_kind),
+        &column(|(_, link)| &link.target_id),
     ];
-    run(tx, sql, &parameters).await
+    run(tx, include_str!("../sql/delete_links.sql"), &parameters).await
 }
 
 async fn verdicts(
@@ -182,43 +220,62 @@ async fn verdicts(
     name: &LedgerName,
     changes: &Changes,
 ) -> Result<(), Error> {
-    for (violation, known) in &changes.verdicts {
-        let verdict = &known.verdict;
-        let judged_from: Vec<i64> = verdict.judged_from.iter().copied().map(bigint).collect();
-        let parameters: [&(dyn ToSql + Sync); 12] = [
-            &projection,
-            violation,
-            &verdict.rule,
-            &verdict.severity,
-            &verdict.kind,
-            &verdict.id,
-            &bigint(verdict.cause_seq),
-            &judged_from,
-            &verdict.catalog,
-            &verdict.detail_key,
-            &known.judged,
-            &known.seq.map(bigint),
-        ];
-        run(tx, include_str!("../sql/write_verdict.sql"), &parameters).await?;
+    // What is settled was derived by an earlier batch, and seen in this one.
+    let settled: HashSet<&String> = changes.settled.iter().collect();
+    let (seen, new): (Vec<_>, Vec<_>) = changes
+        .verdicts
+        .iter()
+        .partition(|(violation, _)| settled.contains(violation));
+    if !new.is_empty() {
+        let mut rows = Rows::new(12);
+        for (violation, known) in new {
+            let verdict = &known.verdict;
+            rows.row()
+                .integer(projection)
+                .text(violation)
+                .text(&verdict.rule)
+                .text(&verdict.severity)
+                .text(&verdict.kind)
+                .text(&verdict.id)
+                .bigint(bigint(verdict.cause_seq))
+                .bigints(verdict.judged_from.iter().copied().map(bigint))
+                .text(&verdict.catalog)
+                .text(&verdict.detail_key)
+                .boolean(known.judged)
+                .bigint(known.seq.map(bigint));
+        }
+        rows.send(tx, include_str!("../sql/copy_verdicts.sql"))
+            .await?;
     }
-    for verdict in &changes.publish {
-        let message = verdict.message(name);
-        let parameters: [&(dyn ToSql + Sync); 5] = [
-            &projection,
-            &bigint(verdict.cause_seq),
-            &message.id,
-            &message.subject,
-            &message.body,
-        ];
-        run(tx, include_str!("../sql/write_outbox.sql"), &parameters).await?;
+    if !seen.is_empty() {
+        let violations: Vec<&str> = seen
+            .iter()
+            .map(|(violation, _)| violation.as_str())
+            .collect();
+        let seqs: Vec<Option<i64>> = seen
+            .iter()
+            .map(|(_, known)| known.seq.map(bigint))
+            .collect();
+        let sql = include_str!("../sql/see_verdicts.sql");
+        run(tx, sql, &[&projection, &violations, &seqs]).await?;
+    }
+    if !changes.publish.is_empty() {
+        let mut rows = Rows::new(5);
+        for verdict in &changes.publish {
+            let message = verdict.message(name);
+            rows.row()
+                .bigint(bigint(verdict.cause_seq))
+                .integer(projection)
+                .text(&message.id)
+                .text(&message.subject)
+                .bytes(message.body.as_slice());
+        }
+        rows.send(tx, include_str!("../sql/copy_outbox.sql"))
+            .await?;
     }
     if !changes.settled.is_empty() {
-        run(
-            tx,
-            include_str!("../sql/settle_outbox.sql"),
-            &[&projection, &changes.settled],
-        )
-        .await?;
+        let sql = include_str!("../sql/settle_outbox.sql");
+        run(tx, sql, &[&projection, &changes.settled]).await?;
     }
     Ok(())
 }
@@ -235,20 +292,12 @@ async fn rare(tx: &Transaction<'_>, projection: i32, changes: &Changes) -> Resul
             &one.publisher,
             &one.nats_subject,
         ];
-        run(
-            tx,
-            include_str!("../sql/write_quarantined.sql"),
-            &parameters,
-        )
-        .await?;
+        let sql = include_str!("../sql/write_quarantined.sql");
+        run(tx, sql, &parameters).await?;
     }
     for (seq, digest) in &changes.activations {
-        run(
-            tx,
-            include_str!("../sql/write_activation.sql"),
-            &[&projection, &bigint(*seq), digest],
-        )
-        .await?;
+        let sql = include_str!("../sql/write_activation.sql");
+        run(tx, sql, &[&projection, &bigint(*seq), digest]).await?;
     }
     Ok(())
 }

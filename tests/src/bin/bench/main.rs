@@ -3,7 +3,8 @@
 //! *Ingest* is the program `ledger serve --role ingest --role seal` reading waiting messages; it counts from the
 //! first commit that is seen to the last, acknowledged. Its limit is binary COPY of the very rows that it wrote, into
 //! the same tables with the same indexes, in transactions of as many events (`copy in`) and, for comparison, in one
-//! single transaction. *Verification* is `ledger verify`, start-up included, beside COPY of both tables out.
+//! single transaction. *Verification* is `ledger verify`, start-up included, beside COPY of both tables out. *Folding* is
+//! `ledger serve --role project` making the views of events of all kinds from nothing, beside ingest of the same.
 //!
 //! A further measurement is a file, a line in [`measure`] and a line in `table`.
 #![allow(
@@ -15,6 +16,7 @@
 
 mod copy;
 mod feed;
+mod fold;
 mod ingest;
 mod meter;
 mod table;
@@ -123,5 +125,7 @@ async fn measure(folder: &Path, events: usize) -> Figures {
         figure(name, meter, seconds).await;
         empty.drop(&admin).await;
     }
+    drop(ledger);
+    fold::measure(folder, events, &mut figures).await;
     figures
 }

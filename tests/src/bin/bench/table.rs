@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use crate::{Figure, Figures};
 
 /// What is measured, and the raw limit that it stands beside.
-const BESIDE: [(&str, &str); 3] = [
+const BESIDE: [(&str, &str); 4] = [
     ("ingest", "copy in"),
     ("ingest", "copy in, one transaction"),
     ("verify", "copy out"),
+    ("fold", "ingest, all kinds"),
 ];
 
 /// One round's figures in short, while the rest is still being measured.

@@ -1,0 +1,4 @@
+-- copy_entities: entities that began in a batch.
+COPY views.entity (seq, created_seq, events, status_seq, since_us, unknown_seq, redacted_seq, projection, kind, id, status,
+                   attributes)
+FROM STDIN (FORMAT binary)

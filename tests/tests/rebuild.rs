@@ -1,0 +1,182 @@
+//! `ledger rebuild` beside a running `ledger serve`: killed in the middle, run again, and the views are the same.
+#![allow(
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test reports by panicking"
+)]
+
+use tests::program::eventually;
+use tests::{Installation, feed};
+use tokio_postgres::Client;
+
+/// The views of one projection, every row of every table but its number, in order.
+async fn rows(client: &Client, state: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for (table, columns) in [
+        (
+            "entity",
+            "kind, id, status, status_seq, since_us, unknown_seq, redacted_seq, created_seq, seq, events, attributes::text",
+        ),
+        ("link", "kind, id, field, target_kind, target_id"),
+        (
+            "history",
+            "kind, id, seq, occurred_us, recorded_us, legal, redacted, event_type, from_status, to_status, claimed, actor",
+        ),
+        (
+            "violation",
+            "violation, rule, severity, kind, id, cause_seq, seq, status, cleared_seq, judged, catalog, detail_key, judged_from",
+        ),
+        ("outbox", "id, cause_seq, subject, body"),
+        (
+            "quarantine",
+            "seq, recorded_us, size, reason, at, publisher, nats_subject",
+        ),
+        ("activation", "seq, digest"),
+    ] {
+        let sql = format!(
+            "SELECT ROW({columns})::text FROM views.{table}
+              WHERE projection = (SELECT projection FROM views.projection WHERE state = $1) ORDER BY 1"
+        );
+        let found = client.query(&sql, &[&state]).await.expect("rows");
+        all.extend(
+            found
+                .iter()
+                .map(|row| format!("{table} {}", row.get::<_, String>(0))),
+        );
+    }
+    all
+}
+
+async fn folded(client: &Client, state: &str) -> Option<(i32, i64)> {
+    let sql = "SELECT projection, next_seq FROM views.projection WHERE state = $1";
+    let row = client.query_opt(sql, &[&state]).await.expect("asked")?;
+    Some((row.get(0), row.get(1)))
+}
+
+/// Waits until the living views have the whole chain, and nothing is on its way.
+async fn settles(ledger: &Installation, client: &Client) -> u64 {
+    let size = ledger.settles().await;
+    eventually("the views have the whole chain", async || {
+        folded(client, "live").await.map(|(_, next)| next) == i64::try_from(size).ok()
+    })
+    .await;
+    size
+}
+
+fn events(from: u64, to: u64) -> impl Iterator<Item = String> {
+    (from..to).map(|number| {
+        let environment = format!("env-{}", number % 40);
+        if number < 40 {
+            feed::created(&number.to_string(), &environment)
+        } else {
+            // Illegal now and then: from what it is not, or back out of the end.
+            let to = ["ready", "degraded", "ready", "recovering"]
+                [usize::try_from(number % 4).expect("small")];
+            feed::status_changed(&number.to_string(), &environment, "ready", to)
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_rebuild_beside_ingest_is_killed_goes_on_and_gives_the_same_views() {
+    let ledger = Installation::start().await;
+    let serving = ledger.serve().await;
+    let jetstream = ledger.nats.jetstream().await;
+    let sample = feed::quarter();
+    feed::publish(&jetstream, sample.lines().map(str::to_owned)).await;
+    feed::publish(&jetstream, events(0, 400)).await;
+    let client = ledger.postgres.connect(&ledger.database).await;
+    settles(&ledger, &client).await;
+    let (old, _) = folded(&client, "live").await.expect("it lives");
+
+    // A lock holds the rebuild in its first batch, so that the kill hits the middle of it.
+    let blocker = ledger.postgres.connect(&ledger.database).await;
+    blocker
+        .batch_execute("BEGIN; LOCK TABLE views.quarantine, views.history IN SHARE MODE")
+        .await
+        .expect("locked");
+    let rebuild = ledger.begin(["rebuild"]);
+    let waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    eventually("the rebuild is in its batch", async || {
+        folded(&client, "building").await.is_some()
+            && !client.query(waits, &[]).await.expect("asked").is_empty()
+    })
+    .await;
+    rebuild.kill().await;
+    blocker.batch_execute("ROLLBACK").await.expect("unlocked");
+    let (building, _) = folded(&client, "building").await.expect("it was begun");
+
+    // It goes on with the same one while events arrive, and readers see the old views until it is done.
+    let feeding = {
+        let jetstream = jetstream.clone();
+        tokio::spawn(async move { feed::publish(&jetstream, events(400, 4_000)).await })
+    };
+    let ran = ledger.run(["rebuild", "-o", "json"]).await.expect(0).json();
+    let (new, next) = folded(&client, "live").await.expect("it lives");
+    assert_eq!(new, building, "it went on with what was begun");
+    assert_ne!(new, old);
+    assert!(
+        ran["size"].as_i64().is_some_and(|size| size <= next),
+        "{ran}"
+    );
+    assert_eq!(folded(&client, "building").await, None);
+    feeding.await.expect("published");
+    let size = settles(&ledger, &client).await;
+    let left = "SELECT count(*) FROM views.entity WHERE projection = $1";
+    let left = client.query_one(left, &[&old]).await.expect("counted");
+    assert_eq!(left.get::<_, i64>(0), 0, "the old rows are deleted");
+
+    // The same again from nothing, with nobody else at work: the same rows, and nothing new in the stream.
+    assert_eq!(serving.stop().await, 0);
+    let living = rows(&client, "live").await;
+    ledger.run(["rebuild", "--anew"]).await.expect(0);
+    assert_eq!(rows(&client, "live").await, living);
+    ledger
+        .run(["rebuild", "--package", "platform"])
+        .await
+        .expect(0);
+    assert_eq!(rows(&client, "live").await, living);
+    let serving = ledger.serve().await;
+    assert_eq!(
+        settles(&ledger, &client).await,
+        size,
+        "a rebuild publishes nothing"
+    );
+    assert_eq!(serving.stop().await, 0);
+}
+
+#[tokio::test]
+async fn one_rebuild_at_a_time_and_of_what_there_is() {
+    let ledger = Installation::start().await;
+    let serving = ledger.serve_roles(&["ingest", "outbox"]);
+    ledger.catches_up().await;
+    let ran = ledger
+        .run(["rebuild", "--package", "platform"])
+        .await
+        .expect(5);
+    assert!(ran.err.contains("has no views yet"), "{}", ran.err);
+    ledger.run(["rebuild"]).await.expect(0);
+    let ran = ledger
+        .run(["rebuild", "--package", "platfrom"])
+        .await
+        .expect(5);
+    assert!(ran.err.contains("no package platfrom"), "{}", ran.err);
+    ledger
+        .run(["rebuild", "--package", "Platform"])
+        .await
+        .expect(2);
+
+    let other = ledger.postgres.connect(&ledger.database).await;
+    let lock = "SELECT pg_advisory_lock($1, ledger) FROM ledger.head";
+    other
+        .query(lock, &[&0x7669_6577_i32])
+        .await
+        .expect("locked");
+    let ran = ledger.run(["rebuild"]).await.expect(1);
+    assert!(
+        ran.err.contains("somebody else is rebuilding"),
+        "{}",
+        ran.err
+    );
+    drop(serving);
+}
