@@ -27,7 +27,9 @@ retention = "30d"
 any = { type = "any", about = "A." }
 scalar = { type = "scalar", about = "S." }
 word = { type = "string", about = "W.", min = 1, max = 3, example = "abc" }
-code = { type = "string", about = "C.", pattern = "[a-z]{2}", example = "ab" }
+code = { type = "string", about = "C.", pattern = "(?<first>[a-z])[a-z]", example = "ab" }
+first = { type = "string", about = "F.", part = "code.first", example = "a" }
+owner = { type = "entity", about = "E.", by = ["<a>/<b>", "<b>"] }
 whole = { type = "integer", about = "I.", min = -2, max = 7 }
 number = { type = "number", about = "N.", max = 1.5 }
 amount = { type = "amount", about = "P." }
@@ -101,6 +103,8 @@ fn judge(shape: &Shape, value: &Value) -> Result<(), String> {
             }
             size.hold(present.count() as u64)
         }
+        (Shape::Entity(_), Value::String(text)) => !text.is_empty(),
+        (Shape::Entity(_), value) => owner(value).is_some(),
         (Shape::Object(members), Value::Object(entries)) => {
             return judge_members(members, entries, &BTreeSet::new());
         }
@@ -141,7 +145,25 @@ fn judge_event(members: &Members, entries: &Map<String, Value>) -> Result<(), St
             needed.insert(one.field);
         }
     }
-    judge_members(members, entries, &needed)
+    judge_members(members, entries, &needed)?;
+    let (code, first) = (entries.get("code"), entries.get("first"));
+    match (code.and_then(Value::as_str), first.and_then(Value::as_str)) {
+        (Some(code), Some(first)) if !code.starts_with(first) || first.len() != 1 => {
+            Err("/first".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The identifier that an object makes by `<a>/<b>`, or by `<b>`.
+fn owner(value: &Value) -> Option<String> {
+    let said = |name: &str| match value.get(name)? {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let b = said("b")?;
+    Some(said("a").map_or(b.clone(), |a| format!("{a}/{b}")))
 }
 
 fn uuid_like(text: &str) -> bool {
@@ -237,6 +259,10 @@ proptest! {
         let kind = thing();
         let mut ours = before.clone();
         kind.merge(&mut ours, &kind.events[0].verb, &Value::Object(data.clone()));
+        let mut data = data;
+        if let Some(name) = data.get("owner").and_then(owner) {
+            data.insert("owner".to_owned(), Value::from(name));
+        }
         let theirs = merge_patch(Value::Object(before), &Value::Object(data));
         prop_assert_eq!(Value::Object(ours), theirs);
     }
