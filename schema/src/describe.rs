@@ -26,19 +26,51 @@ pub fn kind(kind: &Kind) -> String {
     for event in &kind.events {
         let _ = self::event(&mut out, kind, event);
     }
-    if !kind.rules.is_empty() {
-        out.push_str("\n## Rules\n\n| rule | severity | what it asks |\n|---|---|---|\n");
-        for rule in &kind.rules {
-            let _ = writeln!(
-                out,
-                "| `{}` | {} | {} |",
-                rule.id,
-                rule.severity,
-                cell(&rule.about)
-            );
-        }
+    if !kind.rules.is_empty() || !kind.incidents.is_empty() {
+        let _ = rules(&mut out, kind);
     }
     out
+}
+
+/// What the kind's rules demand, why, and what to do about it.
+fn rules(out: &mut String, kind: &Kind) -> std::fmt::Result {
+    out.push_str("\n## Rules\n");
+    for rule in &kind.rules {
+        let opens = rule
+            .incident
+            .as_ref()
+            .map(|one| format!(", opens `{}`", one.class));
+        let rows = rule.rows.join(", ");
+        let rows = if rows.is_empty() {
+            rows
+        } else {
+            format!(" ({rows})")
+        };
+        writeln!(
+            out,
+            "\n- **`{}`** {}{}{rows}: {} {} *{}*",
+            rule.id,
+            rule.severity,
+            opens.unwrap_or_default(),
+            rule.about,
+            rule.why,
+            rule.mend
+        )?;
+    }
+    for incident in &kind.incidents {
+        let opening = &incident.opening;
+        let how = if incident.on.is_empty() {
+            "is resolved by itself".to_owned()
+        } else {
+            format!("opens, {}", opening.severity)
+        };
+        writeln!(
+            out,
+            "\n- **Incident `{}`** {how}: {} {} *{}*",
+            opening.class, incident.about, incident.why, incident.mend
+        )?;
+    }
+    Ok(())
 }
 
 fn head(out: &mut String, kind: &Kind) -> std::fmt::Result {

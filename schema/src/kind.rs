@@ -459,6 +459,8 @@ pub(crate) fn at_path<'f>(fields: &'f [Field], path: &str) -> Option<Option<&'f 
             shape = of;
         }
         match (parts.peek(), shape) {
+            // What holds others has no value of its own: `[]` or `*` leads on.
+            (None, Shape::Array { .. } | Shape::Map { .. } | Shape::Object(_)) => return None,
             (None, _) => return Some(field.reference.as_ref()),
             (Some(_), Shape::Object(members)) => fields = &members.fields,
             (Some(_), _) => return None,
