@@ -23,18 +23,23 @@ const NAME: &str = "ledger";
 const LONGEST_SOCKET_PATH: usize = 107;
 const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Modest settings for one machine. Durability stays as it is by default: fsync and `synchronous_commit` on.
+/// What makes the server private.
 const SETTINGS: &[(&str, &str)] = &[
     ("listen_addresses", "''"),
     ("unix_socket_permissions", "0700"),
-    ("shared_buffers", "256MB"),
-    ("max_wal_size", "4GB"),
-    ("wal_compression", "on"),
-    ("checkpoint_timeout", "15min"),
     ("max_connections", "60"),
     ("log_min_messages", "warning"),
     ("logging_collector", "off"),
 ];
+
+/// What makes it quick enough; the bench measures with the same file.
+const TUNING: &str = include_str!("postgresql.conf");
+
+/// The settings of [`TUNING`], as `name = value`.
+fn tuning() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let settings = TUNING.lines().filter(|line| !line.starts_with('#'));
+    settings.filter_map(|line| line.split_once(" = "))
+}
 
 /// A running server; whoever has it stops it.
 #[derive(Debug)]
@@ -88,7 +93,7 @@ pub async fn start(
     check_version(bin, &version, &cluster)?;
     let mut command = command(&bin.join("postgres"), account);
     command.arg("-D").arg(&cluster).arg("-k").arg(&socket);
-    for (name, value) in SETTINGS {
+    for (name, value) in SETTINGS.iter().copied().chain(tuning()) {
         command
             .arg("-c")
             .arg(format!("{name}={}", value.trim_matches('\'')));

@@ -31,13 +31,7 @@ use tests::{Installation, Nats, Postgres, binaries};
 use crate::meter::{Meter, Spent};
 
 /// The settings of the server that `ledger up` starts; `fsync` and `synchronous_commit` stay on.
-const SETTINGS: [&str; 5] = [
-    "shared_buffers=256MB",
-    "wal_buffers=16MB",
-    "wal_compression=on",
-    "max_wal_size=2GB",
-    "checkpoint_timeout=15min",
-];
+const SETTINGS: &str = include_str!("../../../../ops/src/up/postgresql.conf");
 
 /// One measurement of one round.
 #[derive(Debug)]
@@ -92,7 +86,10 @@ fn medians(rounds: Vec<Figures>) -> Figures {
 /// One round on servers of its own: every figure of the table once.
 async fn measure(folder: &Path, events: usize) -> Figures {
     let nats = Nats::start_in(folder, &binaries::nats_server(), "").await;
-    let postgres = Postgres::start_in(folder, &SETTINGS).await;
+    let lines = SETTINGS.lines().filter(|line| !line.starts_with('#'));
+    let settings: Vec<String> = lines.map(|line| line.replace(' ', "")).collect();
+    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    let postgres = Postgres::start_in(folder, &settings).await;
     let ledger = Installation::bare(postgres, nats).await;
     ledger.run(["init"]).await.expect(0);
     let last = feed::fill(&ledger, events).await;
