@@ -1,11 +1,13 @@
 //! From the stream to the chain: read, append, acknowledge, in that order.
 //!
-//! One task receives and parses; another appends what the first has ready. The acknowledgement goes out
-//! after the commit, and on every start the position comes from the head, never from what NATS remembers.
+//! One task receives and parses; another appends what the first has ready, and while PostgreSQL commits one batch it
+//! drafts and hashes the next. The acknowledgement goes out after the commit, and on every start the position comes from the head, never from what NATS remembers.
 
+mod ahead;
 mod catalogs;
 mod receive;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -16,6 +18,7 @@ use ledger::read::ReadError;
 use schema::Catalog;
 use tokio::sync::{mpsc, watch};
 
+use self::ahead::{Ahead, Next, Todo};
 use self::catalogs::Judged;
 use self::receive::{Batch, Done, Receiver};
 use crate::backoff::{Backoff, Health, chain, is_stopped, stopped};
@@ -225,21 +228,12 @@ impl Role<'_> {
             self.metrics.clone(),
         );
         let receiver = tokio::spawn(receiver.run(batches, finished));
-        let end = loop {
-            let batch = tokio::select! {
-                biased;
-                () = stopped(stop) => break Some(End::Stopped),
-                batch = ready.recv() => batch,
-            };
-            let Some(batch) = batch else {
-                break None;
-            };
-            match self.append(&stream, batch).await {
-                // A receiver that has ended is noticed when it hands over nothing more.
-                Ok(committed) => drop(done.send(committed)),
-                Err(end) => break Some(end),
-            }
+        let mut ahead = Ahead {
+            planner: self.appender.planner(),
+            stream: &stream,
+            released: self.config.released,
         };
+        let end = self.append_all(&mut ahead, &mut ready, &done, stop).await;
         // Dropping the channels ends the receiver; it sends the last acknowledgement first.
         drop((done, ready));
         let why = match receiver.await {
@@ -247,6 +241,50 @@ impl Role<'_> {
             Err(panic) => End::Waiting(panic.into()),
         };
         end.unwrap_or(why)
+    }
+
+    /// Appends what is ready until there is no more (`None`), or something ends it.
+    async fn append_all(
+        &mut self,
+        ahead: &mut Ahead<'_>,
+        ready: &mut mpsc::Receiver<Batch>,
+        done: &mpsc::UnboundedSender<Done>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Option<End> {
+        let mut next: Option<Next> = None;
+        loop {
+            if is_stopped(stop) {
+                return Some(End::Stopped);
+            }
+            let now = if let Some(next) = next.take() {
+                next
+            } else {
+                let batch = tokio::select! {
+                    biased;
+                    () = stopped(stop) => return Some(End::Stopped),
+                    batch = ready.recv() => batch?,
+                };
+                ahead.plan(self.appender.head().clone(), batch)
+            };
+            let after = now.after();
+            let mut append = pin!(self.append(ahead.stream, now));
+            let appended = loop {
+                // While one is committed, the one behind it is made ready.
+                let behind = after.as_ref().filter(|_| next.is_none());
+                tokio::select! {
+                    biased;
+                    appended = &mut append => break appended,
+                    Some(batch) = ready.recv(), if behind.is_some() => {
+                        next = behind.cloned().map(|head| ahead.plan(head, batch));
+                    }
+                }
+            };
+            match appended {
+                // A receiver that has ended is noticed when it hands over nothing more.
+                Ok(committed) => drop(done.send(committed)),
+                Err(end) => return Some(end),
+            }
+        }
     }
 
     fn ledger(&self) -> schema::LedgerName {
@@ -281,21 +319,17 @@ impl Role<'_> {
     }
 
     /// Appends a batch; gives what the receiver needs to go on.
-    async fn append(&mut self, stream: &str, mut batch: Batch) -> Result<Done, End> {
-        let activated = match batch.activation() {
-            None => None,
-            Some(arrival) => {
-                match catalogs::judge(&self.db, self.appender.head(), arrival).await? {
-                    Judged::Compiles(catalog) => Some(catalog),
-                    Judged::Refused(refusal) => {
-                        arrival.read = Err(refusal);
-                        None
-                    }
-                }
+    async fn append(&mut self, stream: &str, next: Next) -> Result<Done, End> {
+        let Next { todo, ack, bytes } = next;
+        let mut activated = None;
+        let appended = match todo {
+            Todo::Failed(end) => return Err(end),
+            Todo::Planned(plan) => self.appender.append_plan(plan).await,
+            Todo::Judged(mut batch) => {
+                activated = self.judge(&mut batch).await?;
+                self.appender.append(stream, batch.arrivals).await
             }
         };
-        self.replays_whole(stream, &batch)?;
-        let appended = self.appender.append(stream, batch.arrivals).await;
         let outcomes = match appended {
             Ok(outcomes) => outcomes,
             Err(error) => {
@@ -303,41 +337,29 @@ impl Role<'_> {
                 return Err(error.into());
             }
         };
-        self.committed(&outcomes, batch.bytes);
+        self.committed(&outcomes, bytes);
         // A duplicate of an old activation changes nothing.
         let recorded = outcomes
             .last()
             .is_some_and(|outcome| outcome.kind == ledger::append::Kind::Recorded);
         Ok(Done {
-            ack: batch.ack,
+            ack,
             catalog: activated.filter(|_| recorded),
         })
     }
 
-    /// Refuses to write a gap where a signed head says that there was a message: a database that was rolled back
-    /// would grow into another history than the one that was let out.
-    fn replays_whole(&self, stream: &str, batch: &Batch) -> Result<(), End> {
-        let head = self.appender.head();
-        let released = self.config.released;
-        let mut next = if stream == head.stream {
-            head.stream_seq + 1
-        } else {
-            1
+    /// The catalog that an activation brings; one that cannot be is marked as refused.
+    async fn judge(&mut self, batch: &mut Batch) -> Result<Option<Arc<Catalog>>, End> {
+        let Some(arrival) = batch.activation() else {
+            return Ok(None);
         };
-        let behind = (head.size..released).zip(&batch.arrivals);
-        for (_, arrival) in behind {
-            let found = arrival.message.stream_seq;
-            if found > next {
-                return Err(End::Failed(IngestError::LostTail(Lost::Replay {
-                    stream: stream.to_owned(),
-                    missing: next,
-                    found,
-                    released,
-                })));
+        match catalogs::judge(&self.db, self.appender.head(), arrival).await? {
+            Judged::Compiles(catalog) => Ok(Some(catalog)),
+            Judged::Refused(refusal) => {
+                arrival.read = Err(refusal);
+                Ok(None)
             }
-            next = found + 1;
         }
-        Ok(())
     }
 
     fn committed(&mut self, outcomes: &[Outcome], bytes: u64) {

@@ -1,6 +1,6 @@
 //! The one append: all that enters the chain enters here, in the order of the stream.
 //!
-//! Read [`Appender::append`] downwards. What is decided is decided by pure functions over the head, the
+//! Read [`Appender::append`] downwards, then [`Planner::plan`]. What is decided is decided by pure functions over the head, the
 //! messages and what the chain holds already; so the same stream gives the same chain, bit for bit, in
 //! whatever batches it comes. What is awaited is one look-up, where identities may be taken, and one
 //! statement, which is one transaction.
@@ -10,17 +10,17 @@ mod draft;
 mod error;
 mod known;
 mod link;
+mod plan;
 
 use schema::{Event, LedgerName, Message, Reason, Refusal};
-use serde::Deserialize;
 use tracing::{info, warn};
 
 pub use self::error::AppendError;
+pub use self::plan::{Plan, Planner};
 
 use self::commit::{Committed, commit, half};
-use self::draft::{Draft, drafts, resolve};
+use self::draft::Draft;
 use self::known::Known;
-use self::link::Linker;
 use crate::db::{Client, Database, DbError};
 use crate::head::{Head, bigint};
 use crate::keyring::Keyring;
@@ -66,7 +66,7 @@ pub struct Appender {
     /// `None` where the connection was lost.
     client: Option<Client>,
     head: Head,
-    linker: Linker,
+    planner: Planner,
     /// The first position that has no partition for its data yet.
     room_until: u64,
     /// Identities are looked up before the batch is sent. That costs a round trip, and not doing it costs a
@@ -104,7 +104,7 @@ impl Appender {
         Ok(Self {
             db,
             client: Some(client),
-            linker: Linker::new(keyring),
+            planner: Planner::new(keyring),
             room_until: 0,
             look_first: false,
             unsettled: false,
@@ -131,22 +131,52 @@ impl Appender {
     ) -> Result<Vec<Outcome>, AppendError> {
         // Whether the last batch is in may not be known yet.
         let again = self.unsettled;
-        let mut outcomes = self.settle().await?;
+        let settled = self.settle().await?;
         let arrivals = self.unread(stream, arrivals, again);
-        self.check_order(stream, &arrivals)?;
-        // Gaps, positions, times.
-        let mut drafts = drafts(&self.head, stream, arrivals);
+        let plan = self.planner.plan(self.head.clone(), stream, arrivals)?;
+        let appended = self.append_plan(plan).await;
+        match appended {
+            Ok(outcomes) => Ok([settled, outcomes].concat()),
+            Err(error) => {
+                self.in_doubt.splice(0..0, settled);
+                Err(error)
+            }
+        }
+    }
+
+    /// What plans batches for [`Appender::append_plan`].
+    pub fn planner(&self) -> Planner {
+        self.planner.clone()
+    }
+
+    /// Appends a batch that was planned behind this head, or behind what this head was expected to become. The same
+    /// is guaranteed as by [`Appender::append`]; where another head came, nothing is appended and the error is
+    /// [`AppendError::OutOfOrder`].
+    pub async fn append_plan(&mut self, plan: Plan) -> Result<Vec<Outcome>, AppendError> {
+        let Plan { behind, mut drafts } = plan;
+        let chain = behind.chain;
+        if self.unsettled
+            || (Head {
+                chain,
+                ..self.head.clone()
+            }) != behind
+        {
+            return Err(AppendError::OutOfOrder {
+                expected: self.head.stream_seq + 1,
+                arrived: behind.stream_seq + 1,
+            });
+        }
         self.make_room(drafts.len()).await?;
-        // Duplicates and conflicts, then the hashes of what is left.
         if self.look_first {
             let known = self.look_up(&drafts).await?;
-            self.decide(&mut drafts, &known)?;
-        } else {
-            self.decide(&mut drafts, &Known::default())?;
+            self.planner.decide(&self.head, &mut drafts, &known)?;
+        } else if chain != self.head.chain {
+            self.planner
+                .decide(&self.head, &mut drafts, &Known::default())?;
         }
         // One transaction. What became of each message is final only after it.
         let result = self.commit(&mut drafts).await;
-        outcomes.extend(drafts.iter().filter_map(Draft::outcome));
+        let outcomes = drafts.iter().filter_map(Draft::outcome).collect();
         if let Err(error) = result {
             self.unsettled = true;
             self.in_doubt = outcomes;
@@ -171,25 +201,6 @@ impl Appender {
             arrivals.retain(|arrival| arrival.message.stream_seq > self.head.stream_seq);
         }
         arrivals
-    }
-
-    /// Numbers rise, from the head's on.
-    fn check_order(&self, stream: &str, arrivals: &[Arrival]) -> Result<(), AppendError> {
-        let mut last = if stream == self.head.stream {
-            self.head.stream_seq
-        } else {
-            0
-        };
-        for Arrival { message, .. } in arrivals {
-            if message.stream_seq <= last {
-                return Err(AppendError::OutOfOrder {
-                    expected: last + 1,
-                    arrived: message.stream_seq,
-                });
-            }
-            last = message.stream_seq;
-        }
-        Ok(())
     }
 
     /// Sees to it that the next positions' data has partitions to lie in.
@@ -217,22 +228,6 @@ impl Appender {
         Ok(known)
     }
 
-    /// Settles what each draft is, and hashes. May be done again with more known.
-    fn decide(&mut self, drafts: &mut [Draft], known: &Known) -> Result<(), AppendError> {
-        resolve(&self.head, drafts, known)?;
-        if let Some(first) = drafts.first()
-            && !continues(&self.head, first)
-        {
-            let arrived = first.content().map(|content| content.header.stream.clone());
-            return Err(AppendError::OtherStream {
-                ours: self.head.stream.clone(),
-                last: self.head.stream_seq,
-                arrived: arrived.unwrap_or_default(),
-            });
-        }
-        Ok(self.linker.link(self.head.chain, drafts)?)
-    }
-
     /// Commits the drafts, as one batch if possible, and moves the head. On each turn the head says how much of
     /// them is in, so that nothing is in twice whatever happened to a connection.
     async fn commit(&mut self, drafts: &mut [Draft]) -> Result<(), AppendError> {
@@ -256,7 +251,7 @@ impl Appender {
                 Committed::Taken if !looked => {
                     looked = true;
                     let known = self.look_up(rest).await?;
-                    self.decide(rest, &known)?;
+                    self.planner.decide(&self.head, rest, &known)?;
                 }
                 Committed::Taken => {
                     return Err(AppendError::Corrupt(
@@ -359,31 +354,4 @@ fn refused(part: &[Draft], source: DbError) -> AppendError {
         stream_seq: content.map_or(0, |content| content.header.stream_seq),
         source,
     }
-}
-
-/// The data of `ledger.stream.continued`.
-#[derive(Deserialize)]
-struct Continued {
-    stream: String,
-    last: u64,
-}
-
-/// Whether the first draft may stand behind the head: it is of the same stream, or says itself that it continues
-/// the head's stream from its last number.
-fn continues(head: &Head, first: &Draft) -> bool {
-    let Some(content) = first.content() else {
-        return true;
-    };
-    let header = &content.header;
-    if header.stream == head.stream {
-        return true;
-    }
-    let own = first.kind == Kind::Recorded && header.publisher == "ledger";
-    let named = matches!(
-        header.event_type.as_str(),
-        "ledger.stream.continued" | "ledger.stream.continued.v1"
-    );
-    own && named
-        && serde_json::from_slice::<Continued>(&content.data)
-            .is_ok_and(|from| from.stream == head.stream && from.last == head.stream_seq)
 }

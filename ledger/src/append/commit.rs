@@ -79,7 +79,7 @@ impl<'a> Columns<'a> {
 }
 
 /// The head after the drafts. They end with a message, never with a gap.
-fn head_after(head: &Head, drafts: &[Draft]) -> Option<Head> {
+pub(super) fn head_after(head: &Head, drafts: &[Draft]) -> Option<Head> {
     let last = drafts.last()?;
     let header = &last.content()?.header;
     Some(Head {

@@ -321,6 +321,62 @@ async fn numbers_and_streams_must_follow() {
     );
 }
 
+/// Plans know no more than their own batch: what the chain holds, and what an earlier plan turns out to be, changes
+/// what they come to.
+#[tokio::test]
+async fn a_batch_that_was_planned_ahead_becomes_what_it_would_have_become() {
+    let batches = || {
+        [
+            arrivals(1, 3),
+            vec![arrival(4, event("id-2")), arrival(7, event("new"))],
+            vec![arrival(8, event("new")), arrival(9, event("newer"))],
+        ]
+    };
+    let (one, other) = (Fixture::new().await, Fixture::new().await);
+    let mut in_turn = one.appender().await;
+    let mut expected = Vec::new();
+    for batch in batches() {
+        expected.extend(in_turn.append(STREAM, batch).await.expect("appended"));
+    }
+    let mut ahead = other.appender().await;
+    let (mut planner, mut behind, mut plans) = (ahead.planner(), ahead.head().clone(), Vec::new());
+    for batch in batches() {
+        let plan = planner.plan(behind, STREAM, batch).expect("planned");
+        behind = plan.after();
+        plans.push(plan);
+    }
+    let mut outcomes = Vec::new();
+    for plan in plans {
+        outcomes.extend(ahead.append_plan(plan).await.expect("appended"));
+    }
+    assert_eq!(outcomes, expected);
+    assert_eq!(outcomes[3].kind, Kind::Duplicate { of: 2 });
+    assert_eq!(ahead.head().chain, in_turn.head().chain);
+}
+
+#[tokio::test]
+async fn a_plan_goes_behind_no_other_head_than_its_own() {
+    let fixture = Fixture::new().await;
+    let mut appender = fixture.appender().await;
+    let behind = appender.head().clone();
+    let plan = appender.planner().plan(behind, STREAM, arrivals(1, 3));
+    let plan = plan.expect("planned");
+    let first = appender.append(STREAM, arrivals(1, 2)).await;
+    assert_eq!(first.expect("appended").len(), 2);
+    let refused = appender.append_plan(plan).await;
+    assert!(
+        matches!(
+            refused,
+            Err(AppendError::OutOfOrder {
+                expected: 3,
+                arrived: 1
+            })
+        ),
+        "{refused:?}"
+    );
+    assert_eq!(appender.head().size, 3);
+}
+
 /// A server that cuts connections at any moment: everything is in once.
 #[tokio::test]
 async fn killed_backends_lose_and_double_nothing() {
@@ -447,22 +503,31 @@ proptest! {
     #[test]
     fn batches_do_not_change_the_chain(stream in stream(), cuts in prop::collection::vec(1_usize..20, 1..20)) {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let (whole, parts) = runtime.block_on(async {
+        let (whole, parts, planned) = runtime.block_on(async {
             let whole = Fixture::new().await;
             whole.appender().await.append(STREAM, stream.clone()).await.expect("appended");
-            let parts = Fixture::new().await;
+            let (parts, planned) = (Fixture::new().await, Fixture::new().await);
             let mut appender = parts.appender().await;
+            let mut ahead = planned.appender().await;
+            let (mut planner, mut behind, mut plans) = (ahead.planner(), ahead.head().clone(), Vec::new());
             let mut rest = stream;
             for cut in cuts.iter().cycle() {
                 if rest.is_empty() {
                     break;
                 }
                 let later = rest.split_off((*cut).min(rest.len()));
+                let plan = planner.plan(behind, STREAM, rest.clone()).expect("planned");
+                behind = plan.after();
+                plans.push(plan);
                 appender.append(STREAM, rest).await.expect("appended");
                 rest = later;
             }
-            (whole.records().await, parts.records().await)
+            for plan in plans {
+                ahead.append_plan(plan).await.expect("appended");
+            }
+            (whole.records().await, parts.records().await, planned.records().await)
         });
+        prop_assert_eq!(&whole, &planned);
         prop_assert_eq!(whole, parts);
     }
 }
