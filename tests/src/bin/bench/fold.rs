@@ -8,11 +8,11 @@ use bytes::Bytes;
 use schema::sample::Sampler;
 use schema::{Catalog, Package};
 use serde_json::json;
-use tests::{Installation, Nats, Postgres, binaries, feed};
+use tests::{Installation, Nats, binaries, feed};
 use tokio_postgres::Client;
 
 use crate::meter::Meter;
-use crate::{Figure, Figures, SETTINGS, ingest};
+use crate::{Figure, Figures, ingest, server};
 
 /// 2026-07-01 12:00 UTC, in microseconds.
 const BEGIN_US: i64 = 1_782_907_200_000_000;
@@ -20,7 +20,7 @@ const BEGIN_US: i64 = 1_782_907_200_000_000;
 /// One round on servers of its own.
 pub async fn measure(folder: &Path, events: usize, figures: &mut Figures) {
     let nats = Nats::start_in(folder, &binaries::nats_server(), "").await;
-    let postgres = Postgres::start_in(folder, &SETTINGS).await;
+    let postgres = server(folder).await;
     let ledger = Installation::bare(postgres, nats).await;
     ledger.run(["init"]).await.expect(0);
     let last = fill(&ledger, events).await;

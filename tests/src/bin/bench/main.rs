@@ -83,13 +83,18 @@ fn medians(rounds: Vec<Figures>) -> Figures {
         .collect()
 }
 
-/// One round on servers of its own: every figure of the table once.
-async fn measure(folder: &Path, events: usize) -> Figures {
-    let nats = Nats::start_in(folder, &binaries::nats_server(), "").await;
+/// A server with [`SETTINGS`].
+async fn server(folder: &Path) -> Postgres {
     let lines = SETTINGS.lines().filter(|line| !line.starts_with('#'));
     let settings: Vec<String> = lines.map(|line| line.replace(' ', "")).collect();
     let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
-    let postgres = Postgres::start_in(folder, &settings).await;
+    Postgres::start_in(folder, &settings).await
+}
+
+/// One round on servers of its own: every figure of the table once.
+async fn measure(folder: &Path, events: usize) -> Figures {
+    let nats = Nats::start_in(folder, &binaries::nats_server(), "").await;
+    let postgres = server(folder).await;
     let ledger = Installation::bare(postgres, nats).await;
     ledger.run(["init"]).await.expect(0);
     let last = feed::fill(&ledger, events).await;
