@@ -2,9 +2,10 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
 
-use ledger::bundle::{self, BundleError, Manifest, Redacted, Writer};
+use ledger::bundle::{self, BundleError, Manifest, Prover, Redacted, TlogProof, Writer};
 use ledger::report::What;
 use support::*;
 
@@ -246,4 +247,67 @@ fn packing_the_same_gives_the_same_bytes() {
         fs::read(place.join("a.tar.zst")).unwrap(),
         fs::read(place.join("b.tar.zst")).unwrap()
     );
+}
+
+#[test]
+fn proofs_in_files_of_their_own_are_read_back_and_hold() {
+    let place = Place::new();
+    for size in [1, 2, 7, 255, 256, 257, 700] {
+        let sample = sample(size, plain);
+        let wanted = [0, size / 3, size / 2, size - 1];
+        let mut prover = Prover::new(BTreeSet::from(wanted), size).expect("in the tree");
+        let target = place.join(&size.to_string());
+        let mut writer = sample.writer(&target);
+        for record in &sample.records {
+            prover.push(record);
+            writer.event(record).expect("written");
+        }
+        for (seq, siblings) in prover.finish().expect("all went by") {
+            assert_eq!(siblings, sample.proof(seq), "{seq} of {size}");
+            writer.tlog_proof(seq, &siblings).expect("written");
+        }
+        writer.finish(&signer()).expect("finished");
+        let report = verify(&target);
+        assert!(report.ok, "{:?}", report.problems);
+        let name = format!("{}.tlog-proof", size - 1);
+        let text = fs::read_to_string(target.join(&name)).expect("a proof");
+        let proof = TlogProof::parse(&text).expect("whole");
+        assert_eq!((proof.index, proof.to_string()), (size - 1, text));
+    }
+}
+
+#[test]
+fn a_proof_in_a_file_of_its_own_that_does_not_hold_is_found() {
+    let place = Place::new();
+    let sample = sample(20, plain);
+    let changes: [fn(String) -> String; 5] = [
+        |text| text.replace("index 7", "index 8"),
+        |text| text.replace("index 7", "index 07"),
+        |text| text.replace("tlog-proof@v1", "tlog-proof@v2"),
+        |text| {
+            // Two siblings the other way round.
+            let mut lines: Vec<&str> = text.lines().collect();
+            lines.swap(2, 3);
+            lines.join("\n") + "\n"
+        },
+        |text| text.replace("ledger.example/main\n", "ledger.example/other\n"),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let target = place.join(&number.to_string());
+        let mut writer = sample.writer(&target);
+        for record in &sample.records {
+            writer.event(record).expect("written");
+        }
+        writer.tlog_proof(7, &sample.proof(7)).expect("written");
+        writer.finish(&signer()).expect("finished");
+        assert!(verify(&target).ok);
+        edit(&target, "7.tlog-proof", change);
+        assert_eq!(kinds(&verify(&target)), [What::Tree], "change {number}");
+    }
+    let mut writer = sample.writer(&place.join("stray"));
+    writer.event(&sample.records[0]).expect("written");
+    writer.tlog_proof(7, &sample.proof(7)).expect("written");
+    writer.proof(0, &sample.proof(0)).expect("written");
+    writer.finish(&signer()).expect("finished");
+    assert_eq!(kinds(&verify(&place.join("stray"))), [What::Tree]);
 }

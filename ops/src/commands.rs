@@ -53,7 +53,7 @@ async fn run_short(app: &App, command: Command) -> Outcome {
         Command::Serve(command) => command.run(app).await,
         Command::Init(command) => command.run(app).await,
         Command::Publish(command) => command.run(app).await,
-        Command::Publishers(command) => command.run(app).await,
+        Command::Publishers(command) => command.run(app),
         Command::Check(command) => command.run(app),
         Command::Sample(command) => command.run(app).await,
         Command::Log(command) => command.run(app).await,

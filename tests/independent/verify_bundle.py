@@ -88,6 +88,7 @@ class Verifier:
         self.check_checkpoint()
         self.check_events()
         self.check_proofs()
+        self.check_tlog_proofs()
         self.check_verdicts()
 
     def report(self):
@@ -275,6 +276,32 @@ class Verifier:
         for seq, proof in proofs.items():
             if seq in self.leaves and f.inclusion_root(seq, self.size, self.leaves[seq], proof) != self.root:
                 self.problem(seq, "tree", "the proof does not lead to the checkpoint's root")
+
+    def check_tlog_proofs(self):
+        """Files of C2SP tlog-proof@v1, each with the signed head in it."""
+        for name in sorted(name for name in self.bundle.names() if name.endswith(".tlog-proof")):
+            try:
+                head, separator, note = self.bundle.text(name).partition("\n\n")
+                lines = head.split("\n")
+                if lines.pop(0) != "c2sp.org/tlog-proof@v1" or not separator:
+                    raise ValueError("not a tlog-proof@v1")
+                if lines[0].startswith("extra "):
+                    f.unbase64(lines.pop(0)[len("extra "):])
+                word, _, index = lines.pop(0).partition(" ")
+                if word != "index" or str(int(index)) != index:
+                    raise ValueError("no index")
+                seq, siblings = int(index), [f.unbase64(line) for line in lines]
+                origin, size, root, signers = f.open_checkpoint(note, self.keys)
+                if origin != self.origin or origin not in signers:
+                    raise ValueError("its head is not signed by a key that is trusted here")
+                if name != f"{seq}.tlog-proof" or seq not in self.leaves:
+                    raise ValueError("of a position that is not here")
+                if f.inclusion_root(seq, size, self.leaves[seq], siblings) != root:
+                    raise ValueError("does not lead to its head's root")
+                if (size, root) != (self.size, self.root):
+                    raise ValueError("its head is not the bundle's")
+            except (ValueError, IndexError) as error:
+                self.problem(None, "tree", f"{name}: {error}")
 
     def check_verdicts(self):
         if "verdicts.ndjson" not in self.bundle.names():

@@ -70,7 +70,13 @@ async fn a_bundle_holds_without_the_ledger_and_nothing_in_it_can_be_changed() {
     let size = ledger.settles().await;
     let folder = ledger.path("bundle");
     let bundle = text(&folder);
-    ledger.run(["export", bundle, "--all"]).await.expect(0);
+    let too_far = ["export", bundle, "--all", "--tlog-proofs=3,100000"];
+    ledger.run(too_far).await.expect(2);
+    let export = ["export", bundle, "--all", "--tlog-proofs=0,3,5-7"];
+    ledger.run(export).await.expect(0);
+    for seq in [0, 3, 5, 6, 7] {
+        assert!(folder.join(format!("{seq}.tlog-proof")).exists(), "{seq}");
+    }
     // Beside the running ledger, and after it.
     let report = python("verify_bundle.py", &[bundle, "--json"])
         .await
@@ -95,6 +101,7 @@ async fn a_bundle_holds_without_the_ledger_and_nothing_in_it_can_be_changed() {
         "manifest.note",
         "checkpoint",
         "events.ndjson",
+        "6.tlog-proof",
     ] {
         let path = folder.join(name);
         let whole = fs::read(&path).expect("read");

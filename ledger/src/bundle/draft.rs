@@ -42,12 +42,12 @@ impl Folder {
     }
 
     /// Begins a file.
-    pub fn file(&mut self, name: &'static str) -> Result<Output, BundleError> {
+    pub fn file(&mut self, name: &str) -> Result<Output, BundleError> {
         let path = self.path.join(name);
         let file = File::create_new(&path).map_err(failed(&path, "made"))?;
         self.files.insert(name.to_owned(), String::new());
         Ok(Output {
-            name,
+            name: name.to_owned(),
             path,
             hash: Sha256::new(),
             file: BufWriter::with_capacity(1 << 18, file),
@@ -66,13 +66,12 @@ impl Folder {
             .map_err(io::IntoInnerError::into_error)
             .and_then(|file| file.sync_all())
             .map_err(failed(&path, "written"))?;
-        self.files
-            .insert(name.to_owned(), hex::encode(hash.finalize()));
+        self.files.insert(name, hex::encode(hash.finalize()));
         Ok(())
     }
 
     /// Writes a whole file.
-    pub fn write(&mut self, name: &'static str, bytes: &[u8]) -> Result<(), BundleError> {
+    pub fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), BundleError> {
         let mut output = self.file(name)?;
         output.write(bytes)?;
         self.close(output)
@@ -113,7 +112,7 @@ impl Drop for Folder {
 
 /// A file that is being written and hashed.
 pub(super) struct Output {
-    name: &'static str,
+    name: String,
     path: PathBuf,
     hash: Sha256,
     file: BufWriter<File>,

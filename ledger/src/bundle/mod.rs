@@ -13,6 +13,7 @@ mod manifest;
 mod pack;
 mod redactions;
 mod source;
+mod tlog_proof;
 mod verify;
 mod walk;
 mod write;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 pub use form::{Line, Redacted};
 pub use manifest::Manifest;
+pub use tlog_proof::{Prover, TlogProof};
 pub use verify::verify;
 pub use write::{About, Writer};
 

@@ -1,5 +1,6 @@
 //! Verifying a bundle, offline and in one pass over its events.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -10,11 +11,13 @@ use super::form::{Line, ProofLine, VerdictLine};
 use super::lines::{LONGEST, Lines, Next};
 use super::manifest::{Manifest, note_text};
 use super::source::{Source, is_safe};
+use super::tlog_proof::{ENDING, TlogProof};
 use super::walk::{Walk, Walked};
 use super::{
     BundleError, CHECKPOINT, EVENTS, KEYS, MANIFEST, MANIFEST_NOTE, PROOFS, VERDICTS, failed, quote,
 };
 use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::digest::Hash;
 use crate::note::{Note, VerifyingKey};
 use crate::report::{Report, What};
 
@@ -279,6 +282,36 @@ impl Bundle<'_> {
         Ok(Some(head))
     }
 
+    /// The proofs in files of their own, by position, as far as they can be read and are against this head.
+    fn tlog_proofs(
+        &mut self,
+        manifest: &Manifest,
+    ) -> Result<BTreeMap<u64, Vec<Hash>>, BundleError> {
+        let mut found = BTreeMap::new();
+        let checkpoint = self.small(CHECKPOINT)?;
+        for name in manifest.files.keys() {
+            let Some(stem) = name.strip_suffix(ENDING).filter(|_| self.source.has(name)) else {
+                continue;
+            };
+            let bytes = self.small(name)?;
+            let parsed = TlogProof::parse(&String::from_utf8_lossy(&bytes));
+            let checked = parsed.and_then(|proof| {
+                if proof.checkpoint.as_bytes() != checkpoint {
+                    return Err("its signed head is not the bundle's".to_owned());
+                }
+                if proof.index.to_string() != stem {
+                    return Err(format!("its index is {}", proof.index));
+                }
+                Ok(proof)
+            });
+            match checked {
+                Ok(proof) => drop(found.insert(proof.index, proof.siblings)),
+                Err(why) => self.problem(What::Tree, format!("{}: {}", quote(name), quote(&why))),
+            }
+        }
+        Ok(found)
+    }
+
     fn events(
         &mut self,
         manifest: &Manifest,
@@ -289,6 +322,7 @@ impl Bundle<'_> {
         let mut events = self.lines(EVENTS)?;
         let mut proofs = Ahead::<ProofLine>::new(PROOFS, self.lines(PROOFS)?);
         let mut verdicts = Ahead::<VerdictLine<'static>>::new(VERDICTS, self.lines(VERDICTS)?);
+        let mut tlog = self.tlog_proofs(manifest)?;
         let mut report = std::mem::take(&mut self.report);
         let mut walk = Walk::new(&manifest.origin, head, &mut report);
         loop {
@@ -310,7 +344,8 @@ impl Bundle<'_> {
             if let Some(verdict) = verdicts.at(line.seq, walk.report()).map_err(io)? {
                 compare_verdict(&verdict, &line, walk.report());
             }
-            walk.event(line, proof.as_ref());
+            let siblings = tlog.remove(&line.seq);
+            walk.event(line, proof.as_ref(), siblings.as_deref());
             if walk.counts().events.is_multiple_of(STEP) {
                 progress(walk.counts().events);
             }
@@ -319,6 +354,10 @@ impl Bundle<'_> {
         verdicts.drain(walk.report()).map_err(io)?;
         let walked = walk.finish(self.source.has(PROOFS));
         progress(walked.counts.events);
+        for seq in tlog.keys() {
+            let detail = format!("{seq}{ENDING} is of a position that is not among the events");
+            report.problem(Some(*seq), What::Tree, detail);
+        }
         if proofs.strays > 0 {
             let detail = format!(
                 "{} proofs are of positions that are not among the events",

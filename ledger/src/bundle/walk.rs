@@ -96,7 +96,9 @@ impl<'a> Walk<'a> {
     }
 
     /// Checks the next event, and its proof where there is one.
-    pub fn event(&mut self, mut line: Line<'_>, proof: Option<&ProofLine>) {
+    ///
+    /// `tlog` are the siblings of a proof in a file of its own.
+    pub fn event(&mut self, mut line: Line<'_>, proof: Option<&ProofLine>, tlog: Option<&[Hash]>) {
         let seq = line.seq;
         self.counts.events += 1;
         self.first.get_or_insert(seq);
@@ -122,7 +124,18 @@ impl<'a> Walk<'a> {
         }
         self.report.set_chain(&chain);
         let leaf = leaf_hash(&entry(seq, &hash, &chain));
-        let proved = self.in_tree(seq, leaf, proof);
+        self.grow(seq, leaf);
+        let siblings = proof.map(|proof| {
+            proof
+                .siblings()
+                .ok_or("the proof has a sibling that is not 32 bytes")
+        });
+        let proved = [siblings, tlog.map(|siblings| Ok(siblings.to_vec()))]
+            .into_iter()
+            .flatten()
+            .fold(false, |proved, siblings| {
+                self.proves(seq, &leaf, siblings) || proved
+            });
         let data = line.data.as_ref().map(|data| data.0.as_ref());
         self.content(&header, data);
         self.redactions.settle(&header, data, self.report);
@@ -241,9 +254,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Adds the entry to the tree and checks its proof. True if the proof holds.
-    fn in_tree(&mut self, seq: u64, leaf: Hash, proof: Option<&ProofLine>) -> bool {
-        let Some(head) = self.head else { return false };
+    /// Adds the entry to the tree.
+    fn grow(&mut self, seq: u64, leaf: Hash) {
+        let Some(head) = self.head else { return };
         if seq >= head.size {
             if self.beyond == 0 {
                 let detail = format!(
@@ -260,12 +273,15 @@ impl<'a> Walk<'a> {
             tree.push(leaf);
             self.root = (tree.size() == head.size).then(|| tree.root());
         }
-        let Some(proof) = proof else { return false };
-        let checked = match proof.siblings() {
-            Some(siblings) => verify_inclusion(seq, head.size, &leaf, &siblings, &head.root)
-                .map_err(|error| error.to_string()),
-            None => Err("the proof has a sibling that is not 32 bytes".to_owned()),
-        };
+    }
+
+    /// Whether a proof of the entry holds.
+    fn proves(&mut self, seq: u64, leaf: &Hash, siblings: Result<Vec<Hash>, &str>) -> bool {
+        let Some(head) = self.head else { return false };
+        let checked = siblings.map_err(str::to_owned).and_then(|siblings| {
+            verify_inclusion(seq, head.size, leaf, &siblings, &head.root)
+                .map_err(|error| error.to_string())
+        });
         if let Err(detail) = &checked {
             self.problem(seq, What::Tree, detail.as_str());
         }

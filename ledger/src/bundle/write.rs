@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::draft::{Folder, Output};
 use super::form::{Base64, Hex, Line, ProofLine, Redacted, VerdictLine, is_verdict};
 use super::manifest::{Manifest, note_text};
+use super::tlog_proof::{ENDING, TlogProof};
 use super::{
     BundleError, CHECKPOINT, EVENTS, FORMAT, KEYS, MANIFEST, MANIFEST_NOTE, PACKED, PROOFS,
     VERDICTS, pack,
@@ -175,6 +176,18 @@ impl Writer {
             return Ok(());
         };
         append(proofs, &mut self.buffer, &ProofLine { seq, inclusion })
+    }
+
+    /// Adds a file for other programs that says the same of one entry, with the signed head in it: C2SP
+    /// `tlog-proof@v1`.
+    pub fn tlog_proof(&mut self, seq: u64, siblings: &[Hash]) -> Result<(), BundleError> {
+        let proof = TlogProof {
+            index: seq,
+            siblings: siblings.to_vec(),
+            checkpoint: self.about.checkpoint.clone(),
+        };
+        self.folder
+            .write(&format!("{seq}{ENDING}"), proof.to_string().as_bytes())
     }
 
     fn line(&mut self, mut line: Line<'_>) -> Result<(), BundleError> {

@@ -1,14 +1,16 @@
 //! `ledger export`: evidence to take away, enough to verify without the ledger.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
-use ledger::bundle::{About, BundleError, Redacted, Writer};
+use ledger::bundle::{About, BundleError, Prover, Redacted, Writer};
 use ledger::checkpoint::Checkpoint;
 use ledger::redaction::Coverage;
 use serde_json::json;
 
 use crate::app::{self, App};
+use crate::cli::text;
 use crate::commands::init;
 use crate::exit::{Context, Exit, Failure, Outcome};
 use crate::{connect, progress};
@@ -17,11 +19,15 @@ const EXAMPLES: &str = "\
 Examples:
   ledger export --all bundle              a folder
   ledger export --all bundle.tar.zst      the same in one file
+  ledger export --all bundle --tlog-proofs=41,57-60
   ledger verify --bundle bundle --key \"$(ledger checkpoint --key)\"
 
 The bundle holds every event below the last signed head, the head, the keys and a signed manifest.";
 
 const PAGE: u64 = 5000;
+/// So many files in a folder are still handy.
+const MOST_PROOFS: u64 = 1000;
+const MOST_FILES: usize = 1000;
 
 /// Write a bundle of evidence that can be verified offline
 #[derive(Debug, Args)]
@@ -33,6 +39,9 @@ pub struct Export {
     /// The whole ledger, up to its last signed head
     #[arg(long, required = true)]
     all: bool,
+    /// Add files of C2SP tlog-proof@v1, each a proof of its own, for these positions [without any: for all]
+    #[arg(long, value_name = "POSITIONS", num_args = 0..=1, require_equals = true, default_missing_value = "all", value_parser = text)]
+    tlog_proofs: Option<String>,
 }
 
 impl Export {
@@ -62,6 +71,8 @@ impl Export {
             checkpoint: note,
             keys: vec![signer.verifying_key().clone()],
         };
+        let positions = positions(self.tlog_proofs.as_deref(), head.size)?;
+        let mut prover = Prover::new(positions, head.size).context("cannot plan the proofs")?;
         let mut writer = Writer::create(&self.target, about)?;
         let coverage = {
             let client = reader.database().client().await?;
@@ -79,6 +90,7 @@ impl Export {
             }
             for record in &page {
                 let seq = record.header.seq;
+                prover.push(record);
                 match coverage.by(seq) {
                     Some(by) if record.body.is_none() => {
                         writer.redacted(record, redacted(&reader, by).await?)?;
@@ -90,6 +102,9 @@ impl Export {
             bar.set_position(next);
         }
         bar.finish_and_clear();
+        for (seq, siblings) in prover.finish().context("cannot make the proofs")? {
+            writer.tlog_proof(seq, &siblings)?;
+        }
         let manifest = writer.finish(&signer)?;
         app.one(&json!({
             "bundle": self.target.display().to_string(),
@@ -100,6 +115,39 @@ impl Export {
         }))?;
         Ok(Exit::Done)
     }
+}
+
+/// Positions and ranges of positions with commas between, or `all`, below `size`.
+fn positions(asked: Option<&str>, size: u64) -> Result<BTreeSet<u64>, Failure> {
+    let asked = match asked {
+        None => return Ok(BTreeSet::new()),
+        Some("all") => format!("0-{}", size.saturating_sub(1)),
+        Some(asked) => asked.to_owned(),
+    };
+    let mut found = BTreeSet::new();
+    for part in asked.split(',').map(str::trim) {
+        let (from, to) = part.split_once('-').unwrap_or((part, part));
+        let number = |text: &str| {
+            text.trim().parse::<u64>().map_err(|_| {
+                Failure::usage(format!("--tlog-proofs: {part:?} is no position"))
+                    .mend("write positions and ranges like 41,57-60")
+            })
+        };
+        let (from, to) = (number(from)?, number(to)?);
+        if to < from || to >= size {
+            return Err(Failure::usage(format!(
+                "--tlog-proofs: {part} does not lie in the {size} positions under the signed head"
+            )));
+        }
+        if to - from >= MOST_PROOFS || found.len() >= MOST_FILES {
+            return Err(Failure::usage(format!(
+                "--tlog-proofs: more than {MOST_PROOFS} files, one a position"
+            ))
+            .mend("name the positions that matter; the whole bundle proves all of them"));
+        }
+        found.extend(from..=to);
+    }
+    Ok(found)
 }
 
 /// Why a position has no data: the event that took it, its class and its time.

@@ -70,7 +70,7 @@ pub fn name(text: &str) -> Result<Name, String> {
 
 impl Publishers {
     /// Does it.
-    pub async fn run(self, app: &App) -> Outcome {
+    pub fn run(self, app: &App) -> Outcome {
         let ledger = app.config()?.ledger;
         match self.action.unwrap_or(Action::List) {
             Action::Permissions { names } => {
