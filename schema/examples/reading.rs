@@ -10,7 +10,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use schema::envelope::{self, Envelope, Mode};
 use schema::json::{self, Holds};
-use schema::{Catalog, LedgerName, Message, Name, Package};
+use schema::{Catalog, LedgerName, Message, Name};
 use serde_json::json;
 
 const ROUNDS: u32 = 200;
@@ -95,7 +95,6 @@ fn measure(what: &str, bytes: usize, mut run: impl FnMut()) {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let files = vec![("environment.toml".to_owned(), KIND.to_owned())];
     let wrong = |found: Vec<schema::Diagnostic>| {
         found
             .iter()
@@ -103,9 +102,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .collect::<Vec<_>>()
             .join("\n")
     };
-    let platform = Package::parse(Name::new("platform")?, files).map_err(wrong)?;
-    let own = Package::builtin_named("ledger").map_err(wrong)?;
-    let catalog = Catalog::of(&[own, platform], json!({})).map_err(wrong)?;
+    let catalog = Catalog::of_kind(Name::new("platform")?, KIND, json!({})).map_err(wrong)?;
     let ledger = LedgerName::new("main")?;
 
     let plain = message(&[("Nats-Msg-Id", "c0ffee")], structured(DATA));

@@ -205,6 +205,16 @@ impl Catalog {
         })
     }
 
+    /// The ledger's own package and one of a single kind, to try that kind out.
+    pub fn of_kind(package: Name, text: &str, settings: Value) -> Result<Self, Vec<Diagnostic>> {
+        let files = vec![("kind.toml".to_owned(), text.to_owned())];
+        let packages = [
+            Package::builtin_named(LEDGER)?,
+            Package::parse(package, files)?,
+        ];
+        Self::of(&packages, settings)
+    }
+
     /// Compiles packages as they are, for checking them before they are recorded.
     pub fn of(packages: &[Package], settings: Value) -> Result<Self, Vec<Diagnostic>> {
         let texts = packages

@@ -1,4 +1,5 @@
 //! `ledger up`: a publisher may publish as itself, and nothing else.
+#![allow(clippy::indexing_slicing, reason = "a test reports by panicking")]
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -178,6 +179,14 @@ async fn a_publisher_speaks_for_itself_alone() {
     let refused = refused.lock().expect("whole").clone();
     assert_eq!(refused.len(), others.len() + theirs.len(), "{refused:?}");
     drop(own);
+
+    // The head of now, which covers what was published.
+    let head = up
+        .run(&["checkpoint", "--wait", "-o", "json"], "")
+        .await
+        .expect(0)
+        .json();
+    assert!(head["size"].as_u64() >= Some(10), "{head}");
 
     // What was refused left nothing: three events of the tools, and the ledger's own.
     let log = up.run(&["log", "-o", "ndjson"], "").await.expect(0);

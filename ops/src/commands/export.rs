@@ -59,7 +59,7 @@ impl Export {
         let signer = init::keyring(&config)?.signer(&origin)?;
         let note = reader.last_checkpoint().await?.ok_or_else(|| {
             Failure::not_found("no head is signed yet, and a bundle is proved against one")
-                .mend("ledger serve signs one every second, while events come")
+                .mend("ledger serve signs one every second; ledger checkpoint --wait waits for it")
         })?;
         let (head, _) =
             Checkpoint::parse_note(note.as_bytes()).context("the stored head cannot be read")?;

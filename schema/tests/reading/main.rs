@@ -8,7 +8,7 @@ mod who;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use schema::{Catalog, Event, LedgerName, Message, Name, Package, Reason, Refusal};
+use schema::{Catalog, Event, LedgerName, Message, Name, Reason, Refusal};
 use serde_json::json;
 
 /// A kind that accepts the vectors' data, which stop before a kind's fields.
@@ -51,11 +51,8 @@ about = "It is otherwise."
 
 static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
     let name = Name::new("platform").expect("a legal name");
-    let files = vec![("environment.toml".to_owned(), ENVIRONMENT.to_owned())];
-    let platform = Package::parse(name, files).expect("the test's kind loads");
-    let ledger = Package::builtin_named("ledger").expect("the ledger's package loads");
     let settings = json!({ "operators": ["oncall"] });
-    Catalog::of(&[ledger, platform], settings).expect("they compile together")
+    Catalog::of_kind(name, ENVIRONMENT, settings).expect("the test's kind loads")
 });
 
 const SUBJECT: &str = "ledger.main.ingest.terraform.platform.environment.created";

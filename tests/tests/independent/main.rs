@@ -16,7 +16,7 @@ mod stream;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use schema::{Catalog, LedgerName, Message, Name, Package};
+use schema::{Catalog, LedgerName, Message, Name};
 use serde_json::{Value, json};
 use tests::binaries;
 use tokio::process::Command;
@@ -42,11 +42,8 @@ example = "x"
 
 fn catalog() -> Catalog {
     let name = Name::new("platform").expect("a legal name");
-    let files = vec![("environment.toml".to_owned(), ENVIRONMENT.to_owned())];
-    let platform = Package::parse(name, files).expect("the kind loads");
-    let ledger = Package::builtin_named("ledger").expect("the ledger's package loads");
     let settings = json!({ "operators": ["oncall"] });
-    Catalog::of(&[ledger, platform], settings).expect("they compile together")
+    Catalog::of_kind(name, ENVIRONMENT, settings).expect("the kind loads")
 }
 
 fn ledger_name() -> LedgerName {
