@@ -190,13 +190,13 @@ fn the_rooms_use_what_they_may() {
             .collect();
         for ban in &deny.bans.deny {
             for node in &found.resolve.nodes {
-                let user = names.get(&node.id).expect("a package");
+                let by = names.get(&node.id).expect("a package");
                 let uses = node
                     .dependencies
                     .iter()
                     .any(|id| names.get(id).is_some_and(|name| **name == ban.name));
-                if uses && !ban.wrappers.contains(*user) {
-                    wrong.insert(format!("{user} uses {}", ban.name));
+                if uses && !ban.wrappers.contains(*by) {
+                    wrong.insert(format!("{by} uses {}", ban.name));
                 }
             }
         }

@@ -125,17 +125,13 @@ impl<'a> Walk<'a> {
         self.report.set_chain(&chain);
         let leaf = leaf_hash(&entry(seq, &hash, &chain));
         self.grow(seq, leaf);
-        let siblings = proof.map(|proof| {
-            proof
-                .siblings()
-                .ok_or("the proof has a sibling that is not 32 bytes")
+        let listed = proof.map(|proof| {
+            let wrong = "the proof has a sibling that is not 32 bytes";
+            proof.siblings().ok_or(wrong)
         });
-        let proved = [siblings, tlog.map(|siblings| Ok(siblings.to_vec()))]
-            .into_iter()
-            .flatten()
-            .fold(false, |proved, siblings| {
-                self.proves(seq, &leaf, siblings) || proved
-            });
+        let listed = listed.is_some_and(|siblings| self.proves(seq, &leaf, siblings));
+        let filed = tlog.is_some_and(|siblings| self.proves(seq, &leaf, Ok(siblings.to_vec())));
+        let proved = listed || filed;
         let data = line.data.as_ref().map(|data| data.0.as_ref());
         self.content(&header, data);
         self.redactions.settle(&header, data, self.report);
