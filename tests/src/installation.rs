@@ -217,7 +217,7 @@ impl Installation {
         .await;
     }
 
-    /// Waits until everything is in the chain, under a signed head, and no verdict is on its way any more: nothing
+    /// Waits until everything is in the chain, under a signed head and in the views, and no verdict is on its way any more: nothing
     /// new for half a second. Gives the size.
     pub async fn settles(&self) -> u64 {
         let client = self.postgres.connect(&self.database).await;
@@ -227,7 +227,9 @@ impl Installation {
             self.catches_up().await;
             let row = client
                 .query_one(
-                    "SELECT h.size, s.size FROM ledger.head h JOIN ledger.sealer s USING (ledger)",
+                    "SELECT h.size, least(s.size, coalesce(
+                              (SELECT next_seq FROM views.projection WHERE state = 'live'), 0))
+                       FROM ledger.head h JOIN ledger.sealer s USING (ledger)",
                     &[],
                 )
                 .await
@@ -238,7 +240,7 @@ impl Installation {
             }
             assert!(
                 Instant::now() < deadline,
-                "sealed {sealed} of {size} positions, and no further:\n{}",
+                "sealed and folded {sealed} of {size} positions, and no further:\n{}",
                 self.log()
             );
             before = size;
