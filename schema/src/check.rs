@@ -19,8 +19,7 @@ impl Kind {
     ///
     /// The error is the JSON pointer (RFC 6901) of the first offending place in document order. A member that
     /// is missing is looked for where its object ends: first come all that are there; last come those that repeat
-    /// another and do not say the same. An unknown verb is an
-    /// error at the whole.
+    /// another and do not say the same. An unknown verb is an error at the whole.
     pub fn check(&self, verb: &Name, data: &[u8]) -> Result<(), String> {
         self.event(verb).ok_or_else(String::new)?.check(data)
     }

@@ -65,6 +65,22 @@ fn every_event_of_every_kind_happens() {
 }
 
 #[test]
+fn what_stands_in_another_text_does_so_when_it_is_drawn() {
+    let catalog = catalog();
+    let release = [Name::new("release").unwrap()];
+    let mut versions = 0;
+    for sample in run(&catalog, &release, 11) {
+        if sample.event_type == "release.version.created" {
+            let text = |name: &str| sample.data[name].as_str().unwrap().to_owned();
+            assert!(text("full_version").contains(&text("semver")), "{sample:?}");
+            assert!(text("semver").ends_with(&text("prerelease")), "{sample:?}");
+            versions += 1;
+        }
+    }
+    assert!(versions > 100, "{versions} versions only");
+}
+
+#[test]
 fn a_seed_is_a_run() {
     let catalog = catalog();
     assert_eq!(run(&catalog, &[], 3), run(&catalog, &[], 3));

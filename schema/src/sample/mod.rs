@@ -201,6 +201,7 @@ impl<'a> Sampler<'a> {
                 .unwrap_or_else(|| draw(&mut self.random, &field.shape, &field.example, then_us));
             data.insert(field.name.clone(), value);
         }
+        values::echo(kind, &event.members, &mut data);
         event.align(&mut data);
         data
     }

@@ -4,9 +4,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::RngCore;
 use serde_json::{Map, Value};
 
-use super::below;
+use super::{below, identifies};
 use crate::check;
-use crate::kind::{Bounds, Shape};
+use crate::kind::{Bounds, Field, Kind, Members, Shape};
 use crate::time;
 
 /// A text of this shape, like the example, that hardly any other draw gives: for what identifies an entity.
@@ -19,6 +19,34 @@ pub(super) fn unlike(random: &mut ChaCha8Rng, shape: &Shape, example: &Value, at
             if accepted { numbered } else { drawn }
         }
         _ => drawn,
+    }
+}
+
+/// Texts whose examples stand in one another keep doing so: a version's number is that of its name. A text is drawn
+/// letter for letter, so that what stood at a place of the example stands at that place of what was drawn. What
+/// identifies the entity stays as it was drawn.
+pub(super) fn echo(kind: &Kind, members: &Members, data: &mut Map<String, Value>) {
+    let free = |field: &&Field| !identifies(kind, &field.name);
+    for field in members.fields.iter().filter(free) {
+        let (Shape::String { .. }, None, Value::String(part)) =
+            (&field.shape, &field.reference, &field.example)
+        else {
+            continue;
+        };
+        let whole = members.fields.iter().filter_map(|other| {
+            let example = other.example.as_str()?;
+            let at = example.find(part.as_str())?;
+            (example.len() > part.len() && other.reference.is_none()).then_some((other, at))
+        });
+        let longest = whole.max_by_key(|(other, _)| other.example.as_str().map_or(0, str::len));
+        let Some((other, at)) = longest.filter(|_| part.len() >= 4) else {
+            continue;
+        };
+        let drawn = data.get(&other.name).and_then(Value::as_str);
+        if let Some(echoed) = drawn.and_then(|text| text.get(at..at + part.len())) {
+            let echoed = Value::from(echoed);
+            data.insert(field.name.clone(), echoed);
+        }
     }
 }
 
