@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
+use projections::view;
+use schema::{Catalog, Package};
 
 use crate::cli::Cli;
 use crate::config::{Settings, variable_of};
@@ -72,9 +74,39 @@ fn configuration() -> String {
     text
 }
 
+fn views() -> String {
+    let catalog = Catalog::of(&Package::builtin(), serde_json::json!({}));
+    let views = view::catalog(&catalog.expect("the built-in kinds compile"));
+    let mut text = String::from(
+        "# Views\n\n\
+         <!-- Generated from the program: LEDGER_BLESS=1 cargo nextest run -p ops reference -->\n\n\
+         What people and dashboards read: views in the schema `views`, open to the roles `ledger_reader` and\n\
+         `ledger_auditor`. They follow the active catalog; `ledger catalog views` lists those of your own kinds as well.\n\n\
+         Every kind has a flat view, a row an entity (a row an event where the kind's entities have no state). Its first\n\
+         columns are the same everywhere; a field with the name of one of them has `data_` before it. Arrays and maps are\n\
+         text and a count, the members of small objects have columns of their own. A value that does not fit its column is\n\
+         null. Once data of an entity was deleted, its sensitive fields are null. A name that would be longer than 63 bytes,\n\
+         or is taken, is cut and ends in eight digits.\n",
+    );
+    let (derived, flat): (Vec<_>, Vec<_>) = views
+        .iter()
+        .partition(|one| view::derived().iter().any(|other| other.name == one.name));
+    for (title, views) in [("Derived views", derived), ("Flat views", flat)] {
+        let _ = write!(text, "\n## {title}\n");
+        for one in views {
+            let _ = write!(text, "\n{}", view::page(one, 3));
+        }
+    }
+    text
+}
+
 #[test]
 fn the_reference_is_current() {
-    for (name, text) in [("cli.md", cli()), ("configuration.md", configuration())] {
+    for (name, text) in [
+        ("cli.md", cli()),
+        ("configuration.md", configuration()),
+        ("views.md", views()),
+    ] {
         let path = page(name);
         if std::env::var_os("LEDGER_BLESS").is_some() {
             std::fs::write(&path, &text).expect("the page can be written");

@@ -74,5 +74,8 @@ EXCEPTION WHEN unique_violation THEN
     NULL; -- another database of this server was migrated at the same moment
 END $$;
 
+-- What was broken, by rule.
+CREATE INDEX violation_rule ON views.violation (projection, rule, cause_seq);
+
 -- A reader sees what is made for reading, and not the tables with sensitive values and internals.
 REVOKE ALL ON ALL TABLES IN SCHEMA views FROM ledger_reader;

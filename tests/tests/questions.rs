@@ -1,0 +1,223 @@
+//! What people ask of a ledger, by the commands that they ask with.
+#![allow(
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test reports by panicking"
+)]
+
+use serde_json::{Value, json};
+use tests::program::{Serving, run_alone};
+use tests::{Installation, feed};
+
+fn event(number: u64, event_type: &str, subject: &str, data: &Value) -> String {
+    json!({
+        "specversion": "1.0", "id": format!("q{number}"), "source": "urn:test", "type": event_type, "subject": subject,
+        "time": format!("2026-07-01T10:{number:02}:00Z"), "authid": "ana@example.org", "data": data,
+    })
+    .to_string()
+}
+
+/// Three versions, each deployed to production, and an environment with a pool.
+fn events() -> Vec<String> {
+    let mut events = Vec::new();
+    let mut add = |event_type: &str, subject: &str, data: Value| {
+        let number = u64::try_from(events.len()).unwrap_or_default();
+        events.push(event(number, event_type, subject, &data));
+    };
+    for patch in 0..3 {
+        let (version, sha) = (format!("api/v1.2.{patch}"), format!("{patch:040x}"));
+        let deployment = json!({
+            "version": version, "environment": "production", "commit_sha": sha, "will_move_env_tag": true,
+            "workflow_run_id": "1", "triggered_by": "bot", "tag_name": version,
+        });
+        let id = format!("d{patch}");
+        add("release.deployment.started", &id, deployment);
+        add("release.deployment.succeeded", &id, json!({}));
+    }
+    add(
+        "release.git_tag.created",
+        "api/v1.2.1",
+        json!({ "tag_name": "api/v1.2.1", "tag_type": "version", "commit_sha": format!("{:040x}", 1),
+                "created_at": "2026-07-01T00:00:00Z" }),
+    );
+    events
+}
+
+async fn publish(ledger: &Installation, events: &[String]) -> Vec<Value> {
+    let file = ledger.path("events.ndjson");
+    std::fs::write(&file, events.join("\n")).expect("written");
+    let path = file.to_str().expect("UTF-8").to_owned();
+    let said = ledger.ask(["publish", "--wait", &path]).await;
+    said.as_array().cloned().unwrap_or_default()
+}
+
+async fn asked() -> (Installation, Serving) {
+    let ledger = Installation::start().await;
+    let serving = ledger.serve().await;
+    let mut all = events();
+    all.push(feed::created("e1", "staging"));
+    all.push(feed::status_changed(
+        "e2",
+        "staging",
+        "provisioning",
+        "ready",
+    ));
+    for one in publish(&ledger, &all).await {
+        assert_eq!(one["status"], "recorded", "{one}");
+    }
+    let broken = ("ledger.main.ingest.tf.platform.environment.created", "{");
+    feed::send(&ledger.nats.jetstream().await, [broken, broken]).await;
+    ledger.settles().await;
+    (ledger, serving)
+}
+
+#[tokio::test]
+async fn the_usual_questions_have_answers() {
+    let (ledger, _serving) = asked().await;
+
+    // A rollback's target is the data of the event that records the choice.
+    let target = ["rollback-target", "api", "--environment", "production"];
+    let found = ledger.ask(target).await;
+    assert_eq!(found["current_version"]["full_version"], "api/v1.2.2");
+    assert_eq!(found["target_version"]["full_version"], "api/v1.2.1");
+    let chosen = event(50, "release.rollback.target_selected", "rb-1", &found);
+    let recorded = publish(&ledger, &[chosen]).await;
+    assert_eq!(recorded[0]["status"], "recorded", "{recorded:?}");
+    let table = ledger.run(target).await.expect(0);
+    assert!(table.out.contains("target"), "{}", table.out);
+    let nothing = ["rollback-target", "web", "-e", "production"];
+    let ran = ledger.run(nothing).await.expect(5);
+    assert!(ran.err.contains("web"), "{}", ran.err);
+    let first = "2026-07-01T10:01:30Z";
+    let seq = ledger.ask(["history", "release.deployment", "d0"]).await[1]["seq"].to_string();
+    let at_first = ["rollback-target", "api", "-e", "production", "--at", &seq];
+    let ran = ledger.run(at_first).await.expect(5);
+    assert!(ran.err.contains("api/v1.2.0"), "{}", ran.err);
+
+    // What was true then, and how many.
+    let then = ledger
+        .ask(["state", "release.deployment", "--as-of", first])
+        .await;
+    assert_eq!(then.as_array().map(Vec::len), Some(1), "{then}");
+    assert_eq!(then[0]["status"], "succeeded");
+    let limited = ledger
+        .run(["state", "release.deployment", "-n", "2"])
+        .await
+        .expect(0);
+    assert!(limited.err.contains("there are more"), "{}", limited.err);
+    let all = ledger
+        .run(["state", "release.deployment", "--all"])
+        .await
+        .expect(0);
+    assert_eq!((all.out.lines().count(), all.err.as_str()), (4, ""));
+
+    // What names what, and what is not there.
+    let shown = ledger.ask(["show", "release.git_tag", "api/v1.2.1"]).await;
+    assert_eq!(shown["status"], "created");
+    assert_eq!(
+        shown["named_by"][0],
+        json!({ "kind": "release.deployment", "id": "d1", "field": "tag_name", "status": "succeeded" })
+    );
+    let dangling = ledger
+        .ask(["show", "--dangling", "release.deployment"])
+        .await;
+    let has = |id: &str, field: &str| {
+        let all = dangling.as_array().expect("a list").iter();
+        all.filter(|one| one["id"] == id && one["field"] == field)
+            .count()
+            == 1
+    };
+    assert!(
+        has("d0", "tag_name") && has("d0", "version") && !has("d1", "tag_name"),
+        "{dangling}"
+    );
+    let d1 = ledger.ask(["show", "release.deployment", "d1"]).await;
+    let tag = d1["names"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|one| one["field"] == "tag_name");
+    assert_eq!(
+        tag,
+        Some(
+            &json!({ "field": "tag_name", "kind": "release.git_tag", "id": "api/v1.2.1", "status": "created", "dangling": false })
+        )
+    );
+    for form in ["table", "csv", "markdown"] {
+        let ran = ledger
+            .run(["show", "release.deployment", "d1", "-o", form])
+            .await
+            .expect(0);
+        assert!(ran.out.contains("api/v1.2.1"), "{form}: {}", ran.out);
+    }
+    ledger
+        .run(["show", "release.deployment", "nowhere"])
+        .await
+        .expect(5);
+
+    // What was refused, by the views and by the chain itself.
+    let refused = ledger.ask(["quarantine"]).await;
+    assert_eq!(refused.as_array().map(Vec::len), Some(2), "{refused}");
+    assert_eq!(refused, ledger.ask(["quarantine", "--scan"]).await);
+    let one = ledger.run(["quarantine", "-n", "1"]).await.expect(0);
+    assert!(one.err.contains("there are more"), "{}", one.err);
+    let seq = refused[0]["seq"].to_string();
+    assert_eq!(
+        ledger
+            .run(["quarantine", &seq, "--body"])
+            .await
+            .expect(0)
+            .out,
+        "{"
+    );
+    ledger.run(["quarantine", "0"]).await.expect(5);
+
+    // What dashboards read.
+    let views = ledger.ask(["catalog", "views"]).await;
+    let deployments = views
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|one| one["view"] == "release_deployments");
+    assert!(
+        deployments.is_some_and(|one| one["columns"][0]["name"] == "ledger"),
+        "{deployments:?}"
+    );
+    let page = ledger
+        .run(["catalog", "views", "views.release_deployments"])
+        .await
+        .expect(0);
+    assert!(
+        page.out.contains("| `will_move_env_tag` | boolean |"),
+        "{}",
+        page.out
+    );
+    ledger.run(["catalog", "views", "nothing"]).await.expect(5);
+}
+
+#[tokio::test]
+async fn questions_that_make_no_sense_are_refused() {
+    for arguments in [
+        &["show"][..],
+        &["show", "release.git_tag"],
+        &["show", "release.git_tag", "x", "--dangling"],
+        &["state", "--as-of", "yesterday", "--at", "3"],
+        &["state", "-n", "0"],
+        &["rollback-target", "api"],
+        &[
+            "rollback-target",
+            "api",
+            "-e",
+            "production",
+            "--exclude-unstable",
+            "perhaps",
+        ],
+    ] {
+        let ran = run_alone(arguments).await.expect(2);
+        assert!(
+            ran.out.is_empty() && !ran.err.is_empty(),
+            "{arguments:?}: {}",
+            ran.out
+        );
+    }
+}
