@@ -154,14 +154,15 @@ fn fields<'f>(fields: impl Iterator<Item = &'f Field>) -> Fields {
 
 /// As it is sent, an entity that is named may be an object.
 fn sent<'f>(sent: impl Iterator<Item = &'f Field>) -> Fields {
-    sent.map(|field| {
-        let kind = match &field.shape {
+    fn kind(shape: &Shape) -> Type {
+        match shape {
             Shape::Entity(_) => Type::Any,
+            Shape::Array { of, .. } => Type::List(Box::new(kind(of))),
             shape => Type::of(shape),
-        };
-        (field.name.clone(), kind)
-    })
-    .collect()
+        }
+    }
+    sent.map(|field| (field.name.clone(), kind(&field.shape)))
+        .collect()
 }
 
 /// An entity of a kind.

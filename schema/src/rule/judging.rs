@@ -278,8 +278,13 @@ impl<'a, 'o> Judging<'a, 'o> {
                 return Ok(());
             }
             for broke in shape.judge(case)? {
-                opened.extend(opening(broke.opens, about, broke.rule, case)?);
-                findings.push(finding(compiled, about, case, broke)?);
+                let (opens, rule) = (broke.opens, broke.rule);
+                let found = finding(compiled, about, case, broke)?;
+                // What somebody was allowed to do is in the register of overrides, and wakes nobody.
+                if found.overridden_by.is_none() {
+                    opened.extend(opening(opens, about, rule, case)?);
+                }
+                findings.push(found);
             }
             Ok(())
         })?;
