@@ -167,12 +167,15 @@ impl Projector {
         let changes = self.folding.fold(&tx, facts, &failed).await?;
         let full = u64::try_from(facts.len()).is_ok_and(|length| length >= BATCH);
         let reader = &self.folding.reader;
+        // The next batch is read while PostgreSQL writes this one.
+        let idle = full && self.ahead.is_empty();
         let next = async {
-            if full && self.ahead.is_empty() {
-                reader.records(changes.checkpoint.next, BATCH).await
-            } else {
-                Ok(Vec::new())
+            let mut facts = Vec::new();
+            if idle {
+                let records = reader.records(changes.checkpoint.next, BATCH).await?;
+                facts = read_facts(records)?;
             }
+            Ok::<_, ProjectError>(facts)
         };
         let written = async {
             self.folding.write(&tx, &changes, &failed).await?;
@@ -189,10 +192,8 @@ impl Projector {
         let (written, next) = tokio::join!(written, next);
         written?;
         // What could not be read ahead is read again by the next step.
-        if let Ok(records) = next
-            && self.ahead.is_empty()
-        {
-            self.ahead = read_facts(records)?;
+        if idle {
+            self.ahead = next.unwrap_or_default();
         }
         Ok(changes)
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use schema::Catalog;
+use schema::rule::Lookup;
 
 use crate::entity::{Broken, Entity, Key};
 use crate::fact::Fact;
@@ -63,6 +64,59 @@ impl<'w> Ask<'w> {
             self.needs.borrow_mut().counts.insert(look.clone());
         }
         known
+    }
+
+    /// The entities that a rule looks for, after this event: the last created first, `lookup.most` at most. Fields that
+    /// the catalog indexes narrow it down before entities are looked at; `status` is looked at there.
+    pub fn matching(
+        &self,
+        catalog: &Catalog,
+        lookup: &Lookup,
+    ) -> Option<Vec<(Arc<Key>, &'w Arc<Entity>)>> {
+        let kind: Arc<str> = lookup.kind.to_string().into();
+        let places = catalog.indexed(&lookup.kind);
+        let mut looks = Vec::new();
+        for (field, value) in lookup.fields.iter().filter(|(field, _)| field != "status") {
+            // The catalog indexes every field that its rules look up.
+            let place = places.iter().find(|place| **place.path().text() == **field);
+            looks.extend(place.map(|place| Look::new(kind.clone(), place, value)));
+        }
+        if looks.is_empty() {
+            looks.push(Look::all(kind));
+        }
+        let found: Vec<_> = looks.iter().map(|look| self.look(look)).collect();
+        let found: Option<Vec<&BTreeSet<String>>> = found.into_iter().collect();
+        let (first, others) = found?
+            .split_first()
+            .map(|(one, rest)| (*one, rest.to_vec()))?;
+        let keys = first
+            .iter()
+            .filter(|id| others.iter().all(|ids| ids.contains(*id)));
+        let entities: Vec<_> = keys
+            .map(|id| {
+                let key = Arc::new(Key {
+                    kind: lookup.kind.to_string(),
+                    id: id.clone(),
+                });
+                let entity = self.entity(&key);
+                (key, entity)
+            })
+            .collect();
+        let mut matching = Vec::new();
+        for (key, entity) in entities {
+            let wanted = |entity: &&Arc<Entity>| {
+                let status = lookup.fields.iter().filter(|(field, _)| field == "status");
+                status
+                    .map(|(_, name)| name.as_str())
+                    .all(|name| entity.status.name() == Some(name))
+            };
+            matching.extend(entity?.filter(wanted).map(|entity| (key, entity)));
+        }
+        matching.sort_by(|(a, one), (b, other)| {
+            (other.created_seq, &a.id).cmp(&(one.created_seq, &b.id))
+        });
+        matching.truncate(usize::try_from(lookup.most).unwrap_or(usize::MAX));
+        Some(matching)
     }
 
     pub(super) fn into_needs(self) -> Needs {

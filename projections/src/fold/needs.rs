@@ -32,6 +32,21 @@ impl Look {
             target_id: link::target_id(value),
         }
     }
+
+    /// All entities of a kind.
+    pub fn all(kind: Arc<str>) -> Self {
+        Self {
+            kind,
+            field: "".into(),
+            target_kind: "".into(),
+            target_id: String::new(),
+        }
+    }
+
+    /// Whether it finds all entities of its kind: no value is empty.
+    pub fn is_all(&self) -> bool {
+        self.target_id.is_empty()
+    }
 }
 
 /// What has to be loaded.

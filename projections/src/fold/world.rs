@@ -1,6 +1,9 @@
 //! What a fold knows of the views: what it was given, with what its own steps made of it. It is kept from one batch to
 //! the next, within a bound, so that what is in use is read once.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -35,6 +38,8 @@ pub struct World {
 struct Slot {
     entity: Option<Arc<Entity>>,
     links: Vec<Link>,
+    /// Whether there is none. `entity` is empty, too, while it is taken out.
+    absent: bool,
     /// Where it changed in this batch: whether it existed before, and its links then.
     before: Option<(bool, Vec<Link>)>,
     /// The last batch that used it.
@@ -77,6 +82,7 @@ impl World {
             let slot = Slot {
                 entity: Some(Arc::new(entity)),
                 links,
+                absent: false,
                 weight,
                 used: self.batch,
                 before: None,
@@ -88,6 +94,7 @@ impl World {
             let used = self.batch;
             let absent = || Slot {
                 used,
+                absent: true,
                 ..Slot::default()
             };
             self.entities.entry(key).or_insert_with(absent);
@@ -136,8 +143,12 @@ impl World {
         let mut moved = Vec::new();
         for key in self.changed.iter().filter(|key| *key.kind == *look.kind) {
             if let Some(slot) = self.entities.get(key)
-                && let Some((_, before)) = &slot.before
+                && let Some((existed, before)) = &slot.before
             {
+                if look.is_all() {
+                    moved.push((key.clone(), *existed, slot.entity.is_some()));
+                    continue;
+                }
                 let finds = |links: &[Link]| links.iter().any(|link| look_of(key, link) == *look);
                 moved.push((key.clone(), finds(before), finds(&slot.links)));
             }
@@ -186,16 +197,21 @@ impl World {
         links: Vec<Link>,
         growth: usize,
     ) {
-        let slot = self.entities.entry(key.clone()).or_default();
+        let absent = || Slot {
+            absent: true,
+            ..Slot::default()
+        };
+        let slot = self.entities.entry(key.clone()).or_insert_with(absent);
         if slot.before.is_none() {
-            let existed = slot.weight > 0;
-            slot.before = Some((existed, slot.links.clone()));
+            slot.before = Some((!slot.absent, slot.links.clone()));
             self.changed.push(key.clone());
         }
         let growth = growth + if slot.weight == 0 { ENTRY } else { 0 };
         slot.weight += growth;
         self.weight += growth;
         slot.used = self.batch;
+        let existed = !std::mem::replace(&mut slot.absent, entity.is_none());
+        let exists = entity.is_some();
         slot.entity = entity.map(Arc::new);
         let old = std::mem::replace(&mut slot.links, links);
         if self.looks.is_empty() && self.counts.is_empty() {
@@ -203,22 +219,31 @@ impl World {
         }
         let (gone, new) = link::difference(&old, &slot.links);
         for link in gone {
-            let look = look_of(key, &link);
-            if let Some(ids) = self.looks.get_mut(&look) {
-                ids.remove(&key.id);
-            }
-            if let Some(count) = self.counts.get_mut(&look) {
-                *count = count.saturating_sub(1);
-            }
+            self.moves(key, &look_of(key, &link), false);
         }
         for link in new {
-            let look = look_of(key, &link);
-            if let Some(ids) = self.looks.get_mut(&look) {
+            self.moves(key, &look_of(key, &link), true);
+        }
+        if existed != exists {
+            self.moves(key, &Look::all(key.kind.as_str().into()), exists);
+        }
+    }
+
+    /// A look-up finds an entity from here on, or no longer.
+    fn moves(&mut self, key: &Key, look: &Look, found: bool) {
+        if let Some(ids) = self.looks.get_mut(look) {
+            if found {
                 ids.insert(key.id.clone());
+            } else {
+                ids.remove(&key.id);
             }
-            if let Some(count) = self.counts.get_mut(&look) {
-                *count += 1;
-            }
+        }
+        if let Some(count) = self.counts.get_mut(look) {
+            *count = if found {
+                *count + 1
+            } else {
+                count.saturating_sub(1)
+            };
         }
     }
 

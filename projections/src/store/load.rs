@@ -34,20 +34,50 @@ pub(crate) async fn load(
         let rows = tx.query(&statement, &[&projection, &violations]).await?;
         loaded.verdicts = rows.iter().map(known).collect::<HashMap<_, _>>();
     }
-    if !needs.looks.is_empty() {
+    looks(tx, projection, needs, &mut loaded).await?;
+    Ok(loaded)
+}
+
+/// Look-ups and counts; those of a whole kind one by one, because they are rare.
+async fn looks(
+    tx: &Transaction<'_>,
+    projection: i32,
+    needs: &Needs,
+    loaded: &mut Loaded,
+) -> Result<(), Error> {
+    let (all, some): (BTreeSet<&Look>, BTreeSet<&Look>) =
+        needs.looks.iter().partition(|look| look.is_all());
+    if !some.is_empty() {
         let sql = include_str!("../sql/load_looks.sql");
-        for (look, row) in find(tx, projection, sql, &needs.looks).await? {
+        for (look, row) in find(tx, projection, sql, &some).await? {
             let ids: &mut BTreeSet<String> = loaded.looks.entry(look).or_default();
             ids.insert(row.get(1));
         }
     }
-    if !needs.counts.is_empty() {
+    for look in all {
+        let sql = include_str!("../sql/load_kind.sql");
+        let statement = tx.prepare_cached(sql).await?;
+        let rows = tx.query(&statement, &[&projection, &&*look.kind]).await?;
+        let ids = rows.iter().map(|row| row.get(0)).collect();
+        loaded.looks.insert(look.clone(), ids);
+    }
+    let (all, some): (BTreeSet<&Look>, BTreeSet<&Look>) =
+        needs.counts.iter().partition(|look| look.is_all());
+    if !some.is_empty() {
         let sql = include_str!("../sql/load_counts.sql");
-        for (look, row) in find(tx, projection, sql, &needs.counts).await? {
+        for (look, row) in find(tx, projection, sql, &some).await? {
             loaded.counts.insert(look, count(row.get(1)));
         }
     }
-    Ok(loaded)
+    for look in all {
+        let sql = include_str!("../sql/count_kind.sql");
+        let statement = tx.prepare_cached(sql).await?;
+        let row = tx
+            .query_one(&statement, &[&projection, &&*look.kind])
+            .await?;
+        loaded.counts.insert(look.clone(), count(row.get(0)));
+    }
+    Ok(())
 }
 
 /// Rows that begin with the number of their look-up, with that.
@@ -55,9 +85,9 @@ async fn find(
     tx: &Transaction<'_>,
     projection: i32,
     sql: &str,
-    looks: &BTreeSet<Look>,
+    looks: &BTreeSet<&Look>,
 ) -> Result<Vec<(Look, Row)>, Error> {
-    let looks: Vec<&Look> = looks.iter().collect();
+    let looks: Vec<&Look> = looks.iter().copied().collect();
     let column =
         |value: fn(&Look) -> &str| -> Vec<&str> { looks.iter().map(|look| value(look)).collect() };
     let statement = tx.prepare_cached(sql).await?;

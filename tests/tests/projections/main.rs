@@ -3,6 +3,7 @@
 mod asked;
 mod derived;
 mod fold;
+mod links;
 mod outbox;
 mod support;
 mod verdicts;

@@ -1,0 +1,188 @@
+//! Look-ups against a plain model: whatever is asked when, and whatever was forgotten in between.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, LazyLock};
+
+use proptest::prelude::*;
+use schema::{Catalog, Indexed, KindName, Name, Package};
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::entity::Status;
+use crate::fold::Checkpoint;
+
+const KIND: &str = "house.lamp";
+
+static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
+    let text = r#"
+kind = "house.lamp"
+title = "Lamp"
+about = "A lamp."
+subject = "Its name."
+view = "lamps"
+retention = "forever"
+
+[fields.room]
+type = "string"
+reference = "house.lamp"
+about = "Where it hangs."
+
+[fields.friends]
+type = "array"
+of = { type = "string", reference = "house.lamp" }
+about = "Whom it knows."
+
+[events.hung]
+about = "It was hung."
+creates = true
+carries = "all"
+"#;
+    let name = Name::new("house").expect("legal");
+    let files = vec![("lamp.toml".to_owned(), text.to_owned())];
+    let house = Package::parse(name, files).expect("the kind loads");
+    let ledger = Package::builtin_named("ledger").expect("the built-in package loads");
+    Catalog::of(&[ledger, house], json!({})).expect("they compile")
+});
+
+fn places() -> &'static [Indexed] {
+    let kind: KindName = KIND.parse().expect("a kind");
+    CATALOG.indexed(&kind)
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    /// An entity says this from here on.
+    Put(u8, Option<u8>, Vec<u8>),
+    /// It is looked up: by which place, which value; counted or listed.
+    Look(usize, u8, bool),
+    /// The batch ends; what was known may be forgotten.
+    Finish(bool),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let friends = prop::collection::vec(0..3_u8, 0..3);
+    prop_oneof![
+        5 => (0..5_u8, prop::option::of(0..3_u8), friends).prop_map(|(id, room, friends)| Act::Put(id, room, friends)),
+        4 => (0..3_usize, 0..3_u8, any::<bool>()).prop_map(|(place, value, count)| Act::Look(place, value, count)),
+        1 => any::<bool>().prop_map(Act::Finish),
+    ]
+}
+
+fn key(id: u8) -> Arc<Key> {
+    Arc::new(Key {
+        kind: KIND.to_owned(),
+        id: format!("l{id}"),
+    })
+}
+
+fn entity(attributes: Map<String, Value>) -> Entity {
+    Entity {
+        status: Status::None,
+        attributes,
+        created_seq: 1,
+        seq: 1,
+        events: 1,
+        redacted_seq: None,
+    }
+}
+
+/// What a look-up finds among these entities.
+fn found(entities: &BTreeMap<Arc<Key>, Entity>, look: &Look) -> BTreeSet<String> {
+    let finds = |(key, entity): (&Arc<Key>, &Entity)| {
+        if look.is_all() {
+            return Some(key.id.clone());
+        }
+        let links = link::links(places(), &entity.attributes);
+        let found = links.iter().any(|link| look_of(key, link) == *look);
+        found.then(|| key.id.clone())
+    };
+    entities.iter().filter_map(finds).collect()
+}
+
+/// Asks as a driver does: what is not known is read from what the last batch left.
+fn load(world: &mut World, stored: &BTreeMap<Arc<Key>, Entity>, needs: Needs) {
+    let needs = world.lacks(needs);
+    let look = |look: &Look| (look.clone(), found(stored, look));
+    let count = |look: &Look| {
+        (
+            look.clone(),
+            u64::try_from(found(stored, look).len()).expect("few"),
+        )
+    };
+    let entity = |key: &Arc<Key>| Some(((**key).clone(), stored.get(key)?.clone()));
+    let loaded = Loaded {
+        entities: needs.entities.iter().filter_map(entity).collect(),
+        verdicts: HashMap::new(),
+        looks: needs.looks.iter().map(look).collect(),
+        counts: needs.counts.iter().map(count).collect(),
+    };
+    world.supply(needs, loaded, &CATALOG);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn look_ups_find_what_is_there_now(acts in prop::collection::vec(act(), 1..60)) {
+        let (mut stored, mut now) = (BTreeMap::new(), BTreeMap::new());
+        let mut world = World::default();
+        for act in acts {
+            match act {
+                Act::Put(id, room, friends) => {
+                    let key = key(id);
+                    let needs = Needs { entities: BTreeSet::from([key.clone()]), ..Needs::default() };
+                    load(&mut world, &stored, needs);
+                    world.take(&key);
+                    let names: Vec<String> = friends.iter().map(|id| format!("l{id}")).collect();
+                    let mut said = Map::new();
+                    said.insert("friends".to_owned(), json!(names));
+                    if let Some(room) = room {
+                        said.insert("room".to_owned(), json!(format!("l{room}")));
+                    }
+                    let links = link::links(places(), &said);
+                    world.put(&key, Some(entity(said.clone())), links, 1);
+                    now.insert(key, entity(said));
+                }
+                Act::Look(place, value, count) => {
+                    let look = match places().get(place) {
+                        Some(place) => Look::new(KIND.into(), place, &format!("l{value}")),
+                        None => Look::all(KIND.into()),
+                    };
+                    let looks = BTreeSet::from([look.clone()]);
+                    let there = found(&now, &look);
+                    if count {
+                        load(&mut world, &stored, Needs { counts: looks, ..Needs::default() });
+                        prop_assert_eq!(world.count(&look), u64::try_from(there.len()).ok());
+                    } else {
+                        load(&mut world, &stored, Needs { looks, ..Needs::default() });
+                        prop_assert_eq!(world.look(&look), Some(&there));
+                    }
+                }
+                Act::Finish(forget) => {
+                    let mut changes = Changes { checkpoint: Checkpoint::default(), ..Changes::default() };
+                    world.finish(&mut changes);
+                    for one in changes.entities {
+                        prop_assert_eq!(stored.insert(one.key, (*one.entity).clone()).is_none(), one.new);
+                    }
+                    prop_assert_eq!(&stored, &now);
+                    if forget {
+                        world = World::default();
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_used_longest_ago_is_let_go_first() {
+    let mut world = World::default();
+    let (old, new) = (key(0), key(1));
+    for key in [&old, &new] {
+        world.put(key, Some(entity(Map::new())), Vec::new(), MOST / 2 + 1);
+        world.finish(&mut Changes::default());
+    }
+    assert_eq!(world.entity(&old), None);
+    assert!(world.entity(&new).is_some());
+    assert!(world.weight <= MOST);
+}
