@@ -54,7 +54,8 @@ pub enum Lost {
     /// The database is behind what was signed, and the stream no longer holds what would bring it there.
     #[error(
         "a head of size {released} was let out, and the database, which is behind it, needs messages {missing} to \
-         {} of stream {stream}, which are gone: restore a newer backup, or replay from an export",
+         {} of stream {stream}, which are gone: restore a newer backup, or fill the database from an export with `ledger recover --from \
+         BUNDLE`; if there is neither, `ledger recover --successor NEW-ORIGIN` starts another log",
         found - 1
     )]
     Replay {

@@ -146,11 +146,12 @@ impl From<ReadError> for End {
 pub async fn run(
     config: Config,
     db: Database,
-    appender: Appender,
+    mut appender: Appender,
     mut on_committed: impl FnMut(&Head, &[Outcome]) + Send,
     metrics: Arc<Metrics>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), IngestError> {
+    appender.signed_up_to(config.released);
     let mut backoff = config.backoff.clone();
     let mut health = Health::new("ingest");
     let mut role = Role {

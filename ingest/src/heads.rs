@@ -33,6 +33,18 @@ pub enum HeadError {
     Nats(#[from] NatsError),
 }
 
+/// The last signed head on the outgoing stream, or `None` where there is no such stream: a recovery asks before there
+/// is one.
+pub async fn last_head_if_any(
+    connection: &Connection,
+    ledger: &LedgerName,
+) -> Result<Option<PublishedHead>, NatsError> {
+    match crate::streams::get(&connection.js, &ledger.stream_out()).await? {
+        Some(_) => last_head(connection, ledger).await,
+        None => Ok(None),
+    }
+}
+
 /// The last signed head on the outgoing stream.
 pub async fn last_head(
     connection: &Connection,

@@ -7,6 +7,14 @@
 //! 3. the old stream is deleted, and one of the same name made, whose first message is
 //!    `ledger.stream.continued`;
 //! 4. what was kept goes into it, and out of the keeping stream once it is there.
+//!
+//! A successor log begins in the same way, with other first messages: `ledger.chain.succeeded` and its catalog.
+
+mod outgoing;
+mod successor;
+
+pub use outgoing::{message_time, retire_outgoing};
+pub use successor::{Succeeded, Succession, is_succeeded, succeed};
 
 use bytes::Bytes;
 use ledger::head::Head;
@@ -80,17 +88,14 @@ pub async fn copy_stream(
     if head.stream.is_empty() {
         return Err(RecoverError::Unread);
     }
-    let mut recovery = Recovery {
-        connection: nats.connect("recover").await?,
-        link: Link::connect(nats, "recover").await?,
-        live: ledger.stream_in(),
-        kept: format!("{}-KEPT", ledger.stream_in()),
-        ledger,
-        head,
-    };
+    let mut recovery = Recovery::new(nats, ledger, head).await?;
     if !recovery.is_begun().await? {
         recovery.keep().await?;
-        recovery.begin(settings).await?;
+        let first = recovery.continued();
+        recovery.begin(&head.origin, settings, vec![first]).await?;
+    } else if !recovery.takes_all().await? {
+        let all = vec![format!("ledger.{ledger}.ingest.>")];
+        streams::set_subjects(&recovery.connection.js, &recovery.live, all).await?;
     }
     let copied = recovery.give_back().await?;
     let to = streams::identity(&recovery.connection, &recovery.live).await?;
@@ -111,7 +116,22 @@ struct Recovery<'a> {
     head: &'a Head,
 }
 
-impl Recovery<'_> {
+impl<'a> Recovery<'a> {
+    async fn new(
+        nats: &Nats,
+        ledger: &'a LedgerName,
+        head: &'a Head,
+    ) -> Result<Self, RecoverError> {
+        Ok(Self {
+            connection: nats.connect("recover").await?,
+            link: Link::connect(nats, "recover").await?,
+            live: ledger.stream_in(),
+            kept: format!("{}-KEPT", ledger.stream_in()),
+            ledger,
+            head,
+        })
+    }
+
     /// Whether the new stream is there already, so that only copies may be missing.
     async fn is_begun(&mut self) -> Result<bool, RecoverError> {
         match checks::place(&mut self.link, &self.live, self.head).await {
@@ -169,14 +189,31 @@ impl Recovery<'_> {
         Ok(low)
     }
 
-    /// Step 3.
-    async fn begin(&mut self, settings: &StreamSettings) -> Result<(), RecoverError> {
+    /// Step 3: the new stream takes these messages first, in this order, and only then any other.
+    async fn begin(
+        &mut self,
+        origin: &str,
+        settings: &StreamSettings,
+        first: Vec<(String, Bytes)>,
+    ) -> Result<(), RecoverError> {
         let js = &self.connection.js;
         streams::delete(js, &self.live).await?;
-        let subject = format!("ledger.{}.ingest.ledger.{CONTINUED}", self.ledger);
-        // Until its first message is there the stream takes no other.
-        let first = vec![subject.clone()];
-        streams::create_incoming(js, self.ledger, &self.head.origin, settings, first).await?;
+        let mut subjects: Vec<_> = first.iter().map(|(subject, _)| subject.clone()).collect();
+        subjects.sort();
+        subjects.dedup();
+        streams::create_incoming(js, self.ledger, origin, settings, subjects).await?;
+        for (at, (subject, body)) in first.into_iter().enumerate() {
+            let headers = format!("NATS/1.0\r\nNats-Expected-Last-Sequence: {at}\r\n\r\n");
+            let message = (subject.into(), headers.into_bytes(), body);
+            self.publish(&[message], &self.live.clone()).await?;
+        }
+        let all = vec![format!("ledger.{}.ingest.>", self.ledger)];
+        streams::set_subjects(&self.connection.js, &self.live, all).await?;
+        Ok(())
+    }
+
+    /// The message that continues the head's stream.
+    fn continued(&self) -> (String, Bytes) {
         let data = Continued {
             stream: self.head.stream.clone(),
             last: self.head.stream_seq,
@@ -186,12 +223,8 @@ impl Recovery<'_> {
             "id": format!("continued/{}/{}", data.stream, data.last),
             "subject": self.live, "data": data,
         });
-        let headers = b"NATS/1.0\r\nNats-Expected-Last-Sequence: 0\r\n\r\n".to_vec();
-        let message = (subject.into(), headers, event.to_string().into());
-        self.publish(&[message], &self.live.clone()).await?;
-        let all = vec![format!("ledger.{}.ingest.>", self.ledger)];
-        streams::set_subjects(&self.connection.js, &self.live, all).await?;
-        Ok(())
+        let subject = format!("ledger.{}.ingest.ledger.{CONTINUED}", self.ledger);
+        (subject, event.to_string().into())
     }
 
     /// Step 4.

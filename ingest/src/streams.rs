@@ -61,7 +61,7 @@ pub enum StreamError {
 }
 
 /// What the stream of a ledger says that it is for; it names the origin, so that another ledger's is noticed.
-fn description(origin: &str) -> String {
+pub(crate) fn description(origin: &str) -> String {
     format!("event ledger {origin}")
 }
 
@@ -283,6 +283,91 @@ pub(crate) async fn get(js: &jetstream::Context, name: &str) -> Result<Option<St
 pub(crate) fn created_us(info: &Info) -> i64 {
     let ns = info.created.unix_timestamp_nanos();
     i64::try_from(ns.div_euclid(1000)).unwrap_or(i64::MAX)
+}
+
+/// What a stream still keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// `<name>@<its creation time in µs>`.
+    pub identity: String,
+    /// When the stream was created, in µs.
+    pub created_us: i64,
+    /// The number of its oldest message; 0 where nothing ever arrived.
+    pub first_seq: u64,
+    /// When that was stored, in µs; `None` where no message is there.
+    pub oldest_us: Option<i64>,
+    /// The number of the last message that was ever stored.
+    pub last_seq: u64,
+    /// The numbers between the first and the last whose messages were deleted.
+    pub deleted: Vec<u64>,
+}
+
+impl Kept {
+    /// The number of the last message that is there; 0 for none. Numbers that are gone from the very end get their
+    /// position with the next message.
+    pub fn last_there(&self) -> u64 {
+        if self.oldest_us.is_none() {
+            return 0;
+        }
+        let gone = |seq: &u64| self.deleted.contains(seq);
+        let mut there = (self.first_seq..=self.last_seq).rev().skip_while(gone);
+        there.next().unwrap_or(0)
+    }
+
+    /// Whether this is the stream `identity`, and so many messages from a number on are all there.
+    pub fn has(&self, identity: &str, from: u64, count: u64) -> bool {
+        let end = from.saturating_add(count).saturating_sub(1);
+        self.identity == identity
+            && !self.deleted.iter().any(|seq| (from..=end).contains(seq))
+            && self.first_seq <= from
+            && self.last_seq >= end
+    }
+}
+
+/// The same with the numbers of the messages that were deleted, which may be many.
+pub async fn kept_in_full(
+    connection: &Connection,
+    ledger: &LedgerName,
+) -> Result<Option<Kept>, NatsError> {
+    let Some(kept) = kept(connection, ledger).await? else {
+        return Ok(None);
+    };
+    let name = ledger.stream_in();
+    let refused = |error: Box<dyn std::error::Error + Send + Sync>| {
+        NatsError::refused(format!("list what stream {name} has lost"), error)
+    };
+    let stream = connection.js.get_stream_no_info(&name).await;
+    let stream = stream.map_err(|error| refused(error.into()))?;
+    let info = stream.info_builder().with_deleted(true).fetch().await;
+    let info = info.map_err(|error| refused(error.into()))?;
+    Ok(Some(Kept {
+        deleted: info.info.state.deleted.clone().unwrap_or_default(),
+        ..kept
+    }))
+}
+
+/// What the incoming stream still keeps; `None` where there is no such stream. What was deleted is not listed.
+pub async fn kept(connection: &Connection, ledger: &LedgerName) -> Result<Option<Kept>, NatsError> {
+    let name = ledger.stream_in();
+    let Some(stream) = get(&connection.js, &name).await? else {
+        return Ok(None);
+    };
+    let info = stream.cached_info();
+    let first_us = info
+        .state
+        .first_timestamp
+        .unix_timestamp_nanos()
+        .div_euclid(1000);
+    Ok(Some(Kept {
+        identity: api::identity(&name, created_us(info)),
+        created_us: created_us(info),
+        first_seq: info.state.first_sequence,
+        last_seq: info.state.last_sequence,
+        deleted: Vec::new(),
+        oldest_us: i64::try_from(first_us)
+            .ok()
+            .filter(|_| info.state.messages > 0),
+    }))
 }
 
 /// `<name>@<its creation time in µs>`, or `None` where there is no such stream.

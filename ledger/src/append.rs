@@ -99,7 +99,7 @@ impl Appender {
             let ledger = ledger.clone();
             return Err(AppendError::NoLedger { ledger, server });
         };
-        let head = Head::from_row(&db, ledger, row.get("ledger"), &row)?;
+        let head = Head::from_row(&db, row.get("ledger"), &row)?;
         info!(%ledger, epoch = head.epoch, size = head.size, "took over appending to {ledger}");
         Ok(Self {
             db,
@@ -111,6 +111,12 @@ impl Appender {
             in_doubt: Vec::new(),
             head,
         })
+    }
+
+    /// Says that heads of up to `size` positions were signed: what this writer appends before that is a replay, for
+    /// which no salt key is made.
+    pub fn signed_up_to(&mut self, size: u64) {
+        self.planner.signed_up_to(size);
     }
 
     /// The head behind which the next batch goes. After [`AppendError::Unavailable`] it may be behind the truth
@@ -303,7 +309,7 @@ impl Appender {
         let Some(row) = row else {
             return Err(AppendError::Corrupt("the head's row is gone".into()));
         };
-        let head = Head::from_row(&db, &self.head.ledger, id, &row)?;
+        let head = Head::from_row(&db, id, &row)?;
         if head.epoch != self.head.epoch {
             return Err(AppendError::Fenced {
                 ours: self.head.epoch,

@@ -11,7 +11,8 @@ use crate::digest::Hash;
 pub struct Head {
     /// The ledger's number in this database.
     pub id: i32,
-    /// The ledger's name.
+    /// The ledger's name: that of its stream and its source, also where the log was succeeded and is found under
+    /// another.
     pub ledger: LedgerName,
     /// The name that the world knows the ledger by.
     pub origin: String,
@@ -29,6 +30,8 @@ pub struct Head {
     pub recorded_us: i64,
     /// Increases whenever somebody takes over appending.
     pub epoch: i64,
+    /// The origin of the log that goes on in the place of this one, which is frozen.
+    pub succeeded_by: Option<String>,
 }
 
 impl Head {
@@ -39,17 +42,28 @@ impl Head {
             .query_opt(include_str!("sql/head.sql"), &[&ledger.as_str()])
             .await
             .map_err(db.error("reading the head"))?;
-        row.map(|row| Self::from_row(db, ledger, row.get("ledger"), &row))
+        row.map(|row| Self::from_row(db, row.get("ledger"), &row))
             .transpose()
     }
 
+    /// Notes when the head's message was stored, in µs, where that was not known. Nothing happens where somebody has
+    /// taken over or appended since, or where the message cannot be the one that was recorded.
+    pub async fn correct_message_time(&self, db: &Database, time_us: i64) -> Result<(), DbError> {
+        let client = db.client().await?;
+        let statement = include_str!("sql/correct_message_time.sql");
+        client
+            .execute(
+                statement,
+                &[&self.id, &self.epoch, &bigint(self.size), &time_us],
+            )
+            .await
+            .map_err(db.error("noting the time of the head's message"))?;
+        Ok(())
+    }
+
     /// Reads the columns that every statement on `ledger.head` gives.
-    pub(crate) fn from_row(
-        db: &Database,
-        ledger: &LedgerName,
-        id: i32,
-        row: &Row,
-    ) -> Result<Self, DbError> {
+    pub(crate) fn from_row(db: &Database, id: i32, row: &Row) -> Result<Self, DbError> {
+        let name = LedgerName::new(row.get::<_, &str>("name"));
         let count = |name: &'static str| {
             u64::try_from(row.get::<_, i64>(name))
                 .map_err(|_| db.form("reading the head", format!("{name} is negative")))
@@ -57,7 +71,7 @@ impl Head {
         let chain = row.get::<_, &[u8]>("chain").try_into();
         Ok(Self {
             id,
-            ledger: ledger.clone(),
+            ledger: name.map_err(|_| db.form("reading the head", "the name is no ledger's"))?,
             origin: row.get("origin"),
             size: count("size")?,
             chain: chain.map_err(|_| db.form("reading the head", "chain is not 32 bytes"))?,
@@ -66,6 +80,7 @@ impl Head {
             message_us: row.get("message_us"),
             recorded_us: row.get("recorded_us"),
             epoch: row.get("epoch"),
+            succeeded_by: row.get("succeeded_by"),
         })
     }
 }

@@ -6,11 +6,13 @@
 
 mod edge;
 mod error;
+mod standby;
 
 use schema::LedgerName;
 
 pub(crate) use self::edge::tiles;
 pub use self::error::SealError;
+use self::standby::Standby;
 
 use crate::checkpoint::Checkpoint;
 use crate::db::{Client, Database};
@@ -32,7 +34,6 @@ const MOST_POSITIONS: u64 = 1 << 20;
 pub struct Sealer {
     db: Database,
     lanes: Lanes,
-    ledger: LedgerName,
     id: i32,
     origin: String,
     signer: Signer,
@@ -41,6 +42,7 @@ pub struct Sealer {
     edge: Edge,
     /// Heads that were let out and are ahead of the database's last one: the tree must pass through them.
     ahead: Vec<Checkpoint>,
+    standby: Standby,
 }
 
 /// A head that may be let out: publish it, write it to the file, then [`Sealer::commit`] it.
@@ -50,6 +52,9 @@ pub struct SealedHead {
     pub checkpoint: Checkpoint,
     /// The signed note.
     pub note: String,
+    /// False where a larger head is out already, and this one is on the way there: it is noted in the database, for
+    /// the tree to grow, and MUST NOT be published or written to the file, where it would be a step back.
+    pub let_out: bool,
     edge: Edge,
     tiles: Vec<Tile>,
 }
@@ -85,13 +90,13 @@ impl Sealer {
         let sealer = Self {
             lanes: Lanes::connect(&db).await?,
             db,
-            ledger: ledger.clone(),
             id: head.id,
             origin: head.origin,
             signer,
             epoch: row.get(0),
             edge,
             ahead: Vec::new(),
+            standby: Standby::default(),
         };
         sealer.meet(&client, heads, head.size).await
     }
@@ -132,10 +137,24 @@ impl Sealer {
         self.edge.size()
     }
 
-    /// Reads what was committed since the last head, recomputes it, and signs; `None` where there is nothing new.
-    pub async fn prepare(&self) -> Result<Option<SealedHead>, SealError> {
-        let stored = require_head(&self.db, &self.ledger).await?.size;
+    /// The size that waits until the synchronous standby has it.
+    pub fn waits_for_standby(&self) -> Option<u64> {
+        self.standby.waiting()
+    }
+
+    /// Reads what was committed since the last head, recomputes it, and signs; `None` where there is nothing new,
+    /// or where the synchronous standby has nothing new yet ([`Sealer::waits_for_standby`]).
+    pub async fn prepare(&mut self) -> Result<Option<SealedHead>, SealError> {
         let old = self.edge.size();
+        let client = self.db.client().await?;
+        let confirmed = self
+            .standby
+            .confirmed(&self.db, &client, self.id, old)
+            .await?;
+        drop(client);
+        let Some(stored) = confirmed else {
+            return Ok(None);
+        };
         if stored < old {
             return Err(SealError::RolledBack {
                 released: old,
@@ -145,7 +164,12 @@ impl Sealer {
         if stored == old {
             return Ok(None);
         }
-        let size = stored.min(old.saturating_add(MOST_POSITIONS));
+        let mut size = stored.min(old.saturating_add(MOST_POSITIONS));
+        // Heads that are out are met one by one: each is then in the database as it was.
+        let out = self.ahead.last().map_or(0, |head| head.size);
+        if let Some(next) = self.ahead.iter().find(|head| head.size > old) {
+            size = size.min(next.size);
+        }
         let (edge, tiles) = self.grow(old, size).await?;
         let root = edge.frontier().root();
         self.prove(&edge, &tiles, root)?;
@@ -156,6 +180,7 @@ impl Sealer {
         };
         let note = checkpoint.sign(&self.signer)?.to_string();
         Ok(Some(SealedHead {
+            let_out: size >= out,
             checkpoint,
             note,
             edge,

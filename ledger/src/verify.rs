@@ -75,7 +75,6 @@ impl VerifyError {
 /// What is the same for every segment.
 struct Job<'a> {
     db: &'a Database,
-    ledger: &'a LedgerName,
     options: &'a Options,
     coverage: Coverage,
     extent: Extent,
@@ -108,7 +107,6 @@ pub fn verify(
     let released = released(options, &extent, &mut report);
     let job = Job {
         db,
-        ledger,
         options,
         coverage,
         extent,
@@ -194,7 +192,7 @@ async fn extent(
             .and_then(|n| u64::try_from(n).ok())
     };
     Ok(Extent {
-        head: Head::from_row(db, ledger, row.get("ledger"), &row)?,
+        head: Head::from_row(db, row.get("ledger"), &row)?,
         sealed: count("sealed").unwrap_or(0),
         last_seq: count("last_seq"),
         tiles: count("tiles").unwrap_or(0),

@@ -116,6 +116,8 @@ pub async fn reader(config: &Config) -> Result<Reader, Failure> {
 /// A database that holds another ledger under our name is refused.
 pub fn check_origin(config: &Config, head: &Head) -> Result<(), Failure> {
     match &config.origin {
+        // A log that was succeeded is read under the name that it was given then.
+        _ if head.succeeded_by.is_some() => Ok(()),
         Some(ours) if *ours != head.origin => Err(Failure::usage(format!(
             "the database holds the ledger {} of origin {:?}, and the configuration says origin {ours:?}",
             head.ledger, head.origin

@@ -20,7 +20,7 @@ pub struct Released {
 impl Released {
     /// Reads both.
     pub async fn read(config: &Config, connection: &Connection) -> Result<Self, Failure> {
-        let published = heads::last_head(connection, &config.ledger).await?;
+        let published = heads::last_head_if_any(connection, &config.ledger).await?;
         let filed = head_file::read(&config.head).context(format!(
             "cannot read the last signed head in {}",
             config.head.display()

@@ -1,8 +1,9 @@
 //! `ledger serve`'s roles: each a task that is started again after a failure, one active per role and ledger.
 
 pub mod board;
-mod ingest_role;
-mod lease;
+pub mod ingest_role;
+mod key_care;
+pub mod lease;
 mod notify_role;
 mod project_role;
 mod seal_role;

@@ -136,14 +136,19 @@ impl Installation {
 
     /// Starts `ledger serve` with these roles alone (none: all of them) and does not wait.
     pub fn serve_roles(&self, roles: &[&str]) -> Serving {
+        let roles = roles.iter().flat_map(|role| ["--role", role]);
+        self.start_command(["serve"].into_iter().chain(roles))
+    }
+
+    /// Starts a command and does not wait; what it says goes to the log of `ledger serve`.
+    pub fn start_command<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Serving {
         let log = fs::File::options()
             .create(true)
             .append(true)
             .open(self.path("serve.log"));
         let child = self
             .command()
-            .arg("serve")
-            .args(roles.iter().flat_map(|role| ["--role", role]))
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log.expect("the log can be written"))
@@ -179,7 +184,10 @@ impl Installation {
     pub async fn size(&self) -> u64 {
         let client = self.postgres.connect(&self.database).await;
         let row = client
-            .query_one("SELECT size FROM ledger.head", &[])
+            .query_one(
+                "SELECT size FROM ledger.head WHERE name = $1",
+                &[&self.ledger],
+            )
             .await
             .expect("a head");
         u64::try_from(row.get::<_, i64>(0)).expect("a size")
@@ -209,7 +217,10 @@ impl Installation {
         let client = self.postgres.connect(&self.database).await;
         eventually(&format!("message {last} has a position"), async || {
             let row = client
-                .query_one("SELECT stream_seq FROM ledger.head", &[])
+                .query_one(
+                    "SELECT stream_seq FROM ledger.head WHERE name = $1",
+                    &[&self.ledger],
+                )
                 .await
                 .expect("a head");
             u64::try_from(row.get::<_, i64>(0)).expect("a number") >= last
@@ -228,9 +239,9 @@ impl Installation {
             let row = client
                 .query_one(
                     "SELECT h.size, least(s.size, coalesce(
-                              (SELECT next_seq FROM views.projection WHERE state = 'live'), 0))
-                       FROM ledger.head h JOIN ledger.sealer s USING (ledger)",
-                    &[],
+                              (SELECT next_seq FROM views.projection p WHERE p.state = 'live' AND p.ledger = h.ledger), 0))
+                       FROM ledger.head h JOIN ledger.sealer s USING (ledger) WHERE h.name = $1",
+                    &[&self.ledger],
                 )
                 .await
                 .expect("a head");

@@ -104,6 +104,26 @@ impl Nats {
         self.launch().await;
     }
 
+    /// Keeps a copy of the store as it is now.
+    pub async fn save(&mut self) {
+        self.stop();
+        process::copy(
+            &self.folder.path().join("store"),
+            &self.folder.path().join("saved"),
+        );
+        self.launch().await;
+    }
+
+    /// Puts the copy in the place of the store: a broker that lost what it had acknowledged since.
+    pub async fn roll_back(&mut self) {
+        self.stop();
+        process::copy(
+            &self.folder.path().join("saved"),
+            &self.folder.path().join("store"),
+        );
+        self.launch().await;
+    }
+
     /// Stops the server and empties its store: a broker that was lost.
     pub fn wipe(&mut self) {
         self.stop();

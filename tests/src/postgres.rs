@@ -223,6 +223,63 @@ impl Postgres {
         self.launch().await;
     }
 
+    /// Starts a standby that follows this server under this name, as `pg_basebackup` makes one.
+    pub async fn standby(&self, name: &str) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("lpg-")
+            .tempdir()
+            .expect("a temporary folder can be made");
+        Account::own(self.account, folder.path());
+        let from = format!("{} application_name={name}", self.dsn("postgres"));
+        let made = Account::command(self.account, &self.bin.join("pg_basebackup"))
+            .args([
+                "--wal-method=stream",
+                "--checkpoint=fast",
+                "--write-recovery-conf",
+                "--no-sync",
+            ])
+            .args(["--dbname", &from])
+            .arg("--pgdata")
+            .arg(folder.path().join("data"))
+            .output()
+            .expect("pg_basebackup can be started");
+        assert!(
+            made.status.success(),
+            "pg_basebackup failed: {}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        let mut standby = Self {
+            bin: self.bin.clone(),
+            account: self.account,
+            port: self.port,
+            folder,
+            settings: self.settings.clone(),
+            child: None,
+        };
+        standby.launch().await;
+        standby
+    }
+
+    /// Keeps a copy of the data as it is now, as a backup of the files would.
+    pub async fn save(&mut self) {
+        self.stop();
+        process::copy(
+            &self.folder.path().join("data"),
+            &self.folder.path().join("saved"),
+        );
+        self.launch().await;
+    }
+
+    /// Puts the copy in the place of the data: an older backup was restored.
+    pub async fn roll_back(&mut self) {
+        self.stop();
+        process::copy(
+            &self.folder.path().join("saved"),
+            &self.folder.path().join("data"),
+        );
+        self.launch().await;
+    }
+
     fn spawn(&self) -> Child {
         let log = File::options()
             .create(true)

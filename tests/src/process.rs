@@ -1,6 +1,8 @@
 //! A child process that does not outlive its value.
 
-use std::process::Child;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -28,4 +30,19 @@ pub fn end(child: &mut Child, gently: Signal) {
     }
     let _ = child.kill();
     let _ = child.wait();
+}
+
+/// Puts a copy of a folder in the place of another.
+pub fn copy(from: &Path, to: &Path) {
+    let _ = fs::remove_dir_all(to);
+    let copied = Command::new("cp")
+        .args(["-a", "--reflink=auto"])
+        .arg(from)
+        .arg(to)
+        .status();
+    assert!(
+        copied.is_ok_and(|status| status.success()),
+        "copying {} failed",
+        from.display()
+    );
 }

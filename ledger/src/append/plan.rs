@@ -39,6 +39,11 @@ impl Planner {
         }
     }
 
+    /// Makes no salt key for a position before `size`.
+    pub(super) fn signed_up_to(&mut self, size: u64) {
+        self.linker.signed_up_to(size);
+    }
+
     /// Plans messages of one stream, in the order of their numbers, behind a head.
     pub fn plan(
         &mut self,
@@ -72,7 +77,7 @@ impl Planner {
                 arrived: arrived.unwrap_or_default(),
             });
         }
-        Ok(self.linker.link(head.chain, drafts)?)
+        Ok(self.linker.link(head.chain, head.recorded_us, drafts)?)
     }
 }
 

@@ -7,6 +7,7 @@
 mod ahead;
 mod content;
 mod draft;
+mod events;
 mod form;
 mod lines;
 mod manifest;
@@ -21,6 +22,7 @@ mod write;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub(crate) use events::Events;
 pub use form::{Line, Redacted};
 pub use manifest::Manifest;
 pub use tlog_proof::{Prover, TlogProof};

@@ -13,7 +13,8 @@ pub enum SealError {
     /// A head was let out that is larger than what is stored.
     #[error(
         "a head of size {released} was let out, and the database holds {stored} positions: it was rolled \
-         back, and nothing is signed; `ledger recover` replays what is missing"
+         back, and nothing is signed until `ledger serve` has read the rest of the stream again; where that is gone, \
+         `ledger recover --from BUNDLE` fills the database from an export"
     )]
     RolledBack {
         /// The size that was let out.
@@ -49,6 +50,15 @@ pub enum SealError {
     Gap {
         /// The position.
         seq: u64,
+    },
+    /// Whether the standby has what would be signed cannot be seen.
+    #[error(
+        "synchronous_standby_names is set, and the user {user} may not see what the standby has; nothing is signed: \
+         GRANT pg_read_all_stats TO {user}"
+    )]
+    Blind {
+        /// The user that the ledger has in PostgreSQL.
+        user: String,
     },
     /// The signed head that the database says it has is not there.
     #[error("the signed head of size {size} is missing from ledger.checkpoint; nothing is signed")]

@@ -1,5 +1,5 @@
 -- extent: where a ledger stands, and what is stored of it, at one moment.
-SELECT h.ledger, h.origin, h.size, h.chain, h.stream, h.stream_seq, h.message_us, h.recorded_us, h.epoch,
+SELECT h.ledger, coalesce(h.called, h.name) AS name, h.succeeded_by, h.origin, h.size, h.chain, h.stream, h.stream_seq, h.message_us, h.recorded_us, h.epoch,
        (SELECT max(e.seq) FROM ledger.event e WHERE e.ledger = h.ledger) AS last_seq,
        (SELECT max(c.size) FROM ledger.checkpoint c WHERE c.ledger = h.ledger) AS sealed,
        (SELECT count(*) FROM ledger.tile t WHERE t.ledger = h.ledger) AS tiles

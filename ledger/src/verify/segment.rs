@@ -193,7 +193,8 @@ impl Walk<'_> {
             }
         });
         if contiguous && seq > 0 {
-            self.before.check(row, &self.job.ledger.stream_in(), report);
+            self.before
+                .check(row, &self.job.extent.head.ledger.stream_in(), report);
         }
         if row.data.is_none() {
             self.redacted(seq);

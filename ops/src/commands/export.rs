@@ -56,7 +56,7 @@ impl Export {
         let config = app.config()?;
         let reader = connect::reader(&config).await?;
         let origin = reader.head().await?.origin;
-        let signer = init::keyring(&config)?.signer(&origin)?;
+        let signer = init::keyring(&config)?.signer_of(&origin)?;
         let note = reader.last_checkpoint().await?.ok_or_else(|| {
             Failure::not_found("no head is signed yet, and a bundle is proved against one")
                 .mend("ledger serve signs one every second; ledger checkpoint --wait waits for it")

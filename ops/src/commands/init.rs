@@ -99,7 +99,7 @@ pub async fn make(config: &Config) -> Result<Made, Failure> {
     let keyring = keyring(config)?;
     let new = found.is_none();
     if new {
-        refuse_foreign_keys(config, &connection, &keyring, &origin).await?;
+        refuse_foreign_keys(config, &connection, &keyring, &origin, created_us).await?;
     }
     // The key first: a ledger whose making was interrupted has it, and one that has none gets no other.
     let key = signer(&keyring, &origin, new)?;
@@ -112,7 +112,9 @@ pub async fn make(config: &Config) -> Result<Made, Failure> {
         .catalog_at(u64::MAX)
         .await?
         .is_some();
-    if !in_chain && !has_activation(&connection, config).await? {
+    // A database that is about to be replayed or filled has its catalog there.
+    let replayed = Released::read(config, &connection).await?.size() > head.size;
+    if !in_chain && !replayed && !has_activation(&connection, config).await? {
         let messages = packages::messages(&config.ledger, &catalog, settings, &|_| false, "0");
         send(config, messages).await?;
     }
@@ -147,21 +149,33 @@ async fn refuse_foreign_keys(
     connection: &Connection,
     keyring: &Keyring,
     origin: &str,
+    created_us: i64,
 ) -> Result<(), Failure> {
     let size = Released::read(config, connection).await?.size();
-    let missing = matches!(
-        keyring.signer(origin),
-        Err(KeyringError::NoSigningKey { .. })
-    );
-    if size == 0 || !missing {
+    if size == 0 {
         return Ok(());
     }
-    Err(Failure::usage(format!(
-        "a head of {size} events was signed for the ledger {} before, and its keys are not in {}",
-        config.ledger,
-        config.keys.display()
-    ))
-    .mend("give the folder of its keys with --keys, or use another NATS server or another name for a new ledger"))
+    let first_salt = keyring.salt_key(created_us).map(|_| ());
+    let missing = keyring.signer(origin).map(|_| ()).and(first_salt);
+    match missing {
+        Ok(()) => Ok(()),
+        Err(
+            why @ (KeyringError::NoSigningKey { .. }
+            | KeyringError::OtherOrigin { .. }
+            | KeyringError::NoSaltKey { .. }
+            | KeyringError::Destroyed { .. }),
+        ) => Err(Failure::usage(format!(
+            "a head of {size} events was signed for the ledger {} before, and not all of its keys are in {}",
+            config.ledger,
+            config.keys.display()
+        ))
+        .because(why)
+        .mend(
+            "give the folder of its keys with --keys; take the events from an export with ledger recover --from \
+             BUNDLE; or use another NATS server or another name for a new ledger",
+        )),
+        Err(other) => Err(other.into()),
+    }
 }
 
 /// Whether the stream holds an activation already: one that is replayed brings its own catalog.

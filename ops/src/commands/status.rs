@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::app::{self, App};
 use crate::backlog::Backlog;
+use crate::commands::init;
 use crate::config::Config;
 use crate::connect;
 use crate::exit::{Exit, Failure, Outcome};
@@ -64,6 +65,10 @@ struct Standing {
     published_head_size: Option<u64>,
     /// Verdicts that the ledger itself has refused, and that are not sent again under this catalog.
     verdicts_refused: usize,
+    /// The months whose salt key is in the folder of keys.
+    salt_keys: Vec<String>,
+    /// The months whose salt key was destroyed, because the stream keeps no message of them.
+    salt_keys_destroyed: Vec<String>,
     nats: String,
     postgres: String,
     /// Whether the process that answers at `http.listen` is ready; null where none answers.
@@ -109,6 +114,7 @@ async fn look(
     let serving = ask::readiness(config.listen, config.ledger.as_str()).await;
     let roles = serving.as_ref().map(roles).unwrap_or_default();
     let problems = problems(backlog.as_ref(), &refused, &roles, now_us);
+    let months = init::keyring(config)?.salt_months()?;
     Ok(Standing {
         ledger: head.ledger.to_string(),
         origin: head.origin.clone(),
@@ -127,6 +133,8 @@ async fn look(
         recorded_last_day: since(86_400).await?,
         sealed_size,
         unsealed: head.size.saturating_sub(sealed_size),
+        salt_keys: months.kept,
+        salt_keys_destroyed: months.destroyed,
         published_head_size: published.map(|head| size_of(Some(&head.note))),
         verdicts_refused: refused.len(),
         nats: connect::nats(config)?.names(),

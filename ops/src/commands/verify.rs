@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use ingest::heads;
 use ledger::bundle;
+use ledger::head::Head;
 use ledger::head_file;
+use ledger::identities;
 use ledger::note::VerifyingKey;
 use ledger::report::Report;
 use ledger::verify::{self, Options};
@@ -22,6 +24,7 @@ const EXAMPLES: &str = "\
 Examples:
   ledger verify                                        the database, and the heads that were let out
   ledger verify --bundle evidence.tar.zst --key \"ledger.example/main+4ce2b4a9+AV…\"
+  ledger verify --deep                                 also the keys that tell a repeated event from a new one
   ledger verify -o json | jq '.problems[]'
 
 Exit 0 where everything holds, 3 where anything does not; every problem names its position.";
@@ -36,6 +39,9 @@ pub struct Verify {
     /// A public key to trust, got from elsewhere; may be repeated
     #[arg(long, value_name = "KEY", value_parser = key)]
     key: Vec<VerifyingKey>,
+    /// Also whether the table of identities holds every event's and no other; nothing that is signed rests on it
+    #[arg(long, conflicts_with = "bundle")]
+    deep: bool,
 }
 
 fn key(text: &str) -> Result<VerifyingKey, String> {
@@ -48,7 +54,7 @@ impl Verify {
     pub async fn run(self, app: &App) -> Outcome {
         let report = match self.bundle {
             Some(path) => offline(path, self.key).await?,
-            None => online(app, self.key).await?,
+            None => online(app, self.key, self.deep).await?,
         };
         print(app, &report)?;
         Ok(if report.ok {
@@ -60,20 +66,16 @@ impl Verify {
 }
 
 /// Verifies the database, with the heads that were let out: the file's, and the stream's where NATS answers.
-async fn online(app: &App, mut keys: Vec<VerifyingKey>) -> Result<Report, Failure> {
+async fn online(app: &App, mut keys: Vec<VerifyingKey>, deep: bool) -> Result<Report, Failure> {
     let config = app.config()?;
     let reader = connect::reader(&config).await?;
     let head = reader.head().await?;
     if keys.is_empty() {
         // The keys that this machine signs with; an auditor pins their own.
-        let signer = init::keyring(&config)?.signer(&head.origin)?;
+        let signer = init::keyring(&config)?.signer_of(&head.origin)?;
         keys.push(signer.verifying_key().clone());
     }
-    let filed = head_file::read(&config.head).context(format!(
-        "cannot read the last signed head in {}",
-        config.head.display()
-    ))?;
-    let released: Vec<String> = filed.into_iter().chain(published(&config).await).collect();
+    let released = released(&config, &head).await?;
     let options = Options {
         segments: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         keys,
@@ -81,6 +83,7 @@ async fn online(app: &App, mut keys: Vec<VerifyingKey>) -> Result<Report, Failur
     };
     let bar = progress::bar(head.size, "verifying");
     let (db, shown) = (reader.database().clone(), bar.clone());
+    let ledger = config.ledger.clone();
     let verified = tokio::task::spawn_blocking(move || {
         verify::verify(&db, &config.ledger, &options, &|done| {
             shown.set_position(done);
@@ -90,10 +93,34 @@ async fn online(app: &App, mut keys: Vec<VerifyingKey>) -> Result<Report, Failur
     bar.finish_and_clear();
     let report =
         verified.map_err(|error| Failure::new("the verification broke off").because(error))?;
-    report.map_err(|error| {
+    let mut report = report.map_err(|error| {
         let away = error.is_unavailable();
         connect::failed(error, away)
-    })
+    })?;
+    if deep {
+        let bar = progress::bar(head.size, "comparing identities");
+        let count = |done| bar.set_position(done);
+        identities::verify(reader.database(), &ledger, &mut report, &count).await?;
+        bar.finish_and_clear();
+    }
+    Ok(report)
+}
+
+/// The heads that were let out. Those of a log that was succeeded go further than what is left of it, which its
+/// successor's first message says; so it is held against the heads in its own tables alone.
+async fn released(config: &Config, head: &Head) -> Result<Vec<String>, Failure> {
+    if let Some(successor) = &head.succeeded_by {
+        output::say(&format!(
+            "ledger: {} was succeeded by {successor}, whose second event says what is lost; what is left is verified",
+            head.origin
+        ));
+        return Ok(Vec::new());
+    }
+    let filed = head_file::read(&config.head).context(format!(
+        "cannot read the last signed head in {}",
+        config.head.display()
+    ))?;
+    Ok(filed.into_iter().chain(published(config).await).collect())
 }
 
 /// The last head on the outgoing stream. Without NATS the rest can still be verified, and it is said.

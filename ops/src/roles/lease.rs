@@ -50,7 +50,8 @@ pub async fn wait(shared: &Shared, role: Role, stop: &mut watch::Receiver<bool>)
     }
 }
 
-async fn take(shared: &Shared, role: Role) -> Result<Option<Lease>, DbError> {
+/// Takes the right to try, if nobody has it.
+pub async fn take(shared: &Shared, role: Role) -> Result<Option<Lease>, DbError> {
     // Out of the pool for good: the lock goes with the connection.
     let client = deadpool_postgres::Object::take(shared.db.client().await?);
     let key = key(shared, role);

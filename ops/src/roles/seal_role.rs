@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::board::Standing;
+use super::key_care::KeyCare;
 use super::{Role, Shared, backoff};
 use crate::app;
 use crate::connect;
@@ -20,6 +21,8 @@ use crate::released::Released;
 
 /// How often the head is looked at where nobody wakes us.
 const POLL: Duration = Duration::from_millis(100);
+/// How long the synchronous standby may lag before somebody should know.
+const STANDBY_PATIENCE: Duration = Duration::from_secs(10);
 /// How often to look for messages that are to be deleted from the stream.
 const SCRUB_EVERY: Duration = Duration::from_secs(30);
 
@@ -108,7 +111,12 @@ async fn once(shared: &Shared, stop: &mut watch::Receiver<bool>) -> End {
             }
             // The last head goes out also when we are told to stop.
             session.seal().await?;
+            session.tell_of_standby();
             session.scrub().await?;
+            session
+                .keys
+                .look(session.shared, &session.connection)
+                .await?;
             if *stop.borrow() {
                 return Ok::<End, End>(End::Stopped);
             }
@@ -128,6 +136,9 @@ struct Session<'a> {
     scrubbed: u64,
     /// When to look for more.
     scrub_at: Instant,
+    keys: KeyCare,
+    /// Since when the synchronous standby has not confirmed what would be signed.
+    behind_since: Option<Instant>,
 }
 
 impl<'a> Session<'a> {
@@ -152,13 +163,16 @@ impl<'a> Session<'a> {
             reader,
             scrubbed: 0,
             scrub_at: Instant::now(),
+            keys: KeyCare::default(),
+            behind_since: None,
         })
     }
 
     /// Until a head is due: so many seconds, or so many events.
     async fn wait(&self, stop: &mut watch::Receiver<bool>) {
         let config = &self.shared.config;
-        let due = Instant::now() + config.seal_every;
+        let waiting = self.sealer.waits_for_standby().is_some();
+        let due = Instant::now() + if waiting { POLL } else { config.seal_every };
         while Instant::now() < due && !*stop.borrow() {
             let size = self
                 .shared
@@ -178,18 +192,43 @@ impl<'a> Session<'a> {
 
     async fn seal(&mut self) -> Result<(), End> {
         while let Some(head) = self.sealer.prepare().await? {
-            let config = &self.shared.config;
-            let note = head.note.clone();
-            self.behind =
-                heads::publish_head(&self.connection, &config.ledger, self.behind, &note).await?;
-            head_file::write(&config.head, &note).context(format!(
-                "cannot write the signed head to {}",
-                config.head.display()
-            ))?;
+            if head.let_out {
+                self.let_out(&head.note).await?;
+            }
             let size = head.checkpoint.size;
             self.sealer.commit(head).await?;
             self.shared.sealed.note(size, app::now_us());
         }
+        Ok(())
+    }
+
+    /// Says on the board where the synchronous standby holds signing up for long.
+    fn tell_of_standby(&mut self) {
+        let board = &self.shared.board;
+        let Some(size) = self.sealer.waits_for_standby() else {
+            if self.behind_since.take().is_some() {
+                board.set(Role::Seal, Standing::Running, "running");
+            }
+            return;
+        };
+        let since = *self.behind_since.get_or_insert_with(Instant::now);
+        if since.elapsed() > STANDBY_PATIENCE {
+            let why = format!(
+                "the synchronous standby has not confirmed the first {size} positions; nothing is signed until it has: \
+                 look at pg_stat_replication, or take the standby out of synchronous_standby_names"
+            );
+            board.set(Role::Seal, Standing::Waiting, &why);
+        }
+    }
+
+    async fn let_out(&mut self, note: &str) -> Result<(), End> {
+        let config = &self.shared.config;
+        self.behind =
+            heads::publish_head(&self.connection, &config.ledger, self.behind, note).await?;
+        head_file::write(&config.head, note).context(format!(
+            "cannot write the signed head to {}",
+            config.head.display()
+        ))?;
         Ok(())
     }
 

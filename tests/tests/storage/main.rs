@@ -13,6 +13,9 @@
 
 mod append;
 mod guards;
+mod identities;
+mod keys;
 mod seal;
+mod standby;
 mod support;
 mod verify;

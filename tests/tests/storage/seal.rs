@@ -80,7 +80,7 @@ async fn a_database_that_was_rolled_back_or_forked_signs_nothing() {
     let mut sealer = fixture.sealer(&[]).await.expect("nothing is sealed");
     let released = fixture.seal(&mut sealer).await;
     // The other database holds another history of the same size, sealed or not.
-    let unsealed = other
+    let mut unsealed = other
         .sealer(std::slice::from_ref(&released))
         .await
         .expect("to be met");
@@ -122,7 +122,7 @@ async fn a_head_that_was_published_and_not_noted_is_met_again() {
         .append(STREAM, arrivals(1, 300))
         .await
         .expect("appended");
-    let sealer = fixture.sealer(&[]).await.expect("nothing is sealed");
+    let mut sealer = fixture.sealer(&[]).await.expect("nothing is sealed");
     let sealed = sealer
         .prepare()
         .await
@@ -133,7 +133,13 @@ async fn a_head_that_was_published_and_not_noted_is_met_again() {
         .append(STREAM, arrivals(301, 400))
         .await
         .expect("appended");
+    let out = sealed.note.clone();
     let mut sealer = fixture.sealer(&[sealed.note]).await.expect("it is ahead");
+    assert_eq!(
+        fixture.seal(&mut sealer).await,
+        out,
+        "the same head, bit for bit"
+    );
     let note = fixture.seal(&mut sealer).await;
     let (checkpoint, _) = Checkpoint::parse_note(note.as_bytes()).expect("a head");
     assert_eq!(checkpoint.size, 401);
@@ -181,4 +187,47 @@ fn the_head_file_is_replaced_whole() {
         assert_eq!(head_file::read(&path).expect("read").as_deref(), Some(note));
     }
     assert_eq!(std::fs::read_dir(folder.path()).expect("listed").count(), 1);
+}
+
+#[tokio::test]
+async fn smaller_heads_than_one_that_is_out_are_noted_and_not_let_out() {
+    let fixture = Fixture::new().await;
+    let mut appender = fixture.appender().await;
+    let mut sealer = fixture.sealer(&[]).await.expect("nothing is sealed");
+    let mut out = Vec::new();
+    for (from, to) in [(1, 9), (10, 300), (301, 700)] {
+        appender
+            .append(STREAM, arrivals(from, to))
+            .await
+            .expect("appended");
+        out.push(fixture.seal(&mut sealer).await);
+    }
+    // The database forgets what was sealed, not what was recorded.
+    let admin = fixture.superuser().await;
+    let forget = "SET session_replication_role = replica; DELETE FROM ledger.checkpoint; \
+                  DELETE FROM ledger.tile; UPDATE ledger.sealer SET size = 0";
+    admin.batch_execute(forget).await.expect("a superuser may");
+    let known = [out[2].clone(), out[0].clone()];
+    let mut sealer = fixture.sealer(&known).await.expect("both are ahead");
+    let first = sealer
+        .prepare()
+        .await
+        .expect("recomputed")
+        .expect("something new");
+    assert_eq!(
+        (first.note.as_str(), first.let_out),
+        (out[0].as_str(), false)
+    );
+    sealer.commit(first).await.expect("noted");
+    let second = sealer
+        .prepare()
+        .await
+        .expect("recomputed")
+        .expect("something new");
+    assert_eq!(
+        (second.note.as_str(), second.let_out),
+        (out[2].as_str(), true)
+    );
+    sealer.commit(second).await.expect("noted");
+    assert!(sealer.prepare().await.expect("recomputed").is_none());
 }

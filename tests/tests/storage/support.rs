@@ -38,7 +38,11 @@ fn not_random(_: &mut [u8]) {}
 
 impl Fixture {
     pub async fn new() -> Self {
-        let server = Postgres::shared().await;
+        Self::on(Postgres::shared().await).await
+    }
+
+    /// The same on a server of the caller's.
+    pub async fn on(server: Arc<Postgres>) -> Self {
         let database = server.create_database().await;
         let db = Database::connect(server.config(&database), 8);
         migrate::CHAIN.run(&db).await.expect("the migrations apply");

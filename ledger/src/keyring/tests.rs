@@ -1,4 +1,6 @@
-use std::sync::atomic::AtomicU8;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::*;
 
@@ -23,8 +25,8 @@ fn a_month_has_one_key_for_ever() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys");
     let keyring = Keyring::open(&path, counting).unwrap();
-    let november = keyring.salt_key(NOVEMBER).unwrap();
-    let october = keyring.salt_key(NOVEMBER - 1).unwrap();
+    let november = keyring.create_salt_key(NOVEMBER).unwrap();
+    let october = keyring.create_salt_key(NOVEMBER - 1).unwrap();
     assert_ne!(november, october);
     assert_eq!(
         keyring.salt_key(NOVEMBER + 86_400_000_000).unwrap(),
@@ -54,7 +56,7 @@ fn threads_and_processes_agree_on_a_key() {
     let keys: Vec<Hash> = std::thread::scope(|scope| {
         let threads: Vec<_> = keyrings
             .iter()
-            .map(|k| scope.spawn(|| k.salt_key(NOVEMBER).unwrap()))
+            .map(|k| scope.spawn(|| k.create_salt_key(NOVEMBER).unwrap()))
             .collect();
         threads
             .into_iter()
@@ -87,7 +89,7 @@ fn exposed_broken_and_impossible_keys_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let keyring = Keyring::open(folder.path(), |_| ()).unwrap();
     assert!(matches!(
-        keyring.salt_key(NOVEMBER),
+        keyring.create_salt_key(NOVEMBER),
         Err(KeyringError::NoRandomness)
     ));
     assert!(matches!(
@@ -117,7 +119,87 @@ fn exposed_broken_and_impossible_keys_are_refused() {
 fn no_key_is_shown() {
     let folder = tempfile::tempdir().unwrap();
     let keyring = Keyring::open(folder.path(), |bytes| bytes.fill(0xab)).unwrap();
-    keyring.salt_key(NOVEMBER).unwrap();
+    keyring.create_salt_key(NOVEMBER).unwrap();
     let shown = format!("{keyring:?}");
     assert!(!shown.contains("171") && !shown.contains("abab"), "{shown}");
+}
+
+#[test]
+fn a_lost_key_is_named_and_not_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let keyring = Keyring::open(folder.path(), counting).unwrap();
+    let lost = keyring.salt_key(NOVEMBER).unwrap_err();
+    let said = lost.to_string();
+    assert!(
+        said.contains("salt/2026-11.key") && said.contains("--new-salt-key 2026-11"),
+        "{said}"
+    );
+    assert_eq!(keyring.salt_months().unwrap(), SaltMonths::default());
+    keyring.replace_salt_key("2026-11").unwrap();
+    let key = keyring.salt_key(NOVEMBER).unwrap();
+    keyring.replace_salt_key("2026-11").unwrap();
+    assert_eq!(
+        keyring.salt_key(NOVEMBER).unwrap(),
+        key,
+        "one that is there stays"
+    );
+    for month in ["2026-13", "11", "../../x", "2026-1"] {
+        assert!(keyring.replace_salt_key(month).is_err(), "{month}");
+    }
+}
+
+#[test]
+fn past_months_are_destroyed_and_remembered_as_such() {
+    const MONTH: i64 = 31 * 86_400_000_000;
+    let folder = tempfile::tempdir().unwrap();
+    let keyring = Keyring::open(folder.path(), counting).unwrap();
+    for at in [NOVEMBER - MONTH, NOVEMBER - 1, NOVEMBER, NOVEMBER + MONTH] {
+        keyring.create_salt_key(at).unwrap();
+    }
+    let now = "2026-12-10T00:00:00Z";
+    let gone = keyring.destroy_salts_before(NOVEMBER + 5, now).unwrap();
+    assert_eq!(gone, ["2026-10"], "both older times lie in October");
+    assert_eq!(
+        keyring.destroy_salts_before(NOVEMBER + 5, now).unwrap(),
+        Vec::<String>::new()
+    );
+    let months = keyring.salt_months().unwrap();
+    assert_eq!(months.kept, ["2026-11", "2026-12"]);
+    assert_eq!(months.destroyed, ["2026-10"]);
+    // Neither read nor made anew.
+    for key in [
+        keyring.salt_key(NOVEMBER - 1),
+        keyring.create_salt_key(NOVEMBER - 1),
+    ] {
+        let said = key.unwrap_err().to_string();
+        assert!(
+            said.contains("2026-10 was destroyed at 2026-12-10") && said.contains("--from BUNDLE"),
+            "{said}"
+        );
+    }
+    keyring.salt_key(NOVEMBER).unwrap();
+    // A crash between the note and the removal: the next call ends it.
+    fs::write(folder.path().join("salt/2026-11.destroyed"), now).unwrap();
+    assert_eq!(
+        keyring.destroy_salts_before(NOVEMBER + MONTH, now).unwrap(),
+        ["2026-11"]
+    );
+}
+
+#[test]
+fn a_successor_gets_a_key_of_its_own_and_the_old_one_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let keyring = Keyring::open(folder.path(), counting).unwrap();
+    let old = keyring.create_signer("a.example/x").unwrap();
+    let new = keyring.succeed("a.example/x", "a.example/y").unwrap();
+    assert_ne!(old.verifying_key(), new.verifying_key());
+    let again = keyring.succeed("a.example/x", "a.example/y").unwrap();
+    assert_eq!(again.verifying_key(), new.verifying_key());
+    assert_eq!(
+        keyring.signer("a.example/y").unwrap().verifying_key(),
+        new.verifying_key()
+    );
+    let kept = keyring.signer_of("a.example/x").unwrap();
+    assert_eq!(kept.verifying_key(), old.verifying_key());
+    assert!(keyring.succeed("c.example/x", "d.example/y").is_err());
 }
