@@ -510,6 +510,11 @@ fn every_row_has_its_scenarios_or_is_known_to_lack_them() {
         }
     }
     let mut lacking = String::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doors");
+    let doors: String = fs::read_dir(folder)
+        .unwrap()
+        .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
+        .collect();
     for (id, row) in rows() {
         let none = Default::default();
         let (keeps, breaks, raised, opened) = found.get(&id).unwrap_or(&none);
@@ -524,7 +529,10 @@ fn every_row_has_its_scenarios_or_is_known_to_lack_them() {
             .filter(|one| !raised.contains(*one))
             .collect();
         let incident = !row.incident.is_empty() && !opened.contains(&row.incident);
-        let whole = *keeps && *breaks && (elsewhere || (missing.is_empty() && !incident));
+        // What the door refuses is held row by row by `doors.rs`.
+        let at_the_door = row.verdicts.is_empty() && doors.contains(&format!("id = \"{id}\""));
+        let shown = *keeps && *breaks && (elsewhere || (missing.is_empty() && !incident));
+        let whole = at_the_door || shown;
         if !whole {
             lacking.push_str(&id);
             lacking.push('\n');
