@@ -9,7 +9,7 @@ use serde_json::Value;
 use tests::program::{Serving, run_alone};
 use tests::{Installation, feed};
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 24] = [
     "init",
     "up",
     "serve",
@@ -21,6 +21,8 @@ const COMMANDS: [&str; 22] = [
     "tail",
     "state",
     "history",
+    "rollback-target",
+    "show",
     "violations",
     "quarantine",
     "verify",

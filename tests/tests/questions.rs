@@ -72,6 +72,10 @@ async fn asked() -> (Installation, Serving) {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table of events and what comes of them"
+)]
 async fn the_usual_questions_have_answers() {
     let (ledger, _serving) = asked().await;
 

@@ -140,3 +140,114 @@ pub fn catalog(catalog: &Catalog) -> Vec<View> {
     views.sort_by(|a, b| a.name.cmp(&b.name));
     views
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schema::{Name, Package};
+
+    /// The flat views of a package with one kind, whose field is of this type.
+    fn flats(package: &str, entity: &str, view: &str, field: &str) -> Vec<Flat> {
+        let text = format!(
+            "kind = \"{package}.{entity}\"\ntitle = \"X\"\nabout = \"X.\"\nsubject = \"X.\"\nview = \"{view}\"\n\
+             retention = \"forever\"\n{field}\n[events.made]\nabout = \"X.\"\ncreates = true\ncarries = \"all\"\n"
+        );
+        let name = Name::new(package).expect("a name");
+        let files = vec![(format!("{entity}.toml"), text)];
+        let package = Package::parse(name, files).expect("it loads");
+        package.kinds().iter().map(of_kind).collect()
+    }
+
+    fn field(name: &str, shape: &str) -> String {
+        format!("[fields.{name}]\nabout = \"X.\"\n{shape}\n")
+    }
+
+    fn generated(wanted: &[Vec<Flat>]) -> Vec<View> {
+        let fixed = derived().len() + BASE.len();
+        plan(wanted).split_off(fixed)
+    }
+
+    fn types(view: &View, skipped: usize) -> Vec<String> {
+        let columns = view.columns.iter().skip(skipped);
+        columns
+            .map(|one| format!("{} {}", one.name, one.column_type))
+            .collect()
+    }
+
+    #[test]
+    fn ledgers_with_different_catalogs_share_a_view_with_the_columns_of_both() {
+        let one = flats(
+            "lab",
+            "lamp",
+            "lamps",
+            &(field("watts", "type = \"integer\"") + &field("on", "type = \"boolean\"")),
+        );
+        let two = flats(
+            "lab",
+            "lamp",
+            "lamps",
+            &(field("watts", "type = \"string\"") + &field("at", "type = \"timestamp\"")),
+        );
+        let views = generated(&[one.clone(), two]);
+        assert_eq!(views.len(), 1);
+        let fixed = of_fixed(&one);
+        let view = views.first().expect("one");
+        assert_eq!(
+            types(view, fixed),
+            ["watts text", "on boolean", "at timestamptz"]
+        );
+    }
+
+    fn of_fixed(flats: &[Flat]) -> usize {
+        let columns = flats.iter().flat_map(|flat| &flat.columns);
+        columns.filter(|column| column.value.is_none()).count()
+    }
+
+    #[test]
+    fn views_that_want_one_name_get_two_and_none_takes_a_tables() {
+        let mut all = flats("a", "x", "b_c", "");
+        all.extend(flats("a_b", "x", "c", ""));
+        all.extend(flats("schema", "x", "history", ""));
+        all.extend(flats("release", "x", "tag_history", ""));
+        let names: Vec<String> = generated(&[all])
+            .into_iter()
+            .map(|view| view.name)
+            .collect();
+        assert_eq!(names.first().map(String::as_str), Some("a_b_c"));
+        assert!(
+            names
+                .iter()
+                .skip(1)
+                .all(|name| name.rsplit('_').next().is_some_and(|end| end.len() == 8)),
+            "{names:?}"
+        );
+        let distinct: std::collections::BTreeSet<&String> = names.iter().collect();
+        assert_eq!(distinct.len(), 4);
+    }
+
+    #[test]
+    fn long_names_and_those_that_are_taken_stay_apart() {
+        let long = "n".repeat(64);
+        let other = format!("{}x", "n".repeat(63));
+        let fields = field(&long, "type = \"boolean\"")
+            + &field(&other, "type = \"boolean\"")
+            + &field("items", "type = \"array\"\nof = { type = \"string\" }")
+            + &field("items_count", "type = \"integer\"")
+            + &field("status", "type = \"string\"");
+        let all = flats(&"p".repeat(60), "x", &"v".repeat(60), &fields);
+        let skipped = of_fixed(&all);
+        let views = generated(std::slice::from_ref(&all));
+        let view = views.first().expect("one");
+        assert_eq!(view.name.len(), 63);
+        assert!(view.columns.iter().all(|one| one.name.len() <= 63));
+        let names: std::collections::BTreeSet<&str> =
+            view.columns.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names.len(), view.columns.len());
+        assert!(
+            names.contains("data_status") && names.contains("items_count"),
+            "{names:?}"
+        );
+        assert_eq!(view.columns.len(), skipped + 6);
+        assert_eq!(generated(&[all]), views, "the same each time");
+    }
+}

@@ -215,6 +215,10 @@ async fn lists_end_at_their_limit_and_say_that_there_is_more() {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table of events and what comes of them"
+)]
 async fn a_rollbacks_target_is_computed_from_deployments_and_tags() {
     let mut fixture = Fixture::new().await;
     let sha = |patch: usize| format!("{patch:040x}");

@@ -49,6 +49,10 @@ async fn a_runs_nodes_keep_the_role_that_they_had() {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table of events and what comes of them"
+)]
 async fn what_is_due_is_listed_until_it_is_done() {
     let mut fixture = Fixture::new().await;
     let rotation = "7d444840-9dc0-41d1-b245-5ffdce74fad2";

@@ -54,12 +54,12 @@ async fn columns(client: &Client, view: &str) -> Vec<(String, String)> {
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
-fn package(name: &str, text: &str) -> Package {
+pub fn package(name: &str, text: &str) -> Package {
     let name = Name::new(name).expect("a name");
     Package::parse(name, vec![("lamp.toml".to_owned(), text.to_owned())]).expect("it loads")
 }
 
-const LAMP: &str = r#"
+pub const LAMP: &str = r#"
 kind = "lab.lamp"
 title = "Lamp"
 about = "A lamp."
@@ -353,6 +353,10 @@ async fn statuses_last_from_one_event_to_the_next() {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table of events and what comes of them"
+)]
 async fn who_was_allowed_what_follows_grants_ends_and_revocations() {
     let mut fixture = Fixture::new().await;
     let grant = |role: &str, verbs: &str, more: Value| {
