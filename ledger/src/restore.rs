@@ -88,7 +88,7 @@ pub fn survey(
         });
     }
     let heads = heads(against, &events)?;
-    walk(events, heads, against.stored)
+    walk(events, &heads, against.stored)
 }
 
 /// The signed heads, believed and of this origin, by size.
@@ -112,7 +112,7 @@ fn heads(against: &Against<'_>, events: &Events) -> Result<Vec<Checkpoint>, Rest
 /// Walks over the events once: the tree passes through every head, the chain through what is stored.
 fn walk(
     mut events: Events,
-    heads: Vec<Checkpoint>,
+    heads: &[Checkpoint],
     stored: Option<(u64, Hash)>,
 ) -> Result<Surveyed, RestoreError> {
     let (mut tree, mut link) = (Frontier::new(), Link::default());

@@ -68,10 +68,10 @@ impl Recover {
     pub async fn run(self, app: &App) -> Outcome {
         let config = app.config()?;
         if let Some(path) = self.from {
-            return bundle::run(app, config, path, self.key).await;
+            return Box::pin(bundle::run(app, config, path, self.key)).await;
         }
         if let Some(origin) = self.successor {
-            return successor::run(app, config, origin).await;
+            return Box::pin(successor::run(app, config, origin)).await;
         }
         if let Some(month) = self.new_salt_key {
             init::keyring(&config)?.replace_salt_key(&month)?;

@@ -32,7 +32,7 @@ pub async fn run(app: &App, config: Config, path: PathBuf, keys: Vec<VerifyingKe
     let keyring = init::keyring(&config)?;
     let shared = Shared::new(config, db, keyring);
     let config = shared.config.clone();
-    let held = alone(&shared).await?;
+    let leases = alone(&shared).await?;
     let connection = connect::connection(&config, "recover").await?;
     let released = Released::read(&config, &connection).await?;
     let before = Head::load(&shared.db, &config.ledger).await?;
@@ -61,11 +61,11 @@ pub async fn run(app: &App, config: Config, path: PathBuf, keys: Vec<VerifyingKe
     if let Some(time_us) = ingest::recover::message_time(&nats, &config.ledger, &head).await? {
         head.correct_message_time(&shared.db, time_us).await?;
     }
-    let replayed = catch_up::replay(&shared, head.size, &released).await?;
+    let replayed = Box::pin(catch_up::replay(&shared, head.size, &released)).await?;
     let mut notes = released.notes.clone();
     notes.push(surveyed.checkpoint);
     let sealed = catch_up::grow_tree(&shared, notes).await?;
-    for lease in held {
+    for lease in leases {
         lease.release().await;
     }
     let head = Head::load(&shared.db, &config.ledger).await?;

@@ -50,14 +50,14 @@ pub async fn run(app: &App, config: Config, origin: String) -> Outcome {
             &old,
         )?;
     }
-    let held = alone(&shared).await?;
+    let leases = alone(&shared).await?;
     let lost = lost(&shared, &old).await?;
-    let made = streams_of(&shared, &old, &origin, &lost).await?;
+    let made = streams_of(&shared, &old, &origin, lost.as_ref()).await?;
     let signer = shared.keyring.succeed(&old.origin, &origin)?;
     put_head_aside(&config, &old.origin)?;
     let created_us = created_us(&made.stream)?;
     let new = succession::succeed(&shared.db, &old, &origin, created_us, &shared.keyring).await?;
-    for lease in held {
+    for lease in leases {
         lease.release().await;
     }
     output::say(&format!(
@@ -144,7 +144,7 @@ async fn streams_of(
     shared: &Shared,
     old: &Head,
     origin: &str,
-    lost: &Option<(Checkpoint, String)>,
+    lost: Option<&(Checkpoint, String)>,
 ) -> Result<recover::Succeeded, Failure> {
     let config = &shared.config;
     let nats = connect::nats(config)?;
@@ -157,7 +157,7 @@ async fn streams_of(
         &|_| false,
         "0",
     );
-    let data = lost.as_ref().map_or(Value::Null, |(head, note)| {
+    let data = lost.map_or(Value::Null, |(head, note)| {
         json!({
             "predecessor": old.origin, "size": head.size, "root": BASE64.encode(head.root), "checkpoint": note,
             "kept": old.size, "chain": hex::encode(old.chain), "stream": old.stream, "last": old.stream_seq,
