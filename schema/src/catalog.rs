@@ -207,7 +207,13 @@ impl Catalog {
 
     /// The ledger's own package and one of a single kind, to try that kind out.
     pub fn of_kind(package: Name, text: &str, settings: Value) -> Result<Self, Vec<Diagnostic>> {
-        let files = vec![("kind.toml".to_owned(), text.to_owned())];
+        // Its file is named as the kind says that it is called.
+        let named = text.lines().find_map(|line| {
+            let kind = line.strip_prefix("kind = \"")?.strip_suffix('"')?;
+            kind.rsplit('.').next()
+        });
+        let file = format!("{}.toml", named.unwrap_or("kind"));
+        let files = vec![(file, text.to_owned())];
         let packages = [
             Package::builtin_named(LEDGER)?,
             Package::parse(package, files)?,
