@@ -187,6 +187,16 @@ async fn values_have_plain_types_and_what_does_not_fit_is_null() {
     for (said, read) in [
         ("2026-02-30T00:00:00Z", None),
         ("0000-01-01T00:00:00Z", None),
+        ("2026-04-31T00:00:00Z", None),
+        ("2026-01-00T00:00:00Z", None),
+        ("2026-01-39T00:00:00Z", None),
+        ("2026-07-01T00:00:00123Z", None),
+        ("2026-07-01T24:00:00Z", None),
+        ("2024-02-29T00:00:00Z", Some("2024-02-29T00:00:00+00:00")),
+        (
+            "9999-12-31T23:59:59.9999999Z",
+            Some("9999-12-31T23:59:59.999999+00:00"),
+        ),
         ("now", None),
         ("2026-07-01", None),
         (
@@ -201,6 +211,20 @@ async fn values_have_plain_types_and_what_does_not_fit_is_null() {
         let sql = format!("SELECT views.as_time('{said}') AS time");
         assert_eq!(row(&client, &sql).await["time"], json!(read), "{said}");
     }
+    // PostgreSQL may divide a large table among workers, which may not catch errors.
+    client
+        .batch_execute(
+            "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; \
+             CREATE TABLE said AS SELECT '2026-07-01T00:00:00Z'::text AS time FROM generate_series(1, 20000); ANALYZE said",
+        )
+        .await
+        .expect("filled");
+    let many = row(
+        &client,
+        "SELECT count(views.as_time(time)) AS many FROM said",
+    )
+    .await;
+    assert_eq!(many["many"], json!(20000));
 }
 
 #[tokio::test]
