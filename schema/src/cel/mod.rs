@@ -17,6 +17,8 @@ mod function;
 mod lex;
 pub(crate) mod node;
 pub(crate) mod parse;
+#[cfg(test)]
+mod tests;
 pub(crate) mod types;
 pub(crate) mod value;
 
