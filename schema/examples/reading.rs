@@ -102,7 +102,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             .collect::<Vec<_>>()
             .join("\n")
     };
-    let catalog = Catalog::of_kind(Name::new("platform")?, KIND, json!({})).map_err(wrong)?;
+    let catalog =
+        Catalog::of_kind(&"platform.environment".parse()?, KIND, json!({})).map_err(wrong)?;
     let ledger = LedgerName::new("main")?;
 
     let plain = message(&[("Nats-Msg-Id", "c0ffee")], structured(DATA));

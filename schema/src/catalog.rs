@@ -206,17 +206,11 @@ impl Catalog {
     }
 
     /// The ledger's own package and one of a single kind, to try that kind out.
-    pub fn of_kind(package: Name, text: &str, settings: Value) -> Result<Self, Vec<Diagnostic>> {
-        // Its file is named as the kind says that it is called.
-        let named = text.lines().find_map(|line| {
-            let kind = line.strip_prefix("kind = \"")?.strip_suffix('"')?;
-            kind.rsplit('.').next()
-        });
-        let file = format!("{}.toml", named.unwrap_or("kind"));
-        let files = vec![(file, text.to_owned())];
+    pub fn of_kind(kind: &KindName, text: &str, settings: Value) -> Result<Self, Vec<Diagnostic>> {
+        let file = format!("{}.toml", kind.entity);
         let packages = [
             Package::builtin_named(LEDGER)?,
-            Package::parse(package, files)?,
+            Package::parse(kind.package.clone(), vec![(file, text.to_owned())])?,
         ];
         Self::of(&packages, settings)
     }

@@ -8,7 +8,7 @@ mod who;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use schema::{Catalog, Event, LedgerName, Message, Name, Reason, Refusal};
+use schema::{Catalog, Event, LedgerName, Message, Reason, Refusal};
 use serde_json::json;
 
 /// A kind that accepts the vectors' data, which stop before a kind's fields.
@@ -50,9 +50,9 @@ about = "It is otherwise."
 "#;
 
 static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
-    let name = Name::new("platform").expect("a legal name");
+    let kind = "platform.environment".parse().expect("a legal name");
     let settings = json!({ "operators": ["oncall"] });
-    Catalog::of_kind(name, ENVIRONMENT, settings).expect("the test's kind loads")
+    Catalog::of_kind(&kind, ENVIRONMENT, settings).expect("the test's kind loads")
 });
 
 const SUBJECT: &str = "ledger.main.ingest.terraform.platform.environment.created";

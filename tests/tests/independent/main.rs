@@ -16,7 +16,7 @@ mod stream;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use schema::{Catalog, LedgerName, Message, Name};
+use schema::{Catalog, LedgerName, Message};
 use serde_json::{Value, json};
 use tests::binaries;
 use tokio::process::Command;
@@ -41,9 +41,9 @@ example = "x"
 "#;
 
 fn catalog() -> Catalog {
-    let name = Name::new("platform").expect("a legal name");
+    let kind = "platform.environment".parse().expect("a legal name");
     let settings = json!({ "operators": ["oncall"] });
-    Catalog::of_kind(name, ENVIRONMENT, settings).expect("the kind loads")
+    Catalog::of_kind(&kind, ENVIRONMENT, settings).expect("the kind loads")
 }
 
 fn ledger_name() -> LedgerName {
