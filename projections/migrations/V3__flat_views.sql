@@ -22,26 +22,26 @@ COMMENT ON FUNCTION views.at_us IS 'A time of the chain, given in microseconds s
 
 -- RFC 3339 as a time; null for anything else. Digits beyond microseconds are cut off, as everywhere in the ledger. It
 -- catches no error, since what does cannot run in parallel: a day that its month lacks is found by its month.
-CREATE FUNCTION views.as_time(said text) RETURNS timestamptz
-    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION views.as_time(said text) RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
-    part text[] := regexp_match(said,
-        '^(\d{4})-(0[1-9]|1[0-2])-([0-3]\d)[Tt ]([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:(\.\d{1,6})\d*)?'
-        '(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))$');
     day date;
     local_time timestamp;
+    -- Taking groups out of the expression would cost six times as much, and every part has its place.
+    zone integer := CASE WHEN right(said, 1) IN ('Z', 'z') THEN 1 ELSE 6 END;
 BEGIN
-    IF part IS NULL OR part[1] = '0000' OR part[3] = '00' THEN
+    IF said !~ '^\d{4}-(0[1-9]|1[0-2])-([0-3]\d)[Tt ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$'
+       OR left(said, 4) = '0000' OR substr(said, 9, 2) = '00' THEN
         RETURN NULL;
     END IF;
-    day := make_date(part[1]::integer, part[2]::integer, 1) + (part[3]::integer - 1);
-    IF extract(month FROM day) <> part[2]::integer THEN
+    day := make_date(left(said, 4)::integer, substr(said, 6, 2)::integer, 1) + (substr(said, 9, 2)::integer - 1);
+    IF extract(month FROM day) <> substr(said, 6, 2)::integer THEN
         RETURN NULL;
     END IF;
-    local_time := day + make_interval(hours => part[4]::integer, mins => part[5]::integer,
-                                      secs => (part[6] || coalesce(part[7], ''))::double precision);
-    IF part[8] IS NOT NULL THEN
-        local_time := local_time - (part[8] || part[9] || ':' || part[10])::interval;
+    local_time := day + make_interval(
+        hours => substr(said, 12, 2)::integer, mins => substr(said, 15, 2)::integer,
+        secs => left(substr(said, 18, length(said) - 17 - zone), 9)::double precision);
+    IF zone = 6 THEN
+        local_time := local_time - right(said, 6)::interval;
     END IF;
     RETURN local_time AT TIME ZONE 'UTC';
 END $$;
