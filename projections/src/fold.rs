@@ -171,9 +171,7 @@ impl<'a> Fold<'a> {
             return Err(FoldError::NoCatalog { seq });
         }
         if self.scope.has(fact) {
-            let mut needs = Needs::default();
-            needs.add(fact);
-            let mut lacks = self.world.lacks(needs);
+            let mut lacks = self.world.lacks_of(fact);
             if lacks.is_empty()
                 && let Some(key) = &fact.key
             {

@@ -67,18 +67,13 @@ impl Needs {
     pub fn of(facts: &[Fact]) -> Self {
         let mut needs = Self::default();
         for fact in facts {
-            needs.add(fact);
+            needs.entities.extend(fact.key.clone());
+            if let Some((violation, about)) = fact.returned() {
+                needs.verdicts.insert(violation.to_owned());
+                needs.entities.extend(about.map(Arc::new));
+            }
         }
         needs
-    }
-
-    /// The same of one fact.
-    pub(super) fn add(&mut self, fact: &Fact) {
-        self.entities.extend(fact.key.clone());
-        if let Some((violation, about)) = fact.returned() {
-            self.verdicts.insert(violation.to_owned());
-            self.entities.extend(about.map(Arc::new));
-        }
     }
 
     /// Whether nothing is needed.

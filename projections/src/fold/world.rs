@@ -10,6 +10,7 @@ use std::sync::Arc;
 use schema::{Catalog, KindName};
 
 use crate::entity::{Entity, Key};
+use crate::fact::Fact;
 use crate::fold::changes::{Changed, Changes, Known};
 use crate::fold::link::{self, Link};
 use crate::fold::needs::{Loaded, Look, Needs};
@@ -69,6 +70,23 @@ impl World {
         needs.looks.retain(|look| !self.looks.contains_key(look));
         needs.counts.retain(|look| !self.counts.contains_key(look));
         needs
+    }
+
+    /// What of what a fact touches is not known here yet. Mostly nothing, and then nothing is allocated.
+    pub(super) fn lacks_of(&self, fact: &Fact) -> Needs {
+        let mut lacks = Needs::default();
+        let unknown = |key: &Arc<Key>| !self.entities.contains_key(key);
+        lacks
+            .entities
+            .extend(fact.key.iter().filter(|key| unknown(key)).cloned());
+        if let Some((violation, about)) = fact.returned() {
+            if !self.verdicts.contains_key(violation) {
+                lacks.verdicts.insert(violation.to_owned());
+            }
+            let about = about.map(Arc::new).into_iter();
+            lacks.entities.extend(about.filter(unknown));
+        }
+        lacks
     }
 
     /// Takes in what was asked for. The look-ups found what the last finished batch left; what this one changed is
