@@ -14,8 +14,9 @@ use crate::fold::{self, Changes, Fold, Needs, Scope, World};
 use crate::project::error::ProjectError;
 use crate::store::{self, Place};
 
-/// How many events one transaction folds. Beyond a thousand the cost an event no longer falls.
-pub(super) const BATCH: u64 = 1000;
+/// How many events one transaction folds at most. An entity is written once a batch, however often it changed, and a
+/// batch takes a dozen round trips, so more is cheaper; what is read at a time is bounded in bytes as well.
+pub(super) const BATCH: u64 = 4000;
 
 pub(super) fn engine() -> i32 {
     i32::try_from(ENGINE).unwrap_or(i32::MAX)
