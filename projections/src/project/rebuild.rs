@@ -5,10 +5,13 @@
 //! projection, folds what is missing and puts the new one in its place. The old rows are deleted afterwards, some
 //! at a time. What a rebuild derives is not published: the outbox that is published from is the living one's.
 
+use std::time::Duration;
+
 use deadpool_postgres::{Client, Transaction};
 use ledger::db::{Database, DbError};
 use ledger::read::Reader;
 use schema::{LedgerName, Name};
+use tokio::time::Instant;
 
 use crate::fold::Scope;
 use crate::project::batch::{BATCH, Folding, compile, engine, read_facts};
@@ -17,6 +20,9 @@ use crate::store::{Place, State, bigint};
 
 /// The first of the two numbers of the lock: one rebuild of a ledger at a time.
 const LOCK: i32 = 0x7669_6577;
+/// How long to wait for the lock: PostgreSQL needs a moment to notice that a connection has ended.
+const PATIENCE: Duration = Duration::from_secs(3);
+const POLL: Duration = Duration::from_millis(100);
 /// How far behind the living projection the switch begins: it stands still while this is folded.
 const NEAR: u64 = 2 * BATCH;
 /// How many old rows one transaction deletes.
@@ -119,19 +125,24 @@ async fn lock(
 ) -> Result<deadpool_postgres::ClientWrapper, ProjectError> {
     // Out of the pool for good: the lock goes with the connection.
     let client = deadpool_postgres::Object::take(db.client().await?);
-    let row = client
-        .query_one(
-            include_str!("../sql/lock_rebuild.sql"),
-            &[&LOCK, &reader.id()],
-        )
-        .await
-        .map_err(db.error("asking whether somebody else rebuilds"))?;
-    if row.get(0) {
-        Ok(client)
-    } else {
-        Err(ProjectError::Rebuilding {
-            ledger: ledger.clone(),
-        })
+    let patience = Instant::now() + PATIENCE;
+    loop {
+        let row = client
+            .query_one(
+                include_str!("../sql/lock_rebuild.sql"),
+                &[&LOCK, &reader.id()],
+            )
+            .await
+            .map_err(db.error("asking whether somebody else rebuilds"))?;
+        if row.get(0) {
+            return Ok(client);
+        }
+        if Instant::now() > patience {
+            return Err(ProjectError::Rebuilding {
+                ledger: ledger.clone(),
+            });
+        }
+        tokio::time::sleep(POLL).await;
     }
 }
 
