@@ -37,6 +37,11 @@ CREATE TABLE views.entity (
     events      bigint NOT NULL CHECK (events >= 1),
     status_seq  bigint,
     since_us    bigint,
+    status_recorded_us bigint,
+    created_us  bigint NOT NULL,
+    created_recorded_us bigint NOT NULL,
+    changed_us  bigint NOT NULL,
+    changed_recorded_us bigint NOT NULL,
     unknown_seq bigint,
     redacted_seq bigint,
     projection  integer NOT NULL,
@@ -85,11 +90,13 @@ CREATE TABLE views.history (
 );
 COMMENT ON TABLE views.history IS 'Every event of every entity. legal is null where it cannot be judged any more.';
 
--- Every verdict that was derived. seq is where its event stands in the chain, null while it is on its way.
+-- Every verdict that was derived. seq is where its event stands in the chain, null while it is on its way. cleared_seq is
+-- the position that cleared it, told_seq where the event stands that says so. found_by is the rule that may clear it.
 CREATE TABLE views.violation (
     cause_seq   bigint NOT NULL,
     seq         bigint CHECK (seq > cause_seq),
-    cleared_seq bigint CHECK (cleared_seq > cause_seq),
+    cleared_seq bigint,
+    told_seq    bigint CHECK (told_seq > cause_seq AND told_seq > cleared_seq),
     projection  integer NOT NULL,
     judged      boolean NOT NULL,
     violation   text COLLATE "C" NOT NULL,
@@ -102,10 +109,18 @@ CREATE TABLE views.violation (
     detail_key  text COLLATE "C" NOT NULL,
     judged_from bigint[] NOT NULL,
     PRIMARY KEY (projection, violation),
-    CHECK ((status = 'open') = (cleared_seq IS NULL))
+    found_by    text COLLATE "C",
+    how         text COLLATE "C" CHECK (how IN ('mended', 'overridden', 'silenced')),
+    CHECK ((status = 'open') = (cleared_seq IS NULL)),
+    CHECK ((status = 'open') = (how IS NULL)),
+    CHECK (told_seq IS NULL OR cleared_seq IS NOT NULL)
 );
 CREATE INDEX violation_cause ON views.violation (projection, cause_seq);
 CREATE INDEX violation_entity ON views.violation (projection, kind, id);
+CREATE INDEX violation_open ON views.violation (projection, kind, id)
+    WHERE status = 'open' AND found_by IS NOT NULL;
+CREATE INDEX violation_awaiting ON views.violation (projection, detail_key)
+    WHERE status = 'open' AND found_by IS NOT NULL AND detail_key <> '';
 COMMENT ON TABLE views.violation IS 'Every verdict. judged is false where its facts were deleted before this fold saw them.';
 
 -- What is to be published until it is seen in the chain. Of the live projection alone it is.

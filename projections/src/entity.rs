@@ -1,6 +1,7 @@
 //! The state of one entity, and how an event advances it.
 
 use schema::kind::{EventDef, Kind};
+use schema::rule::View;
 use serde_json::{Map, Value};
 
 use crate::fact::Fact;
@@ -29,6 +30,8 @@ pub enum Status {
         seq: u64,
         /// When it began, by that event's word, in µs.
         since_us: i64,
+        /// When that event was recorded, in µs.
+        recorded_us: i64,
     },
     /// The event that led to it was deleted before this fold saw it.
     Unknown {
@@ -47,6 +50,15 @@ impl Status {
     }
 }
 
+/// When an event happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Times {
+    /// By its own word, in µs.
+    pub occurred_us: i64,
+    /// When it was recorded, in µs.
+    pub recorded_us: i64,
+}
+
 /// The state of an entity after its last event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entity {
@@ -56,12 +68,48 @@ pub struct Entity {
     pub attributes: Map<String, Value>,
     /// The position of its first event.
     pub created_seq: u64,
+    /// When that happened.
+    pub created: Times,
     /// The position of its last event.
     pub seq: u64,
+    /// When that happened.
+    pub changed: Times,
     /// How many events it has.
     pub events: u64,
     /// The first of them whose data was deleted before this fold saw it: attributes may be missing from there on.
     pub redacted_seq: Option<u64>,
+}
+
+impl Entity {
+    /// What rules see of it.
+    pub fn view<'a>(&'a self, key: &'a Key) -> View<'a> {
+        let (since_seq, since_us, since_recorded_us) = match &self.status {
+            Status::None => (0, 0, 0),
+            Status::Is {
+                seq,
+                since_us,
+                recorded_us,
+                ..
+            } => (*seq, *since_us, *recorded_us),
+            Status::Unknown { seq } => (*seq, 0, 0),
+        };
+        View {
+            kind: &key.kind,
+            id: &key.id,
+            status: self.status.name(),
+            since_seq,
+            since_us,
+            since_recorded_us,
+            attributes: &self.attributes,
+            created_seq: self.created_seq,
+            created_us: self.created.occurred_us,
+            created_recorded_us: self.created.recorded_us,
+            seq: self.seq,
+            changed_us: self.changed.occurred_us,
+            changed_recorded_us: self.changed.recorded_us,
+            redacted: self.redacted_seq.is_some(),
+        }
+    }
 }
 
 /// One line of an entity's history.
@@ -118,15 +166,21 @@ pub fn advance(before: Option<Entity>, fact: &Fact, kind: Option<&Kind>) -> Adva
     }
     let seq = fact.header.seq;
     let existed = before.is_some();
+    let times = Times {
+        occurred_us: fact.header.occurred_us,
+        recorded_us: fact.header.recorded_us,
+    };
     let mut entity = before.unwrap_or_else(|| Entity {
         status: Status::None,
         attributes: Map::new(),
         created_seq: seq,
+        created: times,
         seq,
+        changed: times,
         events: 0,
         redacted_seq: None,
     });
-    entity.seq = seq;
+    (entity.seq, entity.changed) = (seq, times);
     entity.events += 1;
     if fact.data.is_none() {
         entity.redacted_seq.get_or_insert(seq);
@@ -182,6 +236,7 @@ fn transition(
             name,
             seq,
             since_us: fact.header.occurred_us,
+            recorded_us: fact.header.recorded_us,
         },
         None => before.clone(),
     };

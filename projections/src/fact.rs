@@ -9,7 +9,7 @@ use schema::EventType;
 use serde_json::Value;
 
 use crate::entity::Key;
-use crate::verdict;
+use crate::verdict::{self, Cleared};
 
 /// A position whose data was parsed once, for everything that looks at it.
 #[derive(Debug, Clone)]
@@ -99,17 +99,21 @@ impl Fact {
         self.data.as_ref()?.value.get(member)?.as_str()
     }
 
-    /// The verdict that came back with this event: its id, and the entity that it says it is about.
+    /// The verdict that came back with this event, raised or cleared: its id, and the entity that it says it is about.
     pub fn returned(&self) -> Option<(&str, Option<Key>)> {
-        if !self.is_own(verdict::ENTITY, "raised") {
-            return None;
-        }
-        let about = || {
-            Some(Key {
-                kind: self.text("kind")?.to_owned(),
-                id: self.text("id")?.to_owned(),
-            })
+        let (kind, id) = self.header.subject.split_once('/').unwrap_or_default();
+        let about = Key {
+            kind: kind.to_owned(),
+            id: id.to_owned(),
         };
-        Some((&self.header.id, about()))
+        let about = Some(about).filter(|about| !about.id.is_empty());
+        if self.is_own(verdict::ENTITY, "raised") {
+            return Some((&self.header.id, about));
+        }
+        if self.is_own(verdict::ENTITY, "cleared") {
+            let named = Cleared::violation_of(&self.header.id);
+            return Some((named.or_else(|| self.text("violation"))?, about));
+        }
+        None
     }
 }

@@ -30,7 +30,7 @@ use crate::entity::{Key, advance};
 use crate::fact::Fact;
 use judge::{Ask, Moment};
 
-pub use changes::{Changed, Changes, Checkpoint, Known, Line, Quarantined, Reindex};
+pub use changes::{Changed, Changes, Checkpoint, Clearing, Known, Line, Quarantined, Reindex};
 pub use link::{Link, links, target_id};
 pub use needs::{Loaded, Look, Needs};
 pub use world::World;
@@ -129,6 +129,20 @@ impl<'a> Fold<'a> {
         }
     }
 
+    /// What these facts touch for certain, and what rules will ask for as far as that can be foreseen.
+    pub fn foresee(&self, facts: &[Fact]) -> Needs {
+        let mut needs = Needs::of(facts);
+        if *self.scope == Scope::All {
+            let rules = self.catalogs.at(self.checkpoint.next).rules();
+            let awaited = facts
+                .iter()
+                .filter(|fact| rules.await_entities_of(fact.event_type.kind()));
+            let keys = awaited.filter_map(|fact| fact.key.as_ref());
+            needs.waiting.extend(keys.map(|key| key.id.clone()));
+        }
+        self.lacks(needs)
+    }
+
     /// What of these needs is not known yet.
     pub fn lacks(&self, needs: Needs) -> Needs {
         self.world.lacks(needs)
@@ -214,9 +228,8 @@ impl<'a> Fold<'a> {
     fn advance(&mut self, key: &Arc<Key>, fact: &Fact, catalog: &Catalog) -> Needs {
         let kind = catalog.kind(fact.event_type.kind());
         let before = self.world.take(key);
-        let kept = judge::has_rules(fact, catalog)
-            .then(|| before.clone())
-            .flatten();
+        let judged = *self.scope == Scope::All && judge::has_rules(fact, catalog);
+        let kept = judged.then(|| before.clone()).flatten();
         let stateless = kind.is_some_and(|kind| kind.stateless);
         let state = if stateless {
             self.world.put_back(key, before);
@@ -227,7 +240,7 @@ impl<'a> Fold<'a> {
         let advance = advance(state, fact, kind);
         if let Some(entity) = advance.entity {
             let places = catalog.indexed(fact.event_type.kind());
-            let links = links(places, &entity.attributes);
+            let links = links(places, entity.status.name(), &entity.attributes);
             let growth = fact.data.as_ref().map_or(0, |data| data.bytes.len());
             self.world.put(key, Some(entity), links, growth);
         }
@@ -238,24 +251,22 @@ impl<'a> Fold<'a> {
                 broken: &advance.broken,
                 catalog,
             };
-            let ask = Ask::new(&self.world);
-            let verdicts = judge::judge(moment, kept.as_ref(), &ask);
+            let ask = Ask::new(&self.world, catalog);
+            let outcome = judge::judge(moment, kept.as_ref(), &ask);
             let lacks = ask.into_needs();
             if !lacks.is_empty() && stateless {
                 return lacks;
             }
             if !lacks.is_empty() {
                 let places = catalog.indexed(fact.event_type.kind());
-                let links = kept
-                    .as_ref()
-                    .map_or_else(Vec::new, |entity| links(places, &entity.attributes));
+                let links = kept.as_ref().map_or_else(Vec::new, |entity| {
+                    links(places, entity.status.name(), &entity.attributes)
+                });
                 self.world
                     .put(key, kept.map(Arc::unwrap_or_clone), links, 0);
                 return lacks;
             }
-            for verdict in verdicts {
-                self.derive(verdict);
-            }
+            self.take_in(outcome, fact.header.seq);
         }
         self.changes.history.push(Line {
             seq: fact.header.seq,

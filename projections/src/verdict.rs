@@ -4,6 +4,8 @@ use ledger::digest;
 use schema::LedgerName;
 use serde::{Deserialize, Serialize};
 
+use crate::entity::Key;
+
 /// The entity of package `ledger` whose events verdicts are.
 pub const ENTITY: &str = "violation";
 /// A transition that the lifecycle does not have.
@@ -48,8 +50,15 @@ impl Verdict {
 
     /// The data in RFC 8785 form.
     pub fn data(&self) -> Vec<u8> {
-        let canonical = serde_json_canonicalizer::to_vec(self);
-        canonical.unwrap_or_else(|_| unreachable!("texts and integers have a canonical form"))
+        canonical(self)
+    }
+
+    /// The entity that it is about.
+    pub fn key(&self) -> Key {
+        Key {
+            kind: self.kind.clone(),
+            id: self.id.clone(),
+        }
     }
 
     /// The `subject` of its event: the entity that it is about.
@@ -60,27 +69,120 @@ impl Verdict {
     /// The event in structured mode. Its bytes are the same whenever it is made, so that sending it
     /// twice is a duplicate and nothing else.
     pub fn message(&self, ledger: &LedgerName) -> Outgoing {
-        let id = self.violation();
-        let mut body = serde_json::json!({
-            "specversion": "1.0",
-            "id": &id,
-            "source": ledger.source(),
-            "type": format!("ledger.{ENTITY}.raised"),
-            "subject": self.subject(),
-            "datacontenttype": "application/json",
-        })
-        .to_string()
-        .into_bytes();
-        // `data` is kept as received: its exact bytes are put in, not a value to be written again.
-        body.pop();
-        body.extend_from_slice(b",\"data\":");
-        body.extend_from_slice(&self.data());
-        body.push(b'}');
-        Outgoing {
-            subject: format!("ledger.{ledger}.ingest.ledger.ledger.{ENTITY}.raised"),
-            id,
-            body,
+        outgoing(
+            ledger,
+            "raised",
+            self.violation(),
+            &self.subject(),
+            &self.data(),
+        )
+    }
+}
+
+/// How a verdict ceased to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum How {
+    /// What was wrong is right again.
+    Mended,
+    /// Somebody who may has excused it beforehand.
+    Overridden,
+    /// Nobody wants to hear of it for a while.
+    Silenced,
+}
+
+impl How {
+    /// The word for it, as data and views have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mended => "mended",
+            Self::Overridden => "overridden",
+            Self::Silenced => "silenced",
         }
+    }
+
+    /// The status of a verdict that ceased to hold like this.
+    pub fn status(self) -> &'static str {
+        match self {
+            Self::Mended | Self::Silenced => "cleared",
+            Self::Overridden => "overridden",
+        }
+    }
+}
+
+impl std::str::FromStr for How {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let all = [Self::Mended, Self::Overridden, Self::Silenced];
+        all.into_iter().find(|how| how.as_str() == text).ok_or(())
+    }
+}
+
+/// The data of `ledger.violation.cleared`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cleared {
+    /// The verdict's id.
+    pub violation: String,
+    /// The position of the event that cleared it; of an override, that of its last event.
+    pub by_seq: u64,
+    /// How.
+    pub how: How,
+}
+
+impl Cleared {
+    /// The id of its event. A verdict is cleared once at most.
+    pub fn id(&self) -> String {
+        format!("{}.cleared", self.violation)
+    }
+
+    /// The verdict that an event of that id clears.
+    pub fn violation_of(id: &str) -> Option<&str> {
+        id.strip_suffix(".cleared")
+    }
+
+    /// The data in RFC 8785 form.
+    pub fn data(&self) -> Vec<u8> {
+        canonical(self)
+    }
+
+    /// The event in structured mode; `verdict` is the one that is cleared.
+    pub fn message(&self, verdict: &Verdict, ledger: &LedgerName) -> Outgoing {
+        outgoing(
+            ledger,
+            "cleared",
+            self.id(),
+            &verdict.subject(),
+            &self.data(),
+        )
+    }
+}
+
+fn canonical(data: &impl Serialize) -> Vec<u8> {
+    let canonical = serde_json_canonicalizer::to_vec(data);
+    canonical.unwrap_or_else(|_| unreachable!("texts and integers have a canonical form"))
+}
+
+fn outgoing(ledger: &LedgerName, verb: &str, id: String, subject: &str, data: &[u8]) -> Outgoing {
+    let mut body = serde_json::json!({
+        "specversion": "1.0",
+        "id": &id,
+        "source": ledger.source(),
+        "type": format!("ledger.{ENTITY}.{verb}"),
+        "subject": subject,
+        "datacontenttype": "application/json",
+    })
+    .to_string()
+    .into_bytes();
+    // `data` is kept as received: its exact bytes are put in, not a value to be written again.
+    body.pop();
+    body.extend_from_slice(b",\"data\":");
+    body.extend_from_slice(data);
+    body.push(b'}');
+    Outgoing {
+        subject: format!("ledger.{ledger}.ingest.ledger.ledger.{ENTITY}.{verb}"),
+        id,
+        body,
     }
 }
 

@@ -241,6 +241,7 @@ impl Rows {
     fn load(&self, needs: &Needs) -> Loaded {
         let entity = |key: &Arc<Key>| Some(((**key).clone(), self.entities.get(&**key)?.clone()));
         let verdict = |id: &String| Some((id.clone(), self.verdicts.get(id)?.clone()));
+        // Nothing of these kinds is cleared, nor looked up.
         Loaded {
             entities: needs.entities.iter().filter_map(entity).collect(),
             verdicts: needs.verdicts.iter().filter_map(verdict).collect(),
@@ -269,7 +270,7 @@ impl Rows {
             let kind = one.kind.to_string();
             self.links.retain(|(key, _)| key.kind != kind);
             for (key, entity) in self.entities.iter().filter(|(key, _)| key.kind == kind) {
-                let new = fold::links(&one.places, &entity.attributes);
+                let new = fold::links(&one.places, entity.status.name(), &entity.attributes);
                 self.links
                     .extend(new.into_iter().map(|link| (key.clone(), link)));
             }
@@ -342,7 +343,7 @@ proptest! {
         let catalog = catalogs.at(living.checkpoint.next);
         let derived: BTreeSet<(Key, Link)> = living.entities.iter().flat_map(|(key, entity)| {
             let places = catalog.indexed(&key.kind.parse().expect("a kind"));
-            fold::links(places, &entity.attributes).into_iter().map(|link| (key.clone(), link))
+            fold::links(places, entity.status.name(), &entity.attributes).into_iter().map(|link| (key.clone(), link))
         }).collect();
         prop_assert_eq!(&living.links, &derived);
         // The history has every event about an entity once, and an entity as many as it says.

@@ -288,6 +288,7 @@ impl Rows {
     fn load(&self, needs: &Needs) -> Loaded {
         let entity = |key: &Arc<Key>| Some(((**key).clone(), self.entities.get(&**key)?.clone()));
         let verdict = |id: &String| Some((id.clone(), self.verdicts.get(id)?.clone()));
+        // Nothing of these kinds is cleared, nor looked up.
         Loaded {
             entities: needs.entities.iter().filter_map(entity).collect(),
             verdicts: needs.verdicts.iter().filter_map(verdict).collect(),
@@ -316,7 +317,7 @@ impl Rows {
             let kind = one.kind.to_string();
             self.links.retain(|(key, _)| key.kind != kind);
             for (key, entity) in self.entities.iter().filter(|(key, _)| key.kind == kind) {
-                let new = fold::links(&one.places, &entity.attributes);
+                let new = fold::links(&one.places, entity.status.name(), &entity.attributes);
                 self.links
                     .extend(new.into_iter().map(|link| (key.clone(), link)));
             }

@@ -275,14 +275,14 @@ impl Catalog {
     }
 }
 
-/// References, and what rules look up besides. A status is no attribute: whoever keeps entities knows it anyway.
+/// References, and what rules look up besides, a status among that.
 fn with_rules(
     mut indexed: BTreeMap<KindName, Vec<Indexed>>,
     rules: &Rules,
 ) -> BTreeMap<KindName, Vec<Indexed>> {
-    for (kind, path) in rules.indexed().iter().filter(|(_, path)| path != "status") {
+    for (kind, path) in rules.indexed() {
         let places = indexed.entry(kind.clone()).or_default();
-        let known = places.iter().any(|place| **place.path().text() == **path);
+        let known = (places.iter()).any(|one| **one.path().text() == **path && one.is_whole());
         if let Some(path) = Path::parse(path).filter(|_| !known) {
             places.push(Indexed::new(path, None));
             places.sort();

@@ -45,6 +45,11 @@ impl Indexed {
         }
     }
 
+    /// Whether each value that stands there is indexed as it is, and not as a part of an identifier.
+    pub fn is_whole(&self) -> bool {
+        self.made_of.is_none()
+    }
+
     /// The place.
     pub fn path(&self) -> &Path {
         &self.path

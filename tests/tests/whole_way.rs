@@ -156,7 +156,9 @@ async fn what_is_wrong_is_recorded_and_judged() {
         .collect();
     assert_eq!(legal, [true, true, false]);
 
-    let violations = ledger.ask(["violations"]).await;
+    let violations = ledger
+        .ask(["violations", "--rule", "transition.illegal"])
+        .await;
     let [violation] = violations.as_array().expect("a list").as_slice() else {
         panic!("one violation is expected: {violations}");
     };

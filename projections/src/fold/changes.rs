@@ -1,5 +1,6 @@
 //! What a batch changed, ready to be written in one transaction.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ledger::digest::Hash;
@@ -7,7 +8,7 @@ use schema::{Indexed, KindName};
 
 use crate::entity::{Entity, Entry, Key};
 use crate::fold::Link;
-use crate::verdict::Verdict;
+use crate::verdict::{Cleared, How, Verdict};
 
 /// How far a chain is folded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,6 +29,48 @@ pub struct Known {
     /// Whether it was derived here. Where not, its facts were deleted before this fold saw them.
     pub judged: bool,
     /// Where its event stands; `None` while it is on its way.
+    pub seq: Option<u64>,
+    /// The rule that clears it once it holds again; `None` where nothing does.
+    pub found_by: Option<String>,
+    /// How it ceased to hold; `None` while it is open.
+    pub cleared: Option<Clearing>,
+}
+
+impl Known {
+    /// A verdict that was derived here, and that nothing clears.
+    pub fn derived(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            judged: true,
+            seq: None,
+            found_by: None,
+            cleared: None,
+        }
+    }
+
+    /// The data of the event that says that it is cleared.
+    pub fn clearing(&self, violation: &str) -> Option<Cleared> {
+        self.cleared.as_ref().map(|clearing| Cleared {
+            violation: violation.to_owned(),
+            by_seq: clearing.by_seq,
+            how: clearing.how,
+        })
+    }
+
+    /// Whether a rule may clear it yet.
+    pub(super) fn is_open(&self) -> bool {
+        self.found_by.is_some() && self.cleared.is_none()
+    }
+}
+
+/// How a verdict ceased to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clearing {
+    /// The position that cleared it.
+    pub by_seq: u64,
+    /// How.
+    pub how: How,
+    /// Where the event stands that says so; `None` while it is on its way.
     pub seq: Option<u64>,
 }
 
@@ -107,10 +150,14 @@ pub struct Changes {
     pub reindex: Vec<Reindex>,
     /// Lines of history, in the chain's order.
     pub history: Vec<Line>,
-    /// Verdicts that are new or were seen, in the order of cause and id.
+    /// Verdicts that are new or changed, in the order of cause and id.
     pub verdicts: Vec<(String, Known)>,
+    /// The ids of those that an earlier batch had.
+    pub renewed: BTreeSet<String>,
     /// Verdicts to publish: derived and not yet in the chain.
     pub publish: Vec<Verdict>,
+    /// Verdicts whose clearing is to be published: derived and not yet in the chain.
+    pub announce: Vec<(Verdict, Cleared)>,
     /// The ids of messages that need no more publishing, though an earlier batch wanted it.
     pub settled: Vec<String>,
     /// Refused messages.

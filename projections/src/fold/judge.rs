@@ -3,53 +3,45 @@
 //! The lifecycle's rules are judged by [`crate::entity::advance`] itself. Rules of the kind files come in here: they
 //! look at the event, at the entity before and after it, and through [`Ask`] at others as they are at this position.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use schema::Catalog;
-use schema::rule::Lookup;
+use schema::kind::Severity;
+use schema::rule::{
+    self, Arrived, Event, Finding, Held, Inputs, Judged, Lookup, RuleKey, Step, View,
+};
+use schema::{Catalog, KindName};
+use serde_json::{Map, Value};
 
 use crate::entity::{Broken, Entity, Key};
 use crate::fact::Fact;
 use crate::fold::needs::{Look, Needs};
 use crate::fold::world::World;
-use crate::verdict::Verdict;
+use crate::fold::{Clearing, Fold, Known};
+use crate::verdict::{self, How, Verdict};
 
 /// Everything that a rule may look at. What was not loaded yet is noted and answered with `None`; the step is then
 /// taken again from its beginning once it was loaded, so a rule simply gives up.
 #[derive(Debug)]
 pub struct Ask<'w> {
     world: &'w World,
+    catalog: &'w Catalog,
     needs: RefCell<Needs>,
 }
 
 impl<'w> Ask<'w> {
-    pub(super) fn new(world: &'w World) -> Self {
+    pub(super) fn new(world: &'w World, catalog: &'w Catalog) -> Self {
         Self {
             world,
+            catalog,
             needs: RefCell::default(),
         }
     }
 
-    /// An entity after this event; the inner `None` says that it does not exist.
-    #[allow(
-        clippy::option_option,
-        reason = "not loaded and not there are different things"
-    )]
-    pub fn entity(&self, key: &Key) -> Option<Option<&'w Arc<Entity>>> {
-        let known = self.world.entity(key);
-        if known.is_none() {
-            self.needs
-                .borrow_mut()
-                .entities
-                .insert(Arc::new(key.clone()));
-        }
-        known
-    }
-
-    /// The identifiers that a look-up finds after this event, in their order.
-    pub fn look(&self, look: &Look) -> Option<&'w BTreeSet<String>> {
+    /// The identifiers that a look-up finds after this event, by the positions of the entities' first events.
+    pub fn look(&self, look: &Look) -> Option<&'w BTreeMap<u64, String>> {
         let known = self.world.look(look);
         if known.is_none() {
             self.needs.borrow_mut().looks.insert(look.clone());
@@ -66,61 +58,95 @@ impl<'w> Ask<'w> {
         known
     }
 
-    /// The entities that a rule looks for, after this event: the last created first, `lookup.most` at most. Fields that
-    /// the catalog indexes narrow it down before entities are looked at; `status` is looked at there.
-    pub fn matching(
-        &self,
-        catalog: &Catalog,
-        lookup: &Lookup,
-    ) -> Option<Vec<(Arc<Key>, &'w Arc<Entity>)>> {
+    /// The entities that may have an open verdict with this key.
+    fn waiting(&self, key: &str) -> Option<&'w BTreeSet<Key>> {
+        let known = self.world.waiting(key);
+        if known.is_none() {
+            self.needs.borrow_mut().waiting.insert(key.to_owned());
+        }
+        known
+    }
+
+    /// An entity as rules see it.
+    #[allow(
+        clippy::option_option,
+        reason = "not loaded and not there are different things"
+    )]
+    fn view(&self, key: Key) -> Option<Option<View<'w>>> {
+        let found = self.world.named(&key);
+        if found.is_none() {
+            self.needs.borrow_mut().entities.insert(Arc::new(key));
+        }
+        found.map(|one| one.map(|(key, entity)| entity.view(key)))
+    }
+
+    /// The look-ups that a rule's comes to, one a field. Nothing is at a place that the catalog does not index.
+    fn looks(&self, lookup: &Lookup) -> Option<Vec<Look>> {
         let kind: Arc<str> = lookup.kind.to_string().into();
-        let places = catalog.indexed(&lookup.kind);
-        let mut looks = Vec::new();
-        for (field, value) in lookup.fields.iter().filter(|(field, _)| field != "status") {
-            // The catalog indexes every field that its rules look up.
-            let place = places.iter().find(|place| **place.path().text() == **field);
-            looks.extend(place.map(|place| Look::new(kind.clone(), place, value)));
-        }
-        if looks.is_empty() {
-            looks.push(Look::all(kind));
-        }
+        let places = self.catalog.indexed(&lookup.kind);
+        let look = |(path, value): &(String, String)| {
+            let mut there = places.iter().filter(|one| **one.path().text() == **path);
+            let place = there.find(|one| one.is_whole())?;
+            Some(Look::new(kind.clone(), place, value))
+        };
+        lookup.fields.iter().map(look).collect()
+    }
+
+    /// What all these look-ups find, the last created first; `None` where one of them is not known.
+    fn meet(&self, looks: &[Look]) -> Option<impl Iterator<Item = &'w String> + use<'w>> {
+        // All are asked for, so that they are loaded at once.
         let found: Vec<_> = looks.iter().map(|look| self.look(look)).collect();
-        let found: Option<Vec<&BTreeSet<String>>> = found.into_iter().collect();
-        let (first, others) = found?
-            .split_first()
-            .map(|(one, rest)| (*one, rest.to_vec()))?;
-        let keys = first
-            .iter()
-            .filter(|id| others.iter().all(|ids| ids.contains(*id)));
-        let entities: Vec<_> = keys
-            .map(|id| {
-                let key = Arc::new(Key {
-                    kind: lookup.kind.to_string(),
-                    id: id.clone(),
-                });
-                let entity = self.entity(&key);
-                (key, entity)
-            })
-            .collect();
-        let mut matching = Vec::new();
-        for (key, entity) in entities {
-            let wanted = |entity: &&Arc<Entity>| {
-                let status = lookup.fields.iter().filter(|(field, _)| field == "status");
-                status
-                    .map(|(_, name)| name.as_str())
-                    .all(|name| entity.status.name() == Some(name))
-            };
-            matching.extend(entity?.filter(wanted).map(|entity| (key, entity)));
-        }
-        matching.sort_by(|(a, one), (b, other)| {
-            (other.created_seq, &a.id).cmp(&(one.created_seq, &b.id))
-        });
-        matching.truncate(usize::try_from(lookup.most).unwrap_or(usize::MAX));
-        Some(matching)
+        let mut found: Vec<_> = found.into_iter().collect::<Option<_>>()?;
+        found.sort_by_key(|ids| ids.len());
+        let mut found = found.into_iter();
+        let fewest = found.next();
+        let others: Vec<_> = found.collect();
+        let ids = fewest.into_iter().flat_map(|ids| ids.iter().rev());
+        let met =
+            ids.filter(move |(created, _)| others.iter().all(|one| one.contains_key(created)));
+        Some(met.map(|(_, id)| id))
     }
 
     pub(super) fn into_needs(self) -> Needs {
         self.needs.into_inner()
+    }
+}
+
+impl rule::Known for Ask<'_> {
+    fn entity(&self, kind: &KindName, id: &str) -> Option<Option<View<'_>>> {
+        self.view(Key {
+            kind: kind.to_string(),
+            id: id.to_owned(),
+        })
+    }
+
+    fn matching(&self, lookup: &Lookup) -> Option<Vec<View<'_>>> {
+        let Some(looks) = self.looks(lookup) else {
+            return Some(Vec::new());
+        };
+        let most = usize::try_from(lookup.most).unwrap_or(usize::MAX);
+        let ids = self.meet(&looks)?.take(most);
+        let views: Vec<_> = ids
+            .map(|id| rule::Known::entity(self, &lookup.kind, id))
+            .collect();
+        let views: Option<Vec<_>> = views.into_iter().collect();
+        Some(views?.into_iter().flatten().collect())
+    }
+
+    fn due_us(&self, _: &RuleKey, _: &str, _: &str, _: &str) -> Option<Option<i64>> {
+        // Deadlines are not kept yet.
+        Some(None)
+    }
+
+    fn count(&self, lookup: &Lookup) -> Option<u64> {
+        let Some(looks) = self.looks(lookup) else {
+            return Some(0);
+        };
+        match looks.as_slice() {
+            [] => Ask::count(self, &Look::all(lookup.kind.to_string().into())),
+            [look] => Ask::count(self, look),
+            several => u64::try_from(self.meet(several)?.count()).ok(),
+        }
     }
 }
 
@@ -137,27 +163,229 @@ pub struct Moment<'a> {
     pub catalog: &'a Catalog,
 }
 
-/// Whether an event of this kind is judged by more than its lifecycle. Then the state before it is kept until it is.
-pub(super) fn has_rules(_moment: &Fact, _catalog: &Catalog) -> bool {
-    false
+/// What came of judging an event.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// What it broke.
+    pub(super) raised: Vec<Raised>,
+    /// Rules that clear what they raised, and hold now but for some keys.
+    pub(super) held: Vec<Held>,
+    /// What rules waited for and what is there now.
+    pub(super) arrived: Vec<Arrived>,
 }
 
-/// The verdicts about an event. Where `ask` was asked for what is not loaded, they are thrown away and the event is
-/// judged again.
-pub(super) fn judge(
+/// A rule that an event broke.
+#[derive(Debug)]
+pub(super) struct Raised {
+    pub(super) verdict: Verdict,
+    /// The rule that clears it once it holds again.
+    pub(super) found_by: Option<String>,
+    /// The position of the override that excuses it.
+    pub(super) overridden_by: Option<u64>,
+}
+
+/// A rule as verdicts remember it.
+pub(super) fn found_by(key: &RuleKey) -> String {
+    format!("{}/{}/{}", key.owner, key.id, key.part)
+}
+
+/// Whether an event is judged by more than its lifecycle. Then the state before it is kept until it is.
+///
+/// Not judged are events whose data was deleted, since nothing is concluded from what is not there, and verdicts,
+/// since otherwise there would be no end of them.
+pub(super) fn has_rules(fact: &Fact, catalog: &Catalog) -> bool {
+    let (kind, verb) = (fact.event_type.kind(), fact.event_type.verb());
+    let is_verdict =
+        fact.is_own(verdict::ENTITY, "raised") || fact.is_own(verdict::ENTITY, "cleared");
+    fact.data.is_some() && !is_verdict && catalog.rules().look_at(kind, verb)
+}
+
+/// Judges an event. Where `ask` was asked for what is not loaded, the outcome is thrown away and the event is judged
+/// again.
+pub(super) fn judge(moment: Moment<'_>, before: Option<&Arc<Entity>>, ask: &Ask<'_>) -> Outcome {
+    let lifecycle = moment.broken.iter().map(|one| finding(&moment, one));
+    let lifecycle: Vec<Finding> = lifecycle.collect();
+    let mut judged = Judged::default();
+    if !has_rules(moment.fact, moment.catalog) {
+        judged.findings = lifecycle;
+    } else if let Step::Judged(done) = by_rules(moment, before, &lifecycle, ask) {
+        judged = done;
+    }
+    let mut outcome = Outcome::default();
+    for finding in judged.findings {
+        // What was deleted cannot be judged: a rule may well have been kept.
+        if finding.redacted {
+            continue;
+        }
+        outcome.raised.push(raise(&moment, finding));
+    }
+    for raised in &outcome.raised {
+        ask.view(raised.verdict.key());
+    }
+    for held in judged.held {
+        let about = ask.view(Key {
+            kind: held.kind.clone(),
+            id: held.id.clone(),
+        });
+        if !about.flatten().is_some_and(|view| view.redacted) {
+            outcome.held.push(held);
+        }
+    }
+    for arrived in judged.arrived {
+        for key in ask.waiting(&arrived.id).into_iter().flatten() {
+            ask.view(key.clone());
+        }
+        outcome.arrived.push(arrived);
+    }
+    outcome
+}
+
+fn by_rules(
     moment: Moment<'_>,
-    _before: Option<&Arc<Entity>>,
-    _ask: &Ask<'_>,
-) -> Vec<Verdict> {
-    let lifecycle = moment.broken.iter().map(|broken| Verdict {
-        rule: broken.rule.to_owned(),
-        severity: "error".to_owned(),
+    before: Option<&Arc<Entity>>,
+    lifecycle: &[Finding],
+    ask: &Ask<'_>,
+) -> Step {
+    let Moment {
+        fact, key, catalog, ..
+    } = moment;
+    let (kind, verb) = (fact.event_type.kind(), fact.event_type.verb());
+    let data = fact.data.as_ref().map_or(&Value::Null, |data| &data.value);
+    let declared = catalog.kind(kind).and_then(|kind| kind.event(verb));
+    let data = declared.map_or(Cow::Borrowed(data), |one| one.plain(data));
+    let header = &fact.header;
+    let context: Map<String, Value> = if header.context.is_empty() {
+        Map::new()
+    } else {
+        serde_json::from_str(&header.context).unwrap_or_default()
+    };
+    let event = Event {
+        kind: &key.kind,
+        verb: verb.as_str(),
+        id: &header.id,
+        subject: &header.subject,
+        source: &header.source,
+        actor: &header.actor,
+        publisher: &header.publisher,
+        context: &context,
+        occurred_us: header.occurred_us,
+        recorded_us: header.recorded_us,
+        seq: header.seq,
+        data: &data,
+    };
+    let inputs = Inputs {
+        event,
+        entity: ask.view((**key).clone()).flatten(),
+        before: before.map(|entity| entity.view(key)),
+    };
+    catalog.rules().judge(kind, verb, &inputs, lifecycle, ask)
+}
+
+/// What the lifecycle says of an event.
+fn finding(moment: &Moment<'_>, broken: &Broken) -> Finding {
+    Finding {
         kind: moment.key.kind.clone(),
         id: moment.key.id.clone(),
-        cause_seq: moment.fact.header.seq,
-        judged_from: broken.judged_from.clone(),
-        catalog: moment.catalog.digest().to_owned(),
+        rule: broken.rule.to_owned(),
+        by: None,
         detail_key: String::new(),
-    });
-    lifecycle.collect()
+        severity: Severity::Error,
+        judged_from: broken.judged_from.clone(),
+        clears: false,
+        overridden_by: None,
+        redacted: false,
+        instead_of: Vec::new(),
+        not_judged: None,
+    }
+}
+
+fn raise(moment: &Moment<'_>, finding: Finding) -> Raised {
+    let found_by = finding.by.as_ref().filter(|_| finding.clears).map(found_by);
+    Raised {
+        verdict: Verdict {
+            rule: finding.rule,
+            severity: finding.severity.as_str().to_owned(),
+            kind: finding.kind,
+            id: finding.id,
+            cause_seq: moment.fact.header.seq,
+            judged_from: finding.judged_from,
+            catalog: moment.catalog.digest().to_owned(),
+            detail_key: finding.detail_key,
+        },
+        found_by,
+        overridden_by: finding.overridden_by,
+    }
+}
+
+impl Fold<'_> {
+    /// Takes in what came of judging the event at `seq`: raises what it broke, clears what it mended. Everything that
+    /// this touches is loaded.
+    pub(super) fn take_in(&mut self, outcome: Outcome, seq: u64) {
+        for Raised {
+            verdict,
+            found_by,
+            overridden_by,
+        } in outcome.raised
+        {
+            let same = |one: &Known| {
+                one.found_by == found_by && one.verdict.detail_key == verdict.detail_key
+            };
+            // What is broken still is not raised again.
+            let open = self.world.open(&verdict.key());
+            let open = open.is_some_and(|open| open.values().any(same));
+            if found_by.is_some() && overridden_by.is_none() && open {
+                continue;
+            }
+            let cleared = overridden_by.map(|by_seq| Clearing {
+                by_seq,
+                how: How::Overridden,
+                seq: None,
+            });
+            let violation = verdict.violation();
+            let known = Known {
+                found_by,
+                cleared,
+                ..Known::derived(verdict)
+            };
+            self.world.note(violation, known);
+        }
+        for held in outcome.held {
+            let key = Key {
+                kind: held.kind,
+                id: held.id,
+            };
+            let by = found_by(&held.by);
+            self.mend(&key, seq, |one| {
+                one.found_by.as_ref() == Some(&by) && !held.broken.contains(&one.verdict.detail_key)
+            });
+        }
+        for arrived in outcome.arrived {
+            let by = found_by(&arrived.by);
+            let waiting = self.world.waiting(&arrived.id).cloned();
+            for key in waiting.into_iter().flatten() {
+                self.mend(&key, seq, |one| {
+                    one.found_by.as_ref() == Some(&by) && one.verdict.detail_key == arrived.id
+                });
+            }
+        }
+    }
+
+    fn mend(&mut self, key: &Key, by_seq: u64, which: impl Fn(&Known) -> bool) {
+        let open = self.world.open(key).into_iter().flatten();
+        let mended = open.filter(|(_, one)| which(one));
+        let mended: Vec<(String, Known)> =
+            mended.map(|(id, one)| (id.clone(), one.clone())).collect();
+        for (violation, known) in mended {
+            let clearing = Clearing {
+                by_seq,
+                how: How::Mended,
+                seq: None,
+            };
+            let cleared = Known {
+                cleared: Some(clearing),
+                ..known
+            };
+            self.world.note(violation, cleared);
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Links: what an entity's attributes say at the places that the catalog indexes.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use schema::Indexed;
@@ -7,6 +8,8 @@ use serde_json::{Map, Value};
 
 /// The longest value that is kept as it is, in bytes: 256 characters, which is as long as an identifier can be.
 const LONGEST: usize = 1024;
+/// The place where an entity's status stands in the index.
+const STATUS: &str = "status";
 /// What stands before the digest of a longer one.
 const DIGEST: &str = "blake3:";
 
@@ -30,12 +33,21 @@ pub fn target_id(value: &str) -> String {
     format!("{DIGEST}{}", blake3::hash(value.as_bytes()).to_hex())
 }
 
-/// The links of an entity with these attributes, in order, each once. They follow from the attributes and the places
-/// alone, so that they can be derived again at any time.
-pub fn links(places: &[Indexed], attributes: &Map<String, Value>) -> Vec<Link> {
+/// The links of an entity with this status and these attributes, in order, each once. They follow from those and the
+/// places alone, so that they can be derived again at any time.
+pub fn links(
+    places: &[Indexed],
+    status: Option<&str>,
+    attributes: &Map<String, Value>,
+) -> Vec<Link> {
     let mut found = Vec::new();
     for place in places {
-        for value in place.values(attributes) {
+        let is_status = place.target().is_empty() && **place.path().text() == *STATUS;
+        let values = match status.filter(|_| is_status) {
+            Some(status) => vec![Cow::Borrowed(status)],
+            None => place.values(attributes),
+        };
+        for value in values {
             found.push(Link {
                 field: place.path().text().clone(),
                 target_kind: place.target().clone(),

@@ -1,6 +1,6 @@
 //! What the fold asks for, and what it is given.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use schema::Indexed;
@@ -52,7 +52,7 @@ impl Look {
 /// What has to be loaded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// These entities.
+    /// These entities, with the verdicts about them that a rule may clear yet.
     pub entities: BTreeSet<Arc<Key>>,
     /// These verdicts.
     pub verdicts: BTreeSet<String>,
@@ -60,6 +60,8 @@ pub struct Needs {
     pub looks: BTreeSet<Look>,
     /// How many these look-ups find.
     pub counts: BTreeSet<Look>,
+    /// The entities about which a verdict is open whose key is this: it may be the name of what is waited for.
+    pub waiting: BTreeSet<String>,
 }
 
 impl Needs {
@@ -82,6 +84,7 @@ impl Needs {
             && self.verdicts.is_empty()
             && self.looks.is_empty()
             && self.counts.is_empty()
+            && self.waiting.is_empty()
     }
 }
 
@@ -93,8 +96,12 @@ pub struct Loaded {
     pub entities: Vec<(Key, Entity)>,
     /// The verdicts that are known.
     pub verdicts: HashMap<String, Known>,
-    /// The identifiers that a look-up finds.
-    pub looks: HashMap<Look, BTreeSet<String>>,
+    /// The verdicts about the entities that a rule may clear yet.
+    pub open: Vec<(String, Known)>,
+    /// The identifiers that a look-up finds, by the positions of the entities' first events.
+    pub looks: HashMap<Look, BTreeMap<u64, String>>,
     /// How many a look-up finds.
     pub counts: HashMap<Look, u64>,
+    /// The entities about which a verdict with this key is open.
+    pub waiting: Vec<(String, Key)>,
 }

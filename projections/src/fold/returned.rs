@@ -2,10 +2,9 @@
 
 use schema::Catalog;
 
-use crate::entity::Key;
 use crate::fact::Fact;
-use crate::fold::{Fold, Known};
-use crate::verdict::{self, Verdict};
+use crate::fold::{Clearing, Fold, Known};
+use crate::verdict::{self, Cleared, Verdict};
 
 impl Fold<'_> {
     /// Looks at an event of package `ledger` that says something about verdicts.
@@ -13,27 +12,23 @@ impl Fold<'_> {
         if fact.is_own(verdict::ENTITY, "raised") {
             self.raised(fact, catalog);
         } else if fact.is_own(verdict::ENTITY, "cleared") {
-            // No rule of this engine clears anything, so it does not follow from the chain.
-            self.unexpected(fact, catalog, "not_derived", &[]);
+            self.cleared(fact, catalog);
         }
     }
 
     fn raised(&mut self, fact: &Fact, catalog: &Catalog) {
         let seq = fact.header.seq;
-        let ours = fact.header.publisher == "ledger" && fact.header.source == self.source;
+        let ours = self.is_ours(fact);
         let violation = &fact.header.id;
-        let tracked = self.world.verdicts.get(violation);
-        let stored = tracked.is_some_and(|one| one.stored);
-        let Some(known) = tracked.and_then(|one| one.known.clone()) else {
+        let Some(known) = self.world.verdict(violation).cloned() else {
             match self.not_rejudgeable(fact) {
                 Some(verdict) if ours => {
                     let known = Known {
-                        verdict,
                         judged: false,
                         seq: Some(seq),
+                        ..Known::derived(verdict)
                     };
-                    self.world
-                        .track(violation.clone(), Some(known), false, true);
+                    self.world.note(violation.clone(), known);
                 }
                 _ => self.unexpected(fact, catalog, "not_derived", &[]),
             }
@@ -42,35 +37,91 @@ impl Fold<'_> {
         let cause = known.verdict.cause_seq;
         let mut same = false;
         if ours && known.seq.is_none() {
-            same = says(fact, &known.verdict);
+            same = says(fact, &known.verdict, &known.verdict.data());
             let seen = Known {
                 seq: Some(seq),
                 ..known
             };
-            self.world
-                .track(violation.clone(), Some(seen), stored, true);
+            self.world.note(violation.clone(), seen);
         }
         if !same {
             self.unexpected(fact, catalog, "differs", &[cause]);
         }
     }
 
+    /// An event that says that a verdict is cleared.
+    fn cleared(&mut self, fact: &Fact, catalog: &Catalog) {
+        let seq = fact.header.seq;
+        let ours = self.is_ours(fact);
+        let violation = fact.returned().map(|(violation, _)| violation);
+        let known = violation.and_then(|violation| self.world.verdict(violation));
+        let (Some(violation), Some(known), true) = (violation, known.cloned(), ours) else {
+            return self.unexpected(fact, catalog, "not_derived", &[]);
+        };
+        let cause = known.verdict.cause_seq;
+        let note = |clearing: Clearing| Known {
+            cleared: Some(clearing),
+            ..known.clone()
+        };
+        match (known.cleared, known.clearing(violation)) {
+            (Some(clearing), Some(derived)) if clearing.seq.is_none() => {
+                let same =
+                    fact.header.id == derived.id() && says(fact, &known.verdict, &derived.data());
+                let seen = note(Clearing {
+                    seq: Some(seq),
+                    ..clearing
+                });
+                self.world.note(violation.to_owned(), seen);
+                if !same {
+                    self.unexpected(fact, catalog, "differs", &[cause]);
+                }
+            }
+            (None, _) => match self.not_clearable(fact, violation, &known) {
+                Some(cleared) => {
+                    let taken = note(Clearing {
+                        by_seq: cleared.by_seq,
+                        how: cleared.how,
+                        seq: Some(seq),
+                    });
+                    self.world.note(violation.to_owned(), taken);
+                }
+                None => self.unexpected(fact, catalog, "not_derived", &[cause]),
+            },
+            (Some(_), _) => self.unexpected(fact, catalog, "differs", &[cause]),
+        }
+    }
+
+    fn is_ours(&self, fact: &Fact) -> bool {
+        fact.header.publisher == "ledger" && fact.header.source == self.source
+    }
+
+    /// Whether data of a verdict's entity was deleted at or before a position.
+    fn is_hidden(&self, verdict: &Verdict, at: u64) -> bool {
+        let entity = self.world.entity(&verdict.key()).flatten();
+        let redacted = entity.and_then(|entity| entity.redacted_seq);
+        redacted.is_some_and(|seq| seq <= at)
+    }
+
     /// A verdict about an entity whose data was deleted at or before the cause: it was derived when the data
     /// was there, and cannot be derived again.
     fn not_rejudgeable(&self, fact: &Fact) -> Option<Verdict> {
         let verdict: Verdict = serde_json::from_slice(&fact.data.as_ref()?.bytes).ok()?;
-        let key = Key {
-            kind: verdict.kind.clone(),
-            id: verdict.id.clone(),
-        };
-        let entity = self.world.entity(&key)??;
-        let hidden = entity
-            .redacted_seq
-            .is_some_and(|seq| seq <= verdict.cause_seq);
         let sound = verdict.cause_seq < fact.header.seq
             && verdict.violation() == fact.header.id
-            && says(fact, &verdict);
-        (hidden && sound).then_some(verdict)
+            && says(fact, &verdict, &verdict.data());
+        (self.is_hidden(&verdict, verdict.cause_seq) && sound).then_some(verdict)
+    }
+
+    /// What an event says that clears a verdict, where that cannot be derived again: because the verdict could not, or
+    /// because data of its entity was deleted since.
+    fn not_clearable(&self, fact: &Fact, violation: &str, known: &Known) -> Option<Cleared> {
+        let cleared: Cleared = serde_json::from_slice(&fact.data.as_ref()?.bytes).ok()?;
+        let sound = cleared.violation == violation
+            && cleared.id() == fact.header.id
+            && cleared.by_seq < fact.header.seq
+            && says(fact, &known.verdict, &cleared.data());
+        let lost = !known.judged || self.is_hidden(&known.verdict, cleared.by_seq);
+        (sound && lost).then_some(cleared)
     }
 
     /// A verdict in the chain that does not follow from the chain is one itself. One about such a verdict is
@@ -94,23 +145,16 @@ impl Fold<'_> {
         });
     }
 
-    /// Takes in a verdict that follows from the chain.
-    pub(super) fn derive(&mut self, verdict: Verdict) {
-        let known = Known {
-            verdict,
-            judged: true,
-            seq: None,
-        };
-        let violation = known.verdict.violation();
-        self.world.track(violation, Some(known), false, true);
+    /// Takes in a verdict that follows from the chain, and that nothing clears.
+    fn derive(&mut self, verdict: Verdict) {
+        let violation = verdict.violation();
+        self.world.note(violation, Known::derived(verdict));
     }
 }
 
-/// Whether an event says exactly what the verdict says. Where its data was deleted, there is nothing to compare.
-fn says(fact: &Fact, verdict: &Verdict) -> bool {
-    let same = fact
-        .data
-        .as_ref()
-        .is_none_or(|data| *data.bytes == *verdict.data());
-    same && fact.header.subject == verdict.subject()
+/// Whether an event says exactly this of that verdict's entity. Where its data was deleted, there is nothing to
+/// compare.
+fn says(fact: &Fact, about: &Verdict, data: &[u8]) -> bool {
+    let same = fact.data.as_ref().is_none_or(|one| *one.bytes == *data);
+    same && fact.header.subject == about.subject()
 }

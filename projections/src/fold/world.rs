@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use schema::{Catalog, KindName};
@@ -25,9 +25,12 @@ const ENTRY: usize = 256;
 #[derive(Debug, Default)]
 pub struct World {
     entities: HashMap<Arc<Key>, Slot>,
-    pub(super) verdicts: HashMap<String, Tracked>,
-    looks: HashMap<Look, BTreeSet<String>>,
+    verdicts: HashMap<String, Tracked>,
+    /// By the positions of the entities' first events.
+    looks: HashMap<Look, BTreeMap<u64, String>>,
     counts: HashMap<Look, u64>,
+    /// By key: the entities that may have an open verdict with it. Of this batch alone.
+    waiting: HashMap<String, BTreeSet<Key>>,
     /// The entities that changed in this batch.
     changed: Vec<Arc<Key>>,
     batch: u64,
@@ -39,10 +42,12 @@ pub struct World {
 struct Slot {
     entity: Option<Arc<Entity>>,
     links: Vec<Link>,
-    /// Whether there is none. `entity` is empty, too, while it is taken out.
-    absent: bool,
+    /// The verdicts about it that a rule may clear yet, by their ids.
+    open: BTreeMap<String, Known>,
     /// Where it changed in this batch: whether it existed before, and its links then.
     before: Option<(bool, Vec<Link>)>,
+    /// Whether there is such an entity, also while it is taken out.
+    exists: bool,
     /// The last batch that used it.
     used: u64,
     weight: usize,
@@ -50,12 +55,11 @@ struct Slot {
 
 /// One verdict, or that there is none.
 #[derive(Debug)]
-pub(super) struct Tracked {
-    pub(super) known: Option<Known>,
-    /// Whether an earlier batch derived it.
-    pub(super) stored: bool,
-    pub(super) dirty: bool,
-    pub(super) used: u64,
+struct Tracked {
+    known: Option<Known>,
+    /// As the batch before left it.
+    old: Option<Known>,
+    used: u64,
 }
 
 impl World {
@@ -69,6 +73,7 @@ impl World {
             .retain(|violation| !self.verdicts.contains_key(violation));
         needs.looks.retain(|look| !self.looks.contains_key(look));
         needs.counts.retain(|look| !self.counts.contains_key(look));
+        needs.waiting.retain(|key| !self.waiting.contains_key(key));
         needs
     }
 
@@ -95,15 +100,15 @@ impl World {
         for (key, entity) in loaded.entities {
             let kind: Option<KindName> = key.kind.parse().ok();
             let places = kind.map_or(&[][..], |kind| catalog.indexed(&kind));
-            let links = link::links(places, &entity.attributes);
+            let links = link::links(places, entity.status.name(), &entity.attributes);
             let weight = ENTRY + weight(&entity);
             let slot = Slot {
                 entity: Some(Arc::new(entity)),
                 links,
-                absent: false,
                 weight,
                 used: self.batch,
-                before: None,
+                exists: true,
+                ..Slot::default()
             };
             self.weight += weight;
             self.entities.insert(Arc::new(key), slot);
@@ -112,29 +117,66 @@ impl World {
             let used = self.batch;
             let absent = || Slot {
                 used,
-                absent: true,
                 ..Slot::default()
             };
             self.entities.entry(key).or_insert_with(absent);
         }
+        for (violation, known) in loaded.open {
+            self.supply_open(violation, known);
+        }
         let mut verdicts = loaded.verdicts;
         for violation in needs.verdicts {
             let known = verdicts.remove(&violation);
-            let stored = known.is_some();
-            self.track(violation, known, stored, false);
+            let tracked = Tracked {
+                old: known.clone(),
+                known,
+                used: self.batch,
+            };
+            self.verdicts.entry(violation).or_insert(tracked);
         }
         self.supply_looks(needs.looks, loaded.looks);
         self.supply_counts(needs.counts, loaded.counts);
+        for key in needs.waiting {
+            self.supply_waiting(key);
+        }
+        for (key, about) in loaded.waiting {
+            self.waiting.entry(key).or_default().insert(about);
+        }
     }
 
-    fn supply_looks(&mut self, asked: BTreeSet<Look>, mut found: HashMap<Look, BTreeSet<String>>) {
+    /// A verdict about an entity that was asked for; what this batch knows of it goes before.
+    fn supply_open(&mut self, violation: String, stored: Known) {
+        let tracked = self.verdicts.get(&violation);
+        let known = tracked.and_then(|one| one.known.clone()).unwrap_or(stored);
+        if known.is_open()
+            && let Some(slot) = self.entities.get_mut(&known.verdict.key())
+        {
+            slot.open.insert(violation, known);
+            slot.weight += ENTRY;
+            self.weight += ENTRY;
+        }
+    }
+
+    /// Where this batch raised what waits; where it cleared something, the entity tells.
+    fn supply_waiting(&mut self, key: String) {
+        let known = self.verdicts.values().filter_map(|one| one.known.as_ref());
+        let waits = known.filter(|one| one.is_open() && one.verdict.detail_key == key);
+        let about = waits.map(|one| one.verdict.key()).collect();
+        self.waiting.insert(key, about);
+    }
+
+    fn supply_looks(
+        &mut self,
+        asked: BTreeSet<Look>,
+        mut found: HashMap<Look, BTreeMap<u64, String>>,
+    ) {
         for look in asked {
             let mut ids = found.remove(&look).unwrap_or_default();
-            for (key, then, now) in self.moved(&look) {
+            for (key, created, then, now) in self.moved(&look) {
                 match (then, now) {
-                    (true, false) => ids.remove(&key.id),
-                    (false, true) => ids.insert(key.id.clone()),
-                    _ => false,
+                    (true, false) => ids.remove(&created),
+                    (false, true) => ids.insert(created, key.id.clone()),
+                    _ => None,
                 };
             }
             self.weight += ids.len() * ENTRY / 4;
@@ -145,7 +187,7 @@ impl World {
     fn supply_counts(&mut self, asked: BTreeSet<Look>, mut found: HashMap<Look, u64>) {
         for look in asked {
             let mut count = found.remove(&look).unwrap_or_default();
-            for (_, then, now) in self.moved(&look) {
+            for (_, _, then, now) in self.moved(&look) {
                 match (then, now) {
                     (true, false) => count = count.saturating_sub(1),
                     (false, true) => count += 1,
@@ -157,18 +199,19 @@ impl World {
     }
 
     /// The entities of a look-up's kind that this batch has changed: whether it found them before, and finds them now.
-    fn moved(&self, look: &Look) -> Vec<(Arc<Key>, bool, bool)> {
+    fn moved(&self, look: &Look) -> Vec<(Arc<Key>, u64, bool, bool)> {
         let mut moved = Vec::new();
         for key in self.changed.iter().filter(|key| *key.kind == *look.kind) {
             if let Some(slot) = self.entities.get(key)
-                && let Some((existed, before)) = &slot.before
+                && let (Some((existed, before)), Some(entity)) = (&slot.before, &slot.entity)
             {
-                if look.is_all() {
-                    moved.push((key.clone(), *existed, slot.entity.is_some()));
-                    continue;
-                }
                 let finds = |links: &[Link]| links.iter().any(|link| look_of(key, link) == *look);
-                moved.push((key.clone(), finds(before), finds(&slot.links)));
+                let (then, now) = if look.is_all() {
+                    (*existed, true)
+                } else {
+                    (finds(before), finds(&slot.links))
+                };
+                moved.push((key.clone(), entity.created_seq, then, now));
             }
         }
         moved
@@ -183,8 +226,28 @@ impl World {
         self.entities.get(key).map(|slot| slot.entity.as_ref())
     }
 
+    /// An entity with its name as it is kept here.
+    #[expect(
+        clippy::option_option,
+        reason = "not loaded and not there are different things"
+    )]
+    pub(super) fn named(&self, key: &Key) -> Option<Option<(&Key, &Entity)>> {
+        let (key, slot) = self.entities.get_key_value(key)?;
+        Some(slot.entity.as_ref().map(|entity| (&**key, &**entity)))
+    }
+
+    /// The verdicts about an entity that a rule may clear yet, where that is known here.
+    pub(super) fn open(&self, key: &Key) -> Option<&BTreeMap<String, Known>> {
+        self.entities.get(key).map(|slot| &slot.open)
+    }
+
+    /// The entities that may have an open verdict with this key, where that is known here.
+    pub(super) fn waiting(&self, key: &str) -> Option<&BTreeSet<Key>> {
+        self.waiting.get(key)
+    }
+
     /// What a look-up finds, where that is known here.
-    pub(super) fn look(&self, look: &Look) -> Option<&BTreeSet<String>> {
+    pub(super) fn look(&self, look: &Look) -> Option<&BTreeMap<u64, String>> {
         self.looks.get(look)
     }
 
@@ -215,21 +278,19 @@ impl World {
         links: Vec<Link>,
         growth: usize,
     ) {
-        let absent = || Slot {
-            absent: true,
-            ..Slot::default()
-        };
-        let slot = self.entities.entry(key.clone()).or_insert_with(absent);
+        let slot = self.entities.entry(key.clone()).or_default();
         if slot.before.is_none() {
-            slot.before = Some((!slot.absent, slot.links.clone()));
+            slot.before = Some((slot.exists, slot.links.clone()));
             self.changed.push(key.clone());
         }
         let growth = growth + if slot.weight == 0 { ENTRY } else { 0 };
         slot.weight += growth;
         self.weight += growth;
         slot.used = self.batch;
-        let existed = !std::mem::replace(&mut slot.absent, entity.is_none());
-        let exists = entity.is_some();
+        let created = entity.as_ref().or(slot.entity.as_deref());
+        let created = created.map_or(0, |entity| entity.created_seq);
+        let existed = std::mem::replace(&mut slot.exists, entity.is_some());
+        let exists = slot.exists;
         slot.entity = entity.map(Arc::new);
         let old = std::mem::replace(&mut slot.links, links);
         if self.looks.is_empty() && self.counts.is_empty() {
@@ -237,23 +298,23 @@ impl World {
         }
         let (gone, new) = link::difference(&old, &slot.links);
         for link in gone {
-            self.moves(key, &look_of(key, &link), false);
+            self.moves(key, created, &look_of(key, &link), false);
         }
         for link in new {
-            self.moves(key, &look_of(key, &link), true);
+            self.moves(key, created, &look_of(key, &link), true);
         }
         if existed != exists {
-            self.moves(key, &Look::all(key.kind.as_str().into()), exists);
+            self.moves(key, created, &Look::all(key.kind.as_str().into()), exists);
         }
     }
 
     /// A look-up finds an entity from here on, or no longer.
-    fn moves(&mut self, key: &Key, look: &Look, found: bool) {
+    fn moves(&mut self, key: &Key, created: u64, look: &Look, found: bool) {
         if let Some(ids) = self.looks.get_mut(look) {
             if found {
-                ids.insert(key.id.clone());
+                ids.insert(created, key.id.clone());
             } else {
-                ids.remove(&key.id);
+                ids.remove(&created);
             }
         }
         if let Some(count) = self.counts.get_mut(look) {
@@ -265,21 +326,36 @@ impl World {
         }
     }
 
-    /// Notes a verdict.
-    pub(super) fn track(
-        &mut self,
-        violation: String,
-        known: Option<Known>,
-        stored: bool,
-        dirty: bool,
-    ) {
-        let tracked = Tracked {
-            known,
-            stored,
-            dirty,
-            used: self.batch,
-        };
-        self.verdicts.insert(violation, tracked);
+    /// A verdict that was asked for or derived, where there is one.
+    pub(super) fn verdict(&self, violation: &str) -> Option<&Known> {
+        self.verdicts.get(violation)?.known.as_ref()
+    }
+
+    /// Notes a verdict that is new or changed.
+    pub(super) fn note(&mut self, violation: String, known: Known) {
+        let key = known.verdict.key();
+        let mut old = None;
+        if known.is_open()
+            && let Some(waiting) = self.waiting.get_mut(&known.verdict.detail_key)
+        {
+            waiting.insert(key.clone());
+        }
+        if known.found_by.is_some()
+            && let Some(slot) = self.entities.get_mut(&key)
+        {
+            old = slot.open.remove(&violation);
+            if known.is_open() {
+                slot.open.insert(violation.clone(), known.clone());
+            }
+        }
+        let used = self.batch;
+        let tracked = self.verdicts.entry(violation).or_insert_with(|| Tracked {
+            known: None,
+            old,
+            used,
+        });
+        tracked.known = Some(known);
+        tracked.used = used;
     }
 
     /// Writes down what changed and begins the next batch. Kinds of `changes.reindex` are forgotten.
@@ -329,7 +405,7 @@ impl World {
         let mut touched: Vec<(&String, &mut Tracked)> = self
             .verdicts
             .iter_mut()
-            .filter(|(_, one)| one.dirty)
+            .filter(|(_, one)| one.known != one.old)
             .collect();
         touched.sort_by_key(|(violation, one)| {
             let cause = one.known.as_ref().map(|known| known.verdict.cause_seq);
@@ -339,16 +415,28 @@ impl World {
             let Some(known) = &tracked.known else {
                 continue;
             };
-            match (known.seq, tracked.stored) {
-                (None, _) => changes.publish.push(known.verdict.clone()),
-                (Some(_), true) => changes.settled.push(violation.clone()),
-                (Some(_), false) => {}
+            let old = tracked.old.as_ref();
+            match (old.is_some_and(raised), raised(known)) {
+                (false, true) => changes.publish.push(known.verdict.clone()),
+                (true, false) => changes.settled.push(violation.clone()),
+                _ => {}
+            }
+            if let Some(cleared) = known.clearing(violation) {
+                match (old.is_some_and(announced), announced(known)) {
+                    (false, true) => changes.announce.push((known.verdict.clone(), cleared)),
+                    (true, false) => changes.settled.push(cleared.id()),
+                    _ => {}
+                }
+            }
+            if old.is_some() {
+                changes.renewed.insert(violation.clone());
             }
             changes.verdicts.push((violation.clone(), known.clone()));
-            (tracked.stored, tracked.dirty) = (true, false);
+            tracked.old.clone_from(&tracked.known);
         }
-        // A verdict is derived, comes back once, and is never asked for again. Those of the last batch are kept: it
-        // may not be written yet.
+        self.waiting.clear();
+        // A verdict is derived, comes back once, and is never asked for again; what is open stands beside its entity.
+        // Those of the last batch are kept: it may not be written yet.
         let batch = self.batch;
         self.verdicts.retain(|_, one| one.used == batch);
     }
@@ -389,9 +477,19 @@ impl World {
 
     fn weigh(&mut self) {
         let entities: usize = self.entities.values().map(|slot| slot.weight).sum();
-        let looks: usize = self.looks.values().map(BTreeSet::len).sum();
+        let looks: usize = self.looks.values().map(BTreeMap::len).sum();
         self.weight = entities + looks * ENTRY / 4;
     }
+}
+
+/// Whether the event that raises a verdict is on its way.
+fn raised(known: &Known) -> bool {
+    known.seq.is_none()
+}
+
+/// Whether the event that clears it is on its way.
+fn announced(known: &Known) -> bool {
+    known.cleared.is_some_and(|clearing| clearing.seq.is_none())
 }
 
 /// The look-up that finds an entity by this link.

@@ -10,7 +10,7 @@ use schema::{Activation, Catalog, ENGINE, LedgerName};
 
 use crate::catalogs::Catalogs;
 use crate::fact::{Fact, Unreadable};
-use crate::fold::{self, Changes, Fold, Needs, Scope, World};
+use crate::fold::{self, Changes, Fold, Scope, World};
 use crate::project::error::ProjectError;
 use crate::store::{self, Place};
 
@@ -140,7 +140,7 @@ impl Folding {
         let world = std::mem::take(&mut self.world);
         let at = self.place.checkpoint;
         let mut fold = Fold::begin(&self.ledger, &self.catalogs, &self.scope, at, world);
-        let mut needs = fold.lacks(Needs::of(facts));
+        let mut needs = fold.foresee(facts);
         let mut rest = facts;
         loop {
             if !needs.is_empty() {

@@ -41,6 +41,7 @@ impl StateRow {
                 name,
                 seq,
                 since_us,
+                ..
             } => (Some(name), Some(seq), Some(format_us(since_us))),
             Status::None | Status::Unknown { .. } => (None, None, None),
         };

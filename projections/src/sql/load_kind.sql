@@ -1,2 +1,2 @@
 -- load_kind: all entities of a kind.
-SELECT id FROM views.entity WHERE projection = $1 AND kind = $2
+SELECT id, created_seq FROM views.entity WHERE projection = $1 AND kind = $2

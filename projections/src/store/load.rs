@@ -1,12 +1,12 @@
 //! Reading what a batch needs.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use deadpool_postgres::Transaction;
 use tokio_postgres::{Error, Row};
 
-use crate::entity::{Entity, Key, Status};
-use crate::fold::{Known, Loaded, Look, Needs};
+use crate::entity::{Entity, Key, Status, Times};
+use crate::fold::{Clearing, Known, Loaded, Look, Needs};
 use crate::store::count;
 use crate::verdict::Verdict;
 
@@ -25,6 +25,11 @@ pub(crate) async fn load(
             .await?;
         let rows = tx.query(&statement, &[&projection, &kinds, &ids]).await?;
         loaded.entities = rows.iter().map(entity).collect();
+        let statement = tx
+            .prepare_cached(include_str!("../sql/load_open.sql"))
+            .await?;
+        let rows = tx.query(&statement, &[&projection, &kinds, &ids]).await?;
+        loaded.open = rows.iter().map(known).collect();
     }
     if !needs.verdicts.is_empty() {
         let violations: Vec<&str> = needs.verdicts.iter().map(String::as_str).collect();
@@ -35,6 +40,7 @@ pub(crate) async fn load(
         loaded.verdicts = rows.iter().map(known).collect::<HashMap<_, _>>();
     }
     looks(tx, projection, needs, &mut loaded).await?;
+    waiting(tx, projection, needs, &mut loaded).await?;
     Ok(loaded)
 }
 
@@ -50,15 +56,16 @@ async fn looks(
     if !some.is_empty() {
         let sql = include_str!("../sql/load_looks.sql");
         for (look, row) in find(tx, projection, sql, &some).await? {
-            let ids: &mut BTreeSet<String> = loaded.looks.entry(look).or_default();
-            ids.insert(row.get(1));
+            let ids: &mut BTreeMap<u64, String> = loaded.looks.entry(look).or_default();
+            ids.insert(count(row.get(2)), row.get(1));
         }
     }
     for look in all {
         let sql = include_str!("../sql/load_kind.sql");
         let statement = tx.prepare_cached(sql).await?;
         let rows = tx.query(&statement, &[&projection, &&*look.kind]).await?;
-        let ids = rows.iter().map(|row| row.get(0)).collect();
+        let ids = rows.iter().map(|row| (count(row.get(1)), row.get(0)));
+        let ids = ids.collect();
         loaded.looks.insert(look.clone(), ids);
     }
     let (all, some): (BTreeSet<&Look>, BTreeSet<&Look>) =
@@ -76,6 +83,28 @@ async fn looks(
             .query_one(&statement, &[&projection, &&*look.kind])
             .await?;
         loaded.counts.insert(look.clone(), count(row.get(0)));
+    }
+    Ok(())
+}
+
+/// The entities about which something is open that may wait for these.
+async fn waiting(
+    tx: &Transaction<'_>,
+    projection: i32,
+    needs: &Needs,
+    loaded: &mut Loaded,
+) -> Result<(), Error> {
+    if !needs.waiting.is_empty() {
+        let keys: Vec<&str> = needs.waiting.iter().map(String::as_str).collect();
+        let statement = tx
+            .prepare_cached(include_str!("../sql/load_waiting.sql"))
+            .await?;
+        let rows = tx.query(&statement, &[&projection, &keys]).await?;
+        let about = |row: &Row| {
+            let (kind, id) = (row.get(1), row.get(2));
+            (row.get(0), Key { kind, id })
+        };
+        loaded.waiting = rows.iter().map(about).collect();
     }
     Ok(())
 }
@@ -123,6 +152,7 @@ pub(crate) fn entity(row: &Row) -> (Key, Entity) {
             name,
             seq: count(seq),
             since_us,
+            recorded_us: row.get::<_, Option<i64>>(11).unwrap_or_default(),
         },
         (_, _, _, Some(seq)) => Status::Unknown { seq: count(seq) },
         _ => Status::None,
@@ -132,7 +162,15 @@ pub(crate) fn entity(row: &Row) -> (Key, Entity) {
         // We wrote it, and PostgreSQL checked that it is JSON.
         attributes: serde_json::from_str(row.get(6)).unwrap_or_default(),
         created_seq: count(row.get(7)),
+        created: Times {
+            occurred_us: row.get(12),
+            recorded_us: row.get(13),
+        },
         seq: count(row.get(8)),
+        changed: Times {
+            occurred_us: row.get(14),
+            recorded_us: row.get(15),
+        },
         events: count(row.get(9)),
         redacted_seq: row.get::<_, Option<i64>>(10).map(count),
     };
@@ -161,6 +199,18 @@ fn known(row: &Row) -> (String, Known) {
         verdict,
         judged: row.get(9),
         seq: row.get::<_, Option<i64>>(10).map(count),
+        found_by: row.get(11),
+        cleared: clearing(row),
     };
     (row.get(0), known)
+}
+
+fn clearing(row: &Row) -> Option<Clearing> {
+    let how: Option<&str> = row.get(13);
+    Some(Clearing {
+        by_seq: count(row.get::<_, Option<i64>>(12)?),
+        // A CHECK constraint keeps other words out.
+        how: how?.parse().ok()?,
+        seq: row.get::<_, Option<i64>>(14).map(count),
+    })
 }

@@ -37,7 +37,7 @@ pub(super) async fn reindex(
             // We wrote it, and PostgreSQL checked that it is JSON.
             let attributes: Map<String, Value> =
                 serde_json::from_str(row.get(1)).unwrap_or_default();
-            for link in links(&reindex.places, &attributes) {
+            for link in links(&reindex.places, row.get(2), &attributes) {
                 let key = Key {
                     kind: kind.clone(),
                     id: row.get(0),

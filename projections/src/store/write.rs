@@ -1,7 +1,6 @@
 //! Writing what a batch changed: what is new by COPY, what was there before with one statement a table, and what is
 //! rare row by row.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use deadpool_postgres::Transaction;
@@ -10,7 +9,7 @@ use tokio_postgres::Error;
 use tokio_postgres::types::ToSql;
 
 use crate::entity::{Entity, Key, Status};
-use crate::fold::{Changed, Changes, Line, Link};
+use crate::fold::{Changed, Changes, Known, Line, Link};
 use crate::store::copy::Rows;
 use crate::store::{bigint, reindex};
 
@@ -55,8 +54,17 @@ fn status(entity: &Entity) -> (Option<i64>, Option<i64>, Option<i64>, Option<&st
             name,
             seq,
             since_us,
+            ..
         } => (Some(bigint(*seq)), Some(*since_us), None, Some(name)),
         Status::Unknown { seq } => (None, None, Some(bigint(*seq)), None),
+    }
+}
+
+/// When the event that led to the status was recorded.
+fn status_recorded(entity: &Entity) -> Option<i64> {
+    match &entity.status {
+        Status::Is { recorded_us, .. } => Some(*recorded_us),
+        Status::None | Status::Unknown { .. } => None,
     }
 }
 
@@ -70,7 +78,7 @@ async fn new_entities(
     projection: i32,
     entities: &[&Changed],
 ) -> Result<(), Error> {
-    let mut rows = Rows::new(12);
+    let mut rows = Rows::new(17);
     for Changed { key, entity, .. } in entities {
         let (status_seq, since_us, unknown_seq, name) = status(entity);
         rows.row()
@@ -85,7 +93,12 @@ async fn new_entities(
             .text(&key.kind)
             .text(&key.id)
             .optional_text(name)
-            .text(&attributes(entity));
+            .text(&attributes(entity))
+            .bigint(status_recorded(entity))
+            .bigint(entity.created.occurred_us)
+            .bigint(entity.created.recorded_us)
+            .bigint(entity.changed.occurred_us)
+            .bigint(entity.changed.recorded_us);
     }
     rows.send(tx, include_str!("../sql/copy_entities.sql"))
         .await
@@ -103,6 +116,9 @@ struct Columns<'a> {
     seqs: Vec<i64>,
     events: Vec<i64>,
     redacted: Vec<Option<i64>>,
+    status_recorded: Vec<Option<i64>>,
+    changed: Vec<i64>,
+    changed_recorded: Vec<i64>,
 }
 
 async fn old_entities(
@@ -123,8 +139,11 @@ async fn old_entities(
         c.seqs.push(bigint(entity.seq));
         c.events.push(bigint(entity.events));
         c.redacted.push(entity.redacted_seq.map(bigint));
+        c.status_recorded.push(status_recorded(entity));
+        c.changed.push(entity.changed.occurred_us);
+        c.changed_recorded.push(entity.changed.recorded_us);
     }
-    let parameters: [&(dyn ToSql + Sync); 11] = [
+    let parameters: [&(dyn ToSql + Sync); 14] = [
         &projection,
         &c.kinds,
         &c.ids,
@@ -136,6 +155,9 @@ async fn old_entities(
         &c.seqs,
         &c.events,
         &c.redacted,
+        &c.status_recorded,
+        &c.changed,
+        &c.changed_recorded,
     ];
     run(tx, include_str!("../sql/update_entities.sql"), &parameters).await
 }
@@ -220,14 +242,12 @@ async fn verdicts(
     name: &LedgerName,
     changes: &Changes,
 ) -> Result<(), Error> {
-    // What is settled was derived by an earlier batch, and seen in this one.
-    let settled: HashSet<&String> = changes.settled.iter().collect();
-    let (seen, new): (Vec<_>, Vec<_>) = changes
+    let (old, new): (Vec<_>, Vec<_>) = changes
         .verdicts
         .iter()
-        .partition(|(violation, _)| settled.contains(violation));
+        .partition(|(violation, _)| changes.renewed.contains(violation));
     if !new.is_empty() {
-        let mut rows = Rows::new(12);
+        let mut rows = Rows::new(17);
         for (violation, known) in new {
             let verdict = &known.verdict;
             rows.row()
@@ -242,29 +262,75 @@ async fn verdicts(
                 .text(&verdict.catalog)
                 .text(&verdict.detail_key)
                 .boolean(known.judged)
-                .bigint(known.seq.map(bigint));
+                .bigint(known.seq.map(bigint))
+                .optional_text(known.found_by.as_deref())
+                .text(status_of(known))
+                .optional_text(known.cleared.map(|one| one.how.as_str()))
+                .bigint(known.cleared.map(|one| bigint(one.by_seq)))
+                .bigint(told(known));
         }
         rows.send(tx, include_str!("../sql/copy_verdicts.sql"))
             .await?;
     }
-    if !seen.is_empty() {
-        let violations: Vec<&str> = seen
-            .iter()
-            .map(|(violation, _)| violation.as_str())
-            .collect();
-        let seqs: Vec<Option<i64>> = seen
-            .iter()
-            .map(|(_, known)| known.seq.map(bigint))
-            .collect();
-        let sql = include_str!("../sql/see_verdicts.sql");
-        run(tx, sql, &[&projection, &violations, &seqs]).await?;
+    if !old.is_empty() {
+        renew(tx, projection, &old).await?;
     }
-    if !changes.publish.is_empty() {
+    outbox(tx, projection, name, changes).await
+}
+
+/// What became of verdicts that an earlier batch wrote.
+async fn renew(
+    tx: &Transaction<'_>,
+    projection: i32,
+    verdicts: &[&(String, Known)],
+) -> Result<(), Error> {
+    fn column<'a, T>(verdicts: &[&'a (String, Known)], value: impl Fn(&'a Known) -> T) -> Vec<T> {
+        verdicts.iter().map(|(_, known)| value(known)).collect()
+    }
+    let ids: Vec<&str> = verdicts.iter().map(|(id, _)| id.as_str()).collect();
+    let parameters: [&(dyn ToSql + Sync); 7] = [
+        &projection,
+        &ids,
+        &column(verdicts, |known| known.seq.map(bigint)),
+        &column(verdicts, status_of),
+        &column(verdicts, |known| known.cleared.map(|one| one.how.as_str())),
+        &column(verdicts, |known| {
+            known.cleared.map(|one| bigint(one.by_seq))
+        }),
+        &column(verdicts, told),
+    ];
+    run(tx, include_str!("../sql/see_verdicts.sql"), &parameters).await
+}
+
+fn status_of(known: &Known) -> &'static str {
+    known.cleared.map_or("open", |one| one.how.status())
+}
+
+/// Where the event stands that says that it is cleared.
+fn told(known: &Known) -> Option<i64> {
+    known.cleared?.seq.map(bigint)
+}
+
+/// What is to be published from here on, and what no more.
+async fn outbox(
+    tx: &Transaction<'_>,
+    projection: i32,
+    name: &LedgerName,
+    changes: &Changes,
+) -> Result<(), Error> {
+    let raised = changes.publish.iter();
+    let raised = raised.map(|verdict| (verdict.cause_seq, verdict.message(name)));
+    // An override comes before what it excuses; it is told of where that was judged.
+    let cleared = changes.announce.iter().map(|(verdict, cleared)| {
+        let at = verdict.cause_seq.max(cleared.by_seq);
+        (at, cleared.message(verdict, name))
+    });
+    let messages: Vec<_> = raised.chain(cleared).collect();
+    if !messages.is_empty() {
         let mut rows = Rows::new(5);
-        for verdict in &changes.publish {
-            let message = verdict.message(name);
+        for (at, message) in &messages {
             rows.row()
-                .bigint(bigint(verdict.cause_seq))
+                .bigint(bigint(*at))
                 .integer(projection)
                 .text(&message.id)
                 .text(&message.subject)

@@ -70,6 +70,11 @@ impl Authorities {
         Self { patterns }
     }
 
+    /// Whether anything is said of anybody.
+    pub fn are_set(&self) -> bool {
+        !self.patterns.is_empty()
+    }
+
     /// Whether a publisher may publish a type, `<package>.<entity>.<verb>`.
     pub fn allow(&self, publisher: &str, kind: &KindName, verb: &Name) -> bool {
         if self.patterns.is_empty() {

@@ -171,6 +171,18 @@ impl Rules {
         })
     }
 
+    /// Whether an event of this kind and verb is judged at all.
+    pub fn look_at(&self, kind: &KindName, verb: &Name) -> bool {
+        self.authorities.are_set()
+            || self.await_entities_of(kind)
+            || self.listening(kind, verb).next().is_some()
+    }
+
+    /// Whether a rule waits for entities of this kind to be there.
+    pub fn await_entities_of(&self, kind: &KindName) -> bool {
+        self.awaiting.contains_key(kind)
+    }
+
     /// The rules that listen to an event of this kind and verb.
     pub fn listening(&self, kind: &KindName, verb: &Name) -> impl Iterator<Item = &Compiled> {
         let own = self.listening.get(kind).and_then(|verbs| verbs.get(verb));

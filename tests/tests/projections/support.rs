@@ -1,5 +1,6 @@
 //! A ledger with the built-in kinds active, and messages read as they would come from NATS.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -73,9 +74,28 @@ impl Fixture {
         fixture
     }
 
-    /// Records packages and activates them, as `ledger init` does.
+    /// Records packages and activates them, as `ledger init` does, with all rules off but those of the lifecycles: what
+    /// is tested with these is how states and verdicts come to be, with as few of them as that needs.
     pub async fn activate(&mut self, packages: &[Package]) {
-        let operators = json!({ "operators": ["oncall"] });
+        let rules = packages
+            .iter()
+            .flat_map(Package::kinds)
+            .flat_map(|kind| &kind.rules);
+        let off: BTreeSet<&str> = rules.map(|rule| rule.id.as_str()).collect();
+        self.activate_with(
+            packages,
+            json!({ "operators": ["oncall"], "rules": { "off": off } }),
+        )
+        .await;
+    }
+
+    /// Turns on every rule of the built-in kinds.
+    pub async fn judge_all(&mut self) {
+        let settings = json!({ "operators": ["oncall"] });
+        self.activate_with(&Package::builtin(), settings).await;
+    }
+
+    async fn activate_with(&mut self, packages: &[Package], operators: Value) {
         for package in packages {
             let data = json!({ "package": package.name().as_str(), "digest": package.digest(), "text": package.text() });
             self.own(
@@ -171,8 +191,10 @@ impl Fixture {
     /// Sends all of the outbox by the front door.
     pub async fn publish(&mut self) {
         for (subject, body) in self.outbox().await {
-            assert_eq!(subject, "ledger.main.ingest.ledger.ledger.violation.raised");
-            let outcome = self.send("ledger", "ledger.violation.raised", body).await;
+            let event_type = subject.strip_prefix("ledger.main.ingest.ledger.");
+            let event_type = event_type.expect("as publisher ledger");
+            assert!(event_type.starts_with("ledger.violation."), "{subject}");
+            let outcome = self.send("ledger", event_type, body).await;
             assert_eq!(outcome.kind, ledger::append::Kind::Recorded);
         }
     }

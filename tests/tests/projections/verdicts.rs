@@ -203,3 +203,70 @@ async fn what_was_refused_is_listed_with_words() {
         .expect("an answer");
     assert_eq!(none, []);
 }
+
+#[tokio::test]
+async fn what_breaks_a_rule_is_raised_once_and_cleared_when_it_is_mended() {
+    let mut fixture = Fixture::new().await;
+    fixture.judge_all().await;
+    let quota = json!({ "cpu": "4", "memory": "8Gi", "pods": 10 });
+    let wrong = json!({ "name": "staging", "namespace": "stage", "quota": quota });
+    let cause = fixture.environment("staging", "created", wrong).await;
+    let of_rule = async |fixture: &Fixture| {
+        let mut all = fixture.violations().await;
+        all.retain(|one| one.rule == "environment.namespace_mismatch");
+        assert_eq!(all.len(), 1, "{all:?}");
+        all.remove(0)
+    };
+    fixture.fold().await;
+    fixture.publish().await;
+    fixture.fold().await;
+    let raised = of_rule(&fixture).await;
+    assert_eq!(
+        (raised.cause_seq, raised.status),
+        (cause, ViolationStatus::Open)
+    );
+    assert!(raised.seq.is_some(), "it stands in the chain");
+
+    // Broken still: not said again.
+    fixture
+        .environment("staging", "updated", json!({ "namespace": "stage-2" }))
+        .await;
+    fixture.fold().await;
+    assert_eq!(of_rule(&fixture).await.status, ViolationStatus::Open);
+    assert_eq!(fixture.outbox().await, []);
+
+    let mended = fixture
+        .environment("staging", "updated", json!({ "namespace": "env-staging" }))
+        .await;
+    fixture.fold().await;
+    assert_eq!(of_rule(&fixture).await.status, ViolationStatus::Cleared);
+    let outbox = fixture.outbox().await;
+    assert_eq!(outbox.len(), 1, "{outbox:?}");
+    let message: serde_json::Value = serde_json::from_slice(&outbox[0].1).expect("JSON");
+    assert_eq!(message["type"], "ledger.violation.cleared");
+    assert_eq!(
+        message["data"],
+        json!({ "violation": raised.violation, "by_seq": mended, "how": "mended" })
+    );
+    fixture.publish().await;
+    fixture.fold().await;
+    assert_eq!(fixture.outbox().await, []);
+    assert!(
+        fixture
+            .violations()
+            .await
+            .iter()
+            .all(|one| one.rule != "verdict.unexpected")
+    );
+
+    let before = fixture.rows().await;
+    let what = projections::project::Rebuild::default();
+    projections::project::rebuild(&fixture.db, &main(), &what, |_| {})
+        .await
+        .expect("rebuilt");
+    assert_eq!(
+        fixture.rows().await,
+        before,
+        "and nothing is published anew"
+    );
+}

@@ -1,6 +1,6 @@
 //! Look-ups against a plain model: whatever is asked when, and whatever was forgotten in between.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use schema::{Catalog, Indexed, KindName, Name, Package};
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::entity::Status;
+use crate::entity::{Status, Times};
 use crate::fold::Checkpoint;
 
 const KIND: &str = "house.lamp";
@@ -75,26 +75,29 @@ fn key(id: u8) -> Arc<Key> {
     })
 }
 
-fn entity(attributes: Map<String, Value>) -> Entity {
+fn entity(created_seq: u64, attributes: Map<String, Value>) -> Entity {
     Entity {
         status: Status::None,
         attributes,
-        created_seq: 1,
-        seq: 1,
+        created_seq,
+        created: Times::default(),
+        seq: created_seq,
+        changed: Times::default(),
         events: 1,
         redacted_seq: None,
     }
 }
 
 /// What a look-up finds among these entities.
-fn found(entities: &BTreeMap<Arc<Key>, Entity>, look: &Look) -> BTreeSet<String> {
+fn found(entities: &BTreeMap<Arc<Key>, Entity>, look: &Look) -> BTreeMap<u64, String> {
     let finds = |(key, entity): (&Arc<Key>, &Entity)| {
+        let one = (entity.created_seq, key.id.clone());
         if look.is_all() {
-            return Some(key.id.clone());
+            return Some(one);
         }
-        let links = link::links(places(), &entity.attributes);
+        let links = link::links(places(), None, &entity.attributes);
         let found = links.iter().any(|link| look_of(key, link) == *look);
-        found.then(|| key.id.clone())
+        found.then_some(one)
     };
     entities.iter().filter_map(finds).collect()
 }
@@ -112,9 +115,9 @@ fn load(world: &mut World, stored: &BTreeMap<Arc<Key>, Entity>, needs: Needs) {
     let entity = |key: &Arc<Key>| Some(((**key).clone(), stored.get(key)?.clone()));
     let loaded = Loaded {
         entities: needs.entities.iter().filter_map(entity).collect(),
-        verdicts: HashMap::new(),
         looks: needs.looks.iter().map(look).collect(),
         counts: needs.counts.iter().map(count).collect(),
+        ..Loaded::default()
     };
     world.supply(needs, loaded, &CATALOG);
 }
@@ -139,9 +142,9 @@ proptest! {
                     if let Some(room) = room {
                         said.insert("room".to_owned(), json!(format!("l{room}")));
                     }
-                    let links = link::links(places(), &said);
-                    world.put(&key, Some(entity(said.clone())), links, 1);
-                    now.insert(key, entity(said));
+                    let links = link::links(places(), None, &said);
+                    world.put(&key, Some(entity(u64::from(id), said.clone())), links, 1);
+                    now.insert(key, entity(u64::from(id), said));
                 }
                 Act::Look(place, value, count) => {
                     let look = match places().get(place) {
@@ -179,7 +182,7 @@ fn what_was_used_longest_ago_is_let_go_first() {
     let mut world = World::default();
     let (old, new) = (key(0), key(1));
     for key in [&old, &new] {
-        world.put(key, Some(entity(Map::new())), Vec::new(), MOST / 2 + 1);
+        world.put(key, Some(entity(1, Map::new())), Vec::new(), MOST / 2 + 1);
         world.finish(&mut Changes::default());
     }
     assert_eq!(world.entity(&old), None);

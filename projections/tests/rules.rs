@@ -1,0 +1,497 @@
+//! The rules of the built-in kinds, folded: whatever happens and however the chain is cut, the same is raised and cleared
+//! as by the plain model in memory.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test reports by panicking"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
+
+use ledger::record::Body;
+use ledger::{Header, Record};
+use projections::catalogs::Catalogs;
+use projections::entity::{Entity, Key};
+use projections::fact::Fact;
+use projections::fold::{
+    Changes, Checkpoint, Fold, Known, Link, Loaded, Look, Needs, Scope, World,
+};
+use projections::verdict::{Cleared, How, Verdict};
+use proptest::prelude::*;
+use schema::rule::{Event, Shape};
+use schema::sample::Sampler;
+use schema::{Catalog, LedgerName, Name, Package};
+use serde_json::{Map, Value, json};
+
+static CATALOG: LazyLock<Arc<Catalog>> = LazyLock::new(|| {
+    let compiled = Catalog::of(&Package::builtin(), json!({}));
+    Arc::new(compiled.expect("the built-in packages fit together"))
+});
+
+/// The rules that only a clock finds broken.
+static DEADLINES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    let rules = CATALOG.rules().all().filter_map(|one| one.rule.as_ref());
+    let deadlines = rules.filter(|rule| matches!(rule.shape, Shape::Deadline(_)));
+    deadlines.map(|rule| rule.id.clone()).collect()
+});
+
+fn catalogs() -> Catalogs {
+    let mut catalogs = Catalogs::default();
+    catalogs.activate(0, CATALOG.clone());
+    catalogs
+}
+
+/// What happens to an event before it is sent.
+#[derive(Debug, Clone)]
+enum Mutation {
+    Nothing,
+    /// The member of that number is missing.
+    Without(usize),
+    /// That member has the value of an event so many before.
+    Mixed(usize, usize),
+    /// It is about the entity of an event so many before.
+    About(usize),
+    /// An event so many before is said again.
+    Again(usize),
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Happens(Mutation, u8),
+    /// The message of that number, of those on their way, comes back.
+    Return(usize),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let mutation = prop_oneof![
+        6 => Just(Mutation::Nothing),
+        1 => (0..12_usize).prop_map(Mutation::Without),
+        2 => (0..12_usize, 1..20_usize).prop_map(|(member, back)| Mutation::Mixed(member, back)),
+        1 => (1..20_usize).prop_map(Mutation::About),
+        3 => (1..20_usize).prop_map(Mutation::Again),
+    ];
+    prop_oneof![
+        5 => (mutation, 0..3_u8).prop_map(|(mutation, who)| Act::Happens(mutation, who)),
+        1 => (0..8_usize).prop_map(Act::Return),
+    ]
+}
+
+/// An event of the sample, perhaps mutated.
+#[derive(Debug, Clone)]
+struct Said {
+    event_type: String,
+    subject: String,
+    data: Value,
+}
+
+fn mutate(new: Said, mutation: &Mutation, before: &[Said]) -> Said {
+    let back = |many: usize| before.len().checked_sub(many).map(|at| &before[at]);
+    let mut said = new;
+    let name = |said: &Said, member: usize| {
+        let names = said.data.as_object().into_iter().flat_map(Map::keys);
+        names.cycle().nth(member).cloned()
+    };
+    match mutation {
+        Mutation::Nothing => {}
+        Mutation::Without(member) => {
+            if let (Some(name), Some(data)) = (name(&said, *member), said.data.as_object_mut()) {
+                data.remove(&name);
+            }
+        }
+        Mutation::Mixed(member, many) => {
+            if let Some(other) = back(*many)
+                && let Some(name) = name(other, *member)
+            {
+                said.data[&name] = other.data[&name].clone();
+            }
+        }
+        Mutation::About(many) => {
+            if let Some(other) = back(*many) {
+                said.subject.clone_from(&other.subject);
+            }
+        }
+        Mutation::Again(many) => {
+            if let Some(other) = back(*many) {
+                said = other.clone();
+            }
+        }
+    }
+    said
+}
+
+fn time(seq: u64) -> i64 {
+    1_785_704_400_000_000 + i64::try_from(seq).expect("small") * 60_000_000
+}
+
+fn record(header: Header, data: Vec<u8>) -> Record {
+    Record {
+        data_commitment: [0; 32],
+        event_hash: [0; 32],
+        chain: [u8::try_from(header.seq % 251).expect("a byte"); 32],
+        header,
+        body: Some(Body {
+            salt: [0; 32],
+            data: data.into(),
+        }),
+    }
+}
+
+fn happened(seq: u64, who: u8, said: &Said) -> Record {
+    let header = Header {
+        seq,
+        occurred_us: time(seq) - i64::from(who) * 90_000_000,
+        recorded_us: time(seq),
+        source: "/tests".to_owned(),
+        id: format!("e{seq}"),
+        event_type: said.event_type.clone(),
+        subject: said.subject.clone(),
+        actor: format!("person-{who}"),
+        publisher: format!("tool-{who}"),
+        ..Header::default()
+    };
+    record(header, said.data.to_string().into_bytes())
+}
+
+/// A message on its way: the verb, the entity, the data.
+type Message = (&'static str, String, Vec<u8>);
+
+fn returned(seq: u64, id: &str, (verb, subject, data): &Message) -> Record {
+    let header = Header {
+        seq,
+        occurred_us: time(seq),
+        recorded_us: time(seq),
+        source: "ledger://main".to_owned(),
+        id: id.to_owned(),
+        event_type: format!("ledger.violation.{verb}"),
+        subject: subject.clone(),
+        publisher: "ledger".to_owned(),
+        ..Header::default()
+    };
+    record(header, data.clone())
+}
+
+/// The database, as maps.
+#[derive(Debug, Clone, PartialEq)]
+struct Rows {
+    checkpoint: Checkpoint,
+    entities: BTreeMap<Key, Entity>,
+    links: BTreeSet<(Key, Link)>,
+    verdicts: BTreeMap<String, Known>,
+    outbox: BTreeMap<String, Message>,
+    unexpected: u64,
+}
+
+impl Rows {
+    fn new() -> Self {
+        Self {
+            checkpoint: Checkpoint {
+                next: 1,
+                ..Checkpoint::default()
+            },
+            entities: BTreeMap::new(),
+            links: BTreeSet::new(),
+            verdicts: BTreeMap::new(),
+            outbox: BTreeMap::new(),
+            unexpected: 0,
+        }
+    }
+
+    fn found(&self, look: &Look) -> BTreeMap<u64, String> {
+        let says = |link: &Link| {
+            (&link.field, &link.target_kind, &link.target_id)
+                == (&look.field, &look.target_kind, &look.target_id)
+        };
+        let all = *look == Look::all(look.kind.clone());
+        let here = self
+            .entities
+            .iter()
+            .filter(|(key, _)| *key.kind == *look.kind);
+        here.filter(|(key, _)| {
+            all || self
+                .links
+                .iter()
+                .any(|(from, link)| from == *key && says(link))
+        })
+        .map(|(key, entity)| (entity.created_seq, key.id.clone()))
+        .collect()
+    }
+
+    fn load(&self, needs: &Needs) -> Loaded {
+        let entity = |key: &Arc<Key>| Some(((**key).clone(), self.entities.get(&**key)?.clone()));
+        let verdict = |id: &String| Some((id.clone(), self.verdicts.get(id)?.clone()));
+        let open = || {
+            let all = self.verdicts.iter();
+            all.filter(|(_, one)| one.found_by.is_some() && one.cleared.is_none())
+        };
+        let about = |one: &Known| needs.entities.iter().any(|key| **key == one.verdict.key());
+        let waits = |one: &Known| {
+            let key = &one.verdict.detail_key;
+            needs
+                .waiting
+                .contains(key)
+                .then(|| (key.clone(), one.verdict.key()))
+        };
+        Loaded {
+            entities: needs.entities.iter().filter_map(entity).collect(),
+            verdicts: needs.verdicts.iter().filter_map(verdict).collect(),
+            open: open()
+                .filter(|(_, one)| about(one))
+                .map(|(id, one)| (id.clone(), one.clone()))
+                .collect(),
+            looks: needs
+                .looks
+                .iter()
+                .map(|look| (look.clone(), self.found(look)))
+                .collect(),
+            counts: (needs.counts.iter())
+                .map(|look| {
+                    (
+                        look.clone(),
+                        u64::try_from(self.found(look).len()).expect("few"),
+                    )
+                })
+                .collect(),
+            waiting: open().filter_map(|(_, one)| waits(one)).collect(),
+        }
+    }
+
+    fn write(&mut self, changes: Changes) {
+        self.checkpoint = changes.checkpoint;
+        for one in changes.entities {
+            let old = self
+                .entities
+                .insert((*one.key).clone(), (*one.entity).clone());
+            assert_eq!(old.is_none(), one.new, "{:?}", one.key);
+        }
+        for (key, link) in changes.unlinked {
+            assert!(self.links.remove(&((*key).clone(), link)), "it was there");
+        }
+        for (key, link) in changes.linked {
+            assert!(
+                self.links.insert(((*key).clone(), link)),
+                "it was not there"
+            );
+        }
+        for (id, known) in changes.verdicts {
+            let old = self.verdicts.insert(id.clone(), known);
+            assert_eq!(old.is_some(), changes.renewed.contains(&id), "{id}");
+        }
+        for verdict in changes.publish {
+            let message = ("raised", verdict.subject(), verdict.data());
+            assert!(self.outbox.insert(verdict.violation(), message).is_none());
+        }
+        for (verdict, cleared) in changes.announce {
+            let message = ("cleared", verdict.subject(), cleared.data());
+            assert!(self.outbox.insert(cleared.id(), message).is_none());
+        }
+        for id in changes.settled {
+            assert!(self.outbox.remove(&id).is_some(), "it was on its way");
+        }
+        self.unexpected += changes.unexpected;
+    }
+
+    fn fold(&mut self, world: World, facts: &[Fact], foreseen: bool) -> World {
+        let main = LedgerName::new("main").expect("legal");
+        let catalogs = catalogs();
+        let mut fold = Fold::begin(&main, &catalogs, &Scope::All, self.checkpoint, world);
+        if foreseen {
+            let needs = fold.foresee(facts);
+            let loaded = self.load(&needs);
+            fold = fold.supply(needs, loaded);
+        }
+        let mut rest = facts;
+        while !rest.is_empty() {
+            let (next, taken, needs) = fold.steps(rest).expect("in order");
+            let loaded = self.load(&needs);
+            fold = next.supply(needs, loaded);
+            rest = &rest[taken..];
+        }
+        let (changes, world) = fold.finish();
+        self.write(changes);
+        world
+    }
+}
+
+/// What was raised, by position, entity, rule, key and severity; and what was cleared, by position, rule, entity and key.
+#[derive(Debug, Default, PartialEq)]
+struct Came {
+    raised: BTreeSet<(u64, String, String, String, String, String)>,
+    cleared: BTreeSet<(u64, String, String, String, String)>,
+}
+
+impl Came {
+    /// What the model says of an event.
+    fn of_model(&mut self, model: &mut schema::rule::World, fact: &Fact) {
+        let header = &fact.header;
+        let (kind, verb) = (fact.event_type.kind(), fact.event_type.verb());
+        let event = Event {
+            kind: &kind.to_string(),
+            verb: verb.as_str(),
+            id: &header.id,
+            subject: &header.subject,
+            source: &header.source,
+            actor: &header.actor,
+            publisher: &header.publisher,
+            context: &Map::new(),
+            occurred_us: header.occurred_us,
+            recorded_us: header.recorded_us,
+            seq: header.seq,
+            data: &fact.data.as_ref().expect("data").value,
+        };
+        let told = model.apply(&CATALOG, kind, verb, event);
+        for one in told.raised {
+            let by = one.by.as_ref().map_or(&one.detail_key, |by| &by.id);
+            if !DEADLINES.contains(by) {
+                let severity = one.severity.to_string();
+                self.raised.insert((
+                    header.seq,
+                    one.kind,
+                    one.id,
+                    one.rule,
+                    one.detail_key,
+                    severity,
+                ));
+            }
+        }
+        for one in told.cleared {
+            if !DEADLINES.contains(&one.by.id) {
+                let by = format!("{}/{}/{}", one.by.owner, one.by.id, one.by.part);
+                self.cleared
+                    .insert((header.seq, by, one.kind, one.id, one.detail_key));
+            }
+        }
+    }
+
+    /// What the fold says in the end.
+    fn of_fold(rows: &Rows) -> Self {
+        let mut came = Self::default();
+        for known in rows.verdicts.values() {
+            let one = known.verdict.clone();
+            if let Some(clearing) = known.cleared.filter(|clearing| clearing.how == How::Mended) {
+                let by = known
+                    .found_by
+                    .clone()
+                    .expect("only what a rule found is mended");
+                came.cleared.insert((
+                    clearing.by_seq,
+                    by,
+                    one.kind.clone(),
+                    one.id.clone(),
+                    one.detail_key.clone(),
+                ));
+            }
+            if one.rule == schema::rule::NOT_JUDGED && DEADLINES.contains(&one.detail_key) {
+                continue;
+            }
+            came.raised.insert((
+                one.cause_seq,
+                one.kind,
+                one.id,
+                one.rule,
+                one.detail_key,
+                one.severity,
+            ));
+        }
+        came
+    }
+}
+
+const PACKAGES: [&str; 5] = ["", "cluster", "delivery", "platform", "release"];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_fold_judges_as_the_model_does_in_any_cut(
+        seed in any::<u64>(),
+        package in 0..PACKAGES.len(),
+        acts in prop::collection::vec(act(), 1..120),
+        cuts in prop::collection::vec((1..30_usize, any::<bool>(), any::<bool>()), 1..20),
+    ) {
+        let only: Vec<Name> = Name::new(PACKAGES[package]).into_iter().collect();
+        let mut sampler = Sampler::new(&CATALOG, &only, seed).expect("there are kinds");
+        let (mut model, mut expected) = (schema::rule::World::default(), Came::default());
+        let mut living = Rows::new();
+        let (mut said, mut facts): (Vec<Said>, Vec<Fact>) = (Vec::new(), Vec::new());
+        for act in &acts {
+            let seq = living.checkpoint.next;
+            let record = match act {
+                Act::Happens(mutation, who) => {
+                    let new = sampler.next(time(seq));
+                    let new = Said { event_type: new.event_type, subject: new.subject, data: new.data };
+                    let new = mutate(new, mutation, &said);
+                    said.push(new.clone());
+                    happened(seq, *who, &new)
+                }
+                Act::Return(number) => {
+                    let many = living.outbox.len().max(1);
+                    let Some((id, message)) = living.outbox.iter().nth(number % many) else { continue };
+                    returned(seq, id, message)
+                }
+            };
+            let fact = Fact::read(record).expect("readable");
+            if matches!(act, Act::Happens(..)) {
+                expected.of_model(&mut model, &fact);
+            }
+            living.fold(World::default(), std::slice::from_ref(&fact), false);
+            facts.push(fact);
+        }
+        prop_assert_eq!(Came::of_fold(&living), expected);
+        prop_assert_eq!(living.unexpected, 0);
+
+        let mut rebuilt = Rows::new();
+        let (mut rest, mut cuts) = (&facts[..], cuts.iter().cycle());
+        let mut world = World::default();
+        while !rest.is_empty() {
+            let (length, forget, foreseen) = *cuts.next().expect("endless");
+            let (batch, after) = rest.split_at(rest.len().min(length));
+            let known = if forget { World::default() } else { world };
+            world = rebuilt.fold(known, batch, foreseen);
+            rest = after;
+        }
+        prop_assert_eq!(rebuilt, living);
+    }
+}
+
+/// A run whose environment nobody has told of, so that its reference leads nowhere until somebody does.
+fn story() -> Vec<Said> {
+    let said = |event_type: &str, subject: &str, data: Value| Said {
+        event_type: event_type.to_owned(),
+        subject: subject.to_owned(),
+        data,
+    };
+    vec![said(
+        "platform.environment.created",
+        "staging",
+        json!({ "name": "staging" }),
+    )]
+}
+
+#[test]
+fn a_forged_clearing_is_a_verdict() {
+    let mut rows = Rows::new();
+    let facts: Vec<Fact> = story()
+        .iter()
+        .map(|said| happened(1, 0, said))
+        .chain([{
+            let forged = Cleared {
+                violation: "a".repeat(64),
+                by_seq: 1,
+                how: How::Mended,
+            };
+            let message = (
+                "cleared",
+                "platform.environment/staging".to_owned(),
+                forged.data(),
+            );
+            returned(2, &forged.id(), &message)
+        }])
+        .map(|record| Fact::read(record).expect("readable"))
+        .collect();
+    rows.fold(World::default(), &facts, true);
+    let rules: Vec<&Verdict> = rows.verdicts.values().map(|one| &one.verdict).collect();
+    let unexpected = rules.iter().find(|one| one.rule == "verdict.unexpected");
+    assert_eq!(unexpected.map(|one| one.cause_seq), Some(2), "{rules:?}");
+    assert_eq!(rows.unexpected, 1);
+}
