@@ -454,7 +454,7 @@ proptest! {
     }
 }
 
-/// A run whose environment nobody has told of, so that its reference leads nowhere until somebody does.
+/// An environment, and nothing wrong with it but what it lacks.
 fn story() -> Vec<Said> {
     let said = |event_type: &str, subject: &str, data: Value| Said {
         event_type: event_type.to_owned(),
