@@ -1,7 +1,7 @@
--- load_counts: how many entities these look-ups find.
-SELECT k.number, count(*)
+-- load_counts: how many entities these look-ups find. One at a time, whatever the statistics say.
+SELECT k.number, l.count
   FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) WITH ORDINALITY
     AS k (kind, field, target_kind, target_id, number)
-  JOIN views.link l ON l.projection = $1 AND l.target_kind = k.target_kind AND l.target_id = k.target_id
-                   AND l.kind = k.kind AND l.field = k.field
- GROUP BY k.number
+ CROSS JOIN LATERAL (SELECT count(*) FROM views.link
+                      WHERE projection = $1 AND target_kind = k.target_kind AND target_id = k.target_id
+                        AND kind = k.kind AND field = k.field) l
