@@ -119,6 +119,11 @@ async fn the_successor_of_a_log_whose_end_is_gone() {
                     USING (ledger, seq) WHERE h.name = 'main-1' ORDER BY e.seq";
     let old_rows = rows(&ledger, old_rows).await;
     assert_eq!(old_rows, before[..old_rows.len()]);
+    is_frozen(&ledger).await;
+}
+
+/// Nothing can be appended to the old log or signed for it.
+async fn is_frozen(ledger: &Installation) {
     let client = ledger.postgres.connect(&ledger.database).await;
     for table in ["head", "sealer"] {
         let sql = format!("UPDATE ledger.{table} SET epoch = epoch + 1 WHERE ledger = 1");
