@@ -8,13 +8,14 @@
 //! takes the same step again. What can be foreseen for a whole batch is [`Needs::of`] its facts. What was given stays
 //! known from batch to batch in a [`World`], as the steps changed it.
 //!
-//! A step, in order: the entity is advanced ([`crate::entity`]); the event is judged ([`judge`]); a verdict that came
-//! back is matched (`returned`); the checkpoint moves. What becomes due before an event is to come first, and what
-//! follows from a verdict after judging.
+//! A step, in order: every deadline that lies before the event fires (`due`); the entity is advanced
+//! ([`crate::entity`]); the event is judged ([`judge`]); a verdict that came back is matched (`returned`); the checkpoint
+//! moves. What follows from a verdict is to come after judging.
 //!
 //! A batch ends with an activation ([`batch`]), so that one catalog judges all of it.
 
 mod changes;
+mod due;
 pub mod judge;
 mod link;
 mod needs;
@@ -28,11 +29,14 @@ use schema::{Catalog, LedgerName, Name};
 use crate::catalogs::Catalogs;
 use crate::entity::{Key, advance};
 use crate::fact::Fact;
+use due::Fired;
 use judge::{Ask, Moment};
 
-pub use changes::{Changed, Changes, Checkpoint, Clearing, Known, Line, Quarantined, Reindex};
+pub use changes::{
+    Changed, Changes, Checkpoint, Clearing, Deadline, Known, Line, Quarantined, Reindex,
+};
 pub use link::{Link, links, target_id};
-pub use needs::{Loaded, Look, Needs};
+pub use needs::{DueFound, DuePage, Loaded, Look, Needs};
 pub use world::World;
 
 /// Why a fold cannot go on.
@@ -88,6 +92,8 @@ pub struct Fold<'a> {
     checkpoint: Checkpoint,
     world: World,
     changes: Changes,
+    /// How many deadlines this batch may fire yet.
+    fires: usize,
 }
 
 /// What became of a step.
@@ -95,8 +101,11 @@ pub struct Fold<'a> {
 pub enum Step<'a> {
     /// It was taken.
     Taken(Fold<'a>),
-    /// It was not, because this is not known. The fold is as before.
+    /// It was not, because this is not known. The fold is as before, but for the deadlines that it fired until there.
     Lacks(Fold<'a>, Needs),
+    /// It was not, because this batch has fired as many deadlines as it may. It ends here; the next one begins with the
+    /// same event.
+    Full(Fold<'a>),
 }
 
 /// How many of these facts are one batch: up to the first activation among them.
@@ -126,6 +135,7 @@ impl<'a> Fold<'a> {
             checkpoint,
             world,
             changes: Changes::default(),
+            fires: due::MOST,
         }
     }
 
@@ -139,6 +149,8 @@ impl<'a> Fold<'a> {
                 .filter(|fact| rules.await_entities_of(fact.event_type.kind()));
             let keys = awaited.filter_map(|fact| fact.key.as_ref());
             needs.waiting.extend(keys.map(|key| key.id.clone()));
+            let last = facts.last().map(|fact| fact.header.recorded_us);
+            needs.due = last.and_then(|us| self.world.lacks_due(us));
         }
         self.lacks(needs)
     }
@@ -156,12 +168,14 @@ impl<'a> Fold<'a> {
         self
     }
 
-    /// Takes as many steps as it can: gives how many, and what the next one lacks; nothing where all were taken.
+    /// Takes as many steps as it can: gives how many, and what the next one lacks; nothing where all were taken, or the
+    /// batch ends before the next one.
     pub fn steps(mut self, facts: &[Fact]) -> Result<(Self, usize, Needs), FoldError> {
         for (taken, fact) in facts.iter().enumerate() {
             match self.step(fact)? {
                 Step::Taken(next) => self = next,
                 Step::Lacks(same, needs) => return Ok((same, taken, needs)),
+                Step::Full(same) => return Ok((same, taken, Needs::default())),
             }
         }
         Ok((self, facts.len(), Needs::default()))
@@ -183,6 +197,11 @@ impl<'a> Fold<'a> {
         let catalog: &Catalog = catalogs.at(seq);
         if is_activation(fact) && !catalogs.has(seq) {
             return Err(FoldError::NoCatalog { seq });
+        }
+        match self.fire(fact, catalog) {
+            Fired::All => {}
+            Fired::Lacks(needs) => return Ok(Step::Lacks(self, *needs)),
+            Fired::Full => return Ok(Step::Full(self)),
         }
         if self.scope.has(fact) {
             let mut lacks = self.world.lacks_of(fact);

@@ -18,7 +18,7 @@ use crate::fold::{Changes, Scope};
 use crate::metrics::Metrics;
 use crate::store::{Place, State};
 use crate::view;
-use batch::{BATCH, Folding, read_facts, take_over};
+use batch::{BATCH, Folding, not_folded, read_facts, take_over};
 
 pub(crate) use batch::compile;
 pub use error::ProjectError;
@@ -151,8 +151,14 @@ impl Projector {
         let changes = self.commit(&facts).await?;
         self.certain = true;
         self.folding.committed(&changes);
-        self.count(&changes, facts.len());
-        Ok(facts.len())
+        let length = facts.len();
+        let mut rest = not_folded(facts, &changes);
+        self.count(&changes, length - rest.len());
+        if !rest.is_empty() {
+            rest.append(&mut self.ahead);
+            self.ahead = rest;
+        }
+        Ok(length)
     }
 
     async fn commit(&mut self, facts: &[Fact]) -> Result<Changes, ProjectError> {
@@ -168,7 +174,8 @@ impl Projector {
         let full = u64::try_from(facts.len()).is_ok_and(|length| length >= BATCH);
         let reader = &self.folding.reader;
         // The next batch is read while PostgreSQL writes this one.
-        let idle = full && self.ahead.is_empty();
+        let whole = facts.last().map(|last| last.header.seq + 1) == Some(changes.checkpoint.next);
+        let idle = full && whole && self.ahead.is_empty();
         let next = async {
             let mut facts = Vec::new();
             if idle {

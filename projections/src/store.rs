@@ -2,6 +2,7 @@
 //! few, all in the caller's transaction.
 
 mod copy;
+mod deadlines;
 mod load;
 mod place;
 mod reindex;

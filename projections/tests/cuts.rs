@@ -301,7 +301,7 @@ impl Rows {
             facts = rest;
             let mut fold = Fold::begin(&main, catalogs, scope, self.checkpoint, world);
             if foreseen {
-                let needs = fold.lacks(Needs::of(batch));
+                let needs = fold.foresee(batch);
                 let loaded = self.load(&needs);
                 fold = fold.supply(needs, loaded);
             }

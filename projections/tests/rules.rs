@@ -15,11 +15,12 @@ use projections::catalogs::Catalogs;
 use projections::entity::{Entity, Key};
 use projections::fact::Fact;
 use projections::fold::{
-    Changes, Checkpoint, Fold, Known, Link, Loaded, Look, Needs, Scope, World,
+    Changes, Checkpoint, Deadline, DueFound, DuePage, Fold, Known, Link, Loaded, Look, Needs,
+    Scope, World,
 };
 use projections::verdict::{Cleared, How, Verdict};
 use proptest::prelude::*;
-use schema::rule::{Event, Shape};
+use schema::rule::{Due, Event};
 use schema::sample::Sampler;
 use schema::{Catalog, LedgerName, Name, Package};
 use serde_json::{Map, Value, json};
@@ -27,13 +28,6 @@ use serde_json::{Map, Value, json};
 static CATALOG: LazyLock<Arc<Catalog>> = LazyLock::new(|| {
     let compiled = Catalog::of(&Package::builtin(), json!({}));
     Arc::new(compiled.expect("the built-in packages fit together"))
-});
-
-/// The rules that only a clock finds broken.
-static DEADLINES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-    let rules = CATALOG.rules().all().filter_map(|one| one.rule.as_ref());
-    let deadlines = rules.filter(|rule| matches!(rule.shape, Shape::Deadline(_)));
-    deadlines.map(|rule| rule.id.clone()).collect()
 });
 
 fn catalogs() -> Catalogs {
@@ -61,6 +55,10 @@ enum Act {
     Happens(Mutation, u8),
     /// The message of that number, of those on their way, comes back.
     Return(usize),
+    /// A message is refused: an event about no entity.
+    Refused,
+    /// So many minutes pass without anything.
+    Pause(u32),
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -74,6 +72,8 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         5 => (mutation, 0..3_u8).prop_map(|(mutation, who)| Act::Happens(mutation, who)),
         1 => (0..8_usize).prop_map(Act::Return),
+        1 => Just(Act::Refused),
+        2 => prop_oneof![1..300_u32, 300..200_000_u32].prop_map(Act::Pause),
     ]
 }
 
@@ -120,8 +120,10 @@ fn mutate(new: Said, mutation: &Mutation, before: &[Said]) -> Said {
     said
 }
 
-fn time(seq: u64) -> i64 {
-    1_785_704_400_000_000 + i64::try_from(seq).expect("small") * 60_000_000
+const MINUTE_US: i64 = 60_000_000;
+
+fn time(minute: u32) -> i64 {
+    1_785_704_400_000_000 + i64::from(minute) * MINUTE_US
 }
 
 fn record(header: Header, data: Vec<u8>) -> Record {
@@ -137,11 +139,11 @@ fn record(header: Header, data: Vec<u8>) -> Record {
     }
 }
 
-fn happened(seq: u64, who: u8, said: &Said) -> Record {
+fn happened(seq: u64, now_us: i64, who: u8, said: &Said) -> Record {
     let header = Header {
         seq,
-        occurred_us: time(seq) - i64::from(who) * 90_000_000,
-        recorded_us: time(seq),
+        occurred_us: now_us - i64::from(who) * 90_000_000,
+        recorded_us: now_us,
         source: "/tests".to_owned(),
         id: format!("e{seq}"),
         event_type: said.event_type.clone(),
@@ -156,11 +158,24 @@ fn happened(seq: u64, who: u8, said: &Said) -> Record {
 /// A message on its way: the verb, the entity, the data.
 type Message = (&'static str, String, Vec<u8>);
 
-fn returned(seq: u64, id: &str, (verb, subject, data): &Message) -> Record {
+fn refused(seq: u64, now_us: i64) -> Record {
     let header = Header {
         seq,
-        occurred_us: time(seq),
-        recorded_us: time(seq),
+        occurred_us: now_us,
+        recorded_us: now_us,
+        source: "ledger://main".to_owned(),
+        id: format!("refused/{seq}"),
+        event_type: "ledger.event.quarantined".to_owned(),
+        ..Header::default()
+    };
+    record(header, br#"{"reason":"json.syntax"}"#.to_vec())
+}
+
+fn returned(seq: u64, now_us: i64, id: &str, (verb, subject, data): &Message) -> Record {
+    let header = Header {
+        seq,
+        occurred_us: now_us,
+        recorded_us: now_us,
         source: "ledger://main".to_owned(),
         id: id.to_owned(),
         event_type: format!("ledger.violation.{verb}"),
@@ -178,9 +193,14 @@ struct Rows {
     entities: BTreeMap<Key, Entity>,
     links: BTreeSet<(Key, Link)>,
     verdicts: BTreeMap<String, Known>,
+    deadlines: BTreeSet<Deadline>,
     outbox: BTreeMap<String, Message>,
     unexpected: u64,
 }
+
+/// How many deadlines are loaded at a time, and how many a batch may fire.
+const PAGE: usize = 3;
+const FIRES: usize = 5;
 
 impl Rows {
     fn new() -> Self {
@@ -192,6 +212,7 @@ impl Rows {
             entities: BTreeMap::new(),
             links: BTreeSet::new(),
             verdicts: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
             outbox: BTreeMap::new(),
             unexpected: 0,
         }
@@ -253,6 +274,32 @@ impl Rows {
                 })
                 .collect(),
             waiting: open().filter_map(|(_, one)| waits(one)).collect(),
+            deadlines: (self.deadlines.iter())
+                .filter(|one| {
+                    let Due { kind, id, .. } = &one.due;
+                    (needs.entities.iter()).any(|key| (&key.kind, &key.id) == (kind, id))
+                })
+                .cloned()
+                .collect(),
+            due: needs
+                .due
+                .as_ref()
+                .map_or_else(DueFound::default, |page| self.due(page)),
+        }
+    }
+
+    fn due(&self, page: &DuePage) -> DueFound {
+        let unfired = self.deadlines.iter().filter(|one| !one.fired);
+        let mut unfired: Vec<Due> = unfired.map(|one| one.due.clone()).collect();
+        unfired.sort();
+        unfired.retain(|due| {
+            (page.from_us..page.before_us).contains(&due.due_us)
+                && page.after.as_ref().is_none_or(|after| due > after)
+        });
+        unfired.truncate(PAGE);
+        DueFound {
+            more: unfired.len() == PAGE,
+            page: unfired,
         }
     }
 
@@ -277,6 +324,12 @@ impl Rows {
             let old = self.verdicts.insert(id.clone(), known);
             assert_eq!(old.is_some(), changes.renewed.contains(&id), "{id}");
         }
+        for one in &changes.disarmed {
+            assert!(self.deadlines.remove(one), "it was there: {one:?}");
+        }
+        for one in changes.armed {
+            assert!(self.deadlines.insert(one), "it was not there");
+        }
         for verdict in changes.publish {
             let message = ("raised", verdict.subject(), verdict.data());
             assert!(self.outbox.insert(verdict.violation(), message).is_none());
@@ -291,25 +344,40 @@ impl Rows {
         self.unexpected += changes.unexpected;
     }
 
-    fn fold(&mut self, world: World, facts: &[Fact], foreseen: bool) -> World {
+    fn fold(&mut self, mut world: World, facts: &[Fact], foreseen: bool) -> World {
+        let mut rest = facts;
+        while !rest.is_empty() {
+            let (next, taken) = self.batch(world, rest, foreseen);
+            world = next;
+            rest = &rest[taken..];
+        }
+        world
+    }
+
+    /// One batch: these facts, or as many of them as very many deadlines leave room for.
+    fn batch(&mut self, world: World, facts: &[Fact], foreseen: bool) -> (World, usize) {
         let main = LedgerName::new("main").expect("legal");
         let catalogs = catalogs();
-        let mut fold = Fold::begin(&main, &catalogs, &Scope::All, self.checkpoint, world);
+        let mut fold = Fold::begin(&main, &catalogs, &Scope::All, self.checkpoint, world)
+            .firing_at_most(FIRES);
         if foreseen {
             let needs = fold.foresee(facts);
             let loaded = self.load(&needs);
             fold = fold.supply(needs, loaded);
         }
         let mut rest = facts;
-        while !rest.is_empty() {
+        loop {
             let (next, taken, needs) = fold.steps(rest).expect("in order");
+            rest = &rest[taken..];
+            let ends = needs.is_empty();
             let loaded = self.load(&needs);
             fold = next.supply(needs, loaded);
-            rest = &rest[taken..];
+            if ends {
+                let (changes, world) = fold.finish();
+                self.write(changes);
+                return (world, facts.len() - rest.len());
+            }
         }
-        let (changes, world) = fold.finish();
-        self.write(changes);
-        world
     }
 }
 
@@ -339,27 +407,26 @@ impl Came {
             seq: header.seq,
             data: &fact.data.as_ref().expect("data").value,
         };
-        let told = model.apply(&CATALOG, kind, verb, event);
+        let told = if fact.is_own("violation", verb.as_str()) || fact.key.is_none() {
+            model.pass(&CATALOG, event)
+        } else {
+            model.apply(&CATALOG, kind, verb, event)
+        };
         for one in told.raised {
-            let by = one.by.as_ref().map_or(&one.detail_key, |by| &by.id);
-            if !DEADLINES.contains(by) {
-                let severity = one.severity.to_string();
-                self.raised.insert((
-                    header.seq,
-                    one.kind,
-                    one.id,
-                    one.rule,
-                    one.detail_key,
-                    severity,
-                ));
-            }
+            let severity = one.severity.to_string();
+            self.raised.insert((
+                header.seq,
+                one.kind,
+                one.id,
+                one.rule,
+                one.detail_key,
+                severity,
+            ));
         }
         for one in told.cleared {
-            if !DEADLINES.contains(&one.by.id) {
-                let by = format!("{}/{}/{}", one.by.owner, one.by.id, one.by.part);
-                self.cleared
-                    .insert((header.seq, by, one.kind, one.id, one.detail_key));
-            }
+            let by = format!("{}/{}/{}", one.by.owner, one.by.id, one.by.part);
+            self.cleared
+                .insert((header.seq, by, one.kind, one.id, one.detail_key));
         }
     }
 
@@ -380,9 +447,6 @@ impl Came {
                     one.id.clone(),
                     one.detail_key.clone(),
                 ));
-            }
-            if one.rule == schema::rule::NOT_JUDGED && DEADLINES.contains(&one.detail_key) {
-                continue;
             }
             came.raised.insert((
                 one.cause_seq,
@@ -414,26 +478,32 @@ proptest! {
         let (mut model, mut expected) = (schema::rule::World::default(), Came::default());
         let mut living = Rows::new();
         let (mut said, mut facts): (Vec<Said>, Vec<Fact>) = (Vec::new(), Vec::new());
+        let mut minute = 0;
         for act in &acts {
             let seq = living.checkpoint.next;
+            minute += 1;
+            let now = time(minute);
             let record = match act {
                 Act::Happens(mutation, who) => {
-                    let new = sampler.next(time(seq));
+                    let new = sampler.next(now);
                     let new = Said { event_type: new.event_type, subject: new.subject, data: new.data };
                     let new = mutate(new, mutation, &said);
                     said.push(new.clone());
-                    happened(seq, *who, &new)
+                    happened(seq, now, *who, &new)
                 }
                 Act::Return(number) => {
                     let many = living.outbox.len().max(1);
                     let Some((id, message)) = living.outbox.iter().nth(number % many) else { continue };
-                    returned(seq, id, message)
+                    returned(seq, now, id, message)
+                }
+                Act::Refused => refused(seq, now),
+                Act::Pause(minutes) => {
+                    minute += minutes;
+                    continue;
                 }
             };
             let fact = Fact::read(record).expect("readable");
-            if matches!(act, Act::Happens(..)) {
-                expected.of_model(&mut model, &fact);
-            }
+            expected.of_model(&mut model, &fact);
             living.fold(World::default(), std::slice::from_ref(&fact), false);
             facts.push(fact);
         }
@@ -473,7 +543,7 @@ fn a_forged_clearing_is_a_verdict() {
     let mut rows = Rows::new();
     let facts: Vec<Fact> = story()
         .iter()
-        .map(|said| happened(1, 0, said))
+        .map(|said| happened(1, time(1), 0, said))
         .chain([{
             let forged = Cleared {
                 violation: "a".repeat(64),
@@ -485,7 +555,7 @@ fn a_forged_clearing_is_a_verdict() {
                 "platform.environment/staging".to_owned(),
                 forged.data(),
             );
-            returned(2, &forged.id(), &message)
+            returned(2, time(2), &forged.id(), &message)
         }])
         .map(|record| Fact::read(record).expect("readable"))
         .collect();

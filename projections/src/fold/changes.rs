@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ledger::digest::Hash;
+use schema::rule::Due;
 use schema::{Indexed, KindName};
 
 use crate::entity::{Entity, Entry, Key};
@@ -72,6 +73,15 @@ pub struct Clearing {
     pub how: How,
     /// Where the event stands that says so; `None` while it is on its way.
     pub seq: Option<u64>,
+}
+
+/// A deadline that an event has set.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deadline {
+    /// When, of what and by which rule.
+    pub due: Due,
+    /// Whether that moment has passed and was judged.
+    pub fired: bool,
 }
 
 /// A line of an entity's history.
@@ -150,6 +160,11 @@ pub struct Changes {
     pub reindex: Vec<Reindex>,
     /// Lines of history, in the chain's order.
     pub history: Vec<Line>,
+    /// Deadlines that an earlier batch had and that are gone or otherwise now, as they were, in the order of entity and
+    /// rule.
+    pub disarmed: Vec<Deadline>,
+    /// Deadlines that are new or otherwise now, in the order of entity and rule.
+    pub armed: Vec<Deadline>,
     /// Verdicts that are new or changed, in the order of cause and id.
     pub verdicts: Vec<(String, Known)>,
     /// The ids of those that an earlier batch had.

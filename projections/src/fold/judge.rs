@@ -8,9 +8,10 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ledger::Header;
 use schema::kind::Severity;
 use schema::rule::{
-    self, Arrived, Event, Finding, Held, Inputs, Judged, Lookup, RuleKey, Step, View,
+    self, Armed, Arrived, Event, Finding, Held, Inputs, Judged, Lookup, RuleKey, Step, View,
 };
 use schema::{Catalog, KindName};
 use serde_json::{Map, Value};
@@ -72,7 +73,7 @@ impl<'w> Ask<'w> {
         clippy::option_option,
         reason = "not loaded and not there are different things"
     )]
-    fn view(&self, key: Key) -> Option<Option<View<'w>>> {
+    pub(super) fn view(&self, key: Key) -> Option<Option<View<'w>>> {
         let found = self.world.named(&key);
         if found.is_none() {
             self.needs.borrow_mut().entities.insert(Arc::new(key));
@@ -133,9 +134,16 @@ impl rule::Known for Ask<'_> {
         Some(views?.into_iter().flatten().collect())
     }
 
-    fn due_us(&self, _: &RuleKey, _: &str, _: &str, _: &str) -> Option<Option<i64>> {
-        // Deadlines are not kept yet.
-        Some(None)
+    fn due_us(&self, rule: &RuleKey, kind: &str, id: &str, key: &str) -> Option<Option<i64>> {
+        let about = Key {
+            kind: kind.to_owned(),
+            id: id.to_owned(),
+        };
+        let known = self.world.due_us(&about, rule, key);
+        if known.is_none() {
+            self.needs.borrow_mut().entities.insert(Arc::new(about));
+        }
+        known
     }
 
     fn count(&self, lookup: &Lookup) -> Option<u64> {
@@ -172,6 +180,8 @@ pub(super) struct Outcome {
     pub(super) held: Vec<Held>,
     /// What rules waited for and what is there now.
     pub(super) arrived: Vec<Arrived>,
+    /// Deadlines that are set, or are no more.
+    pub(super) armed: Vec<Armed>,
 }
 
 /// A rule that an event broke.
@@ -211,26 +221,33 @@ pub(super) fn judge(moment: Moment<'_>, before: Option<&Arc<Entity>>, ask: &Ask<
     } else if let Step::Judged(done) = by_rules(moment, before, &lifecycle, ask) {
         judged = done;
     }
+    outcome(judged, moment.fact, moment.catalog, ask)
+}
+
+/// What is taken in of what rules said, at an event or where it found something due.
+pub(super) fn outcome(judged: Judged, fact: &Fact, catalog: &Catalog, ask: &Ask<'_>) -> Outcome {
     let mut outcome = Outcome::default();
     for finding in judged.findings {
         // What was deleted cannot be judged: a rule may well have been kept.
         if finding.redacted {
             continue;
         }
-        outcome.raised.push(raise(&moment, finding));
+        outcome.raised.push(raise(fact, catalog, finding));
     }
     for raised in &outcome.raised {
         ask.view(raised.verdict.key());
     }
-    for held in judged.held {
+    let is_hidden = |kind: &str, id: &str| {
         let about = ask.view(Key {
-            kind: held.kind.clone(),
-            id: held.id.clone(),
+            kind: kind.to_owned(),
+            id: id.to_owned(),
         });
-        if !about.flatten().is_some_and(|view| view.redacted) {
-            outcome.held.push(held);
-        }
-    }
+        about.flatten().is_some_and(|view| view.redacted)
+    };
+    let held = judged.held.into_iter();
+    outcome.held = held.filter(|one| !is_hidden(&one.kind, &one.id)).collect();
+    let armed = judged.armed.into_iter();
+    outcome.armed = armed.filter(|one| !is_hidden(&one.kind, &one.id)).collect();
     for arrived in judged.arrived {
         for key in ask.waiting(&arrived.id).into_iter().flatten() {
             ask.view(key.clone());
@@ -254,11 +271,7 @@ fn by_rules(
     let declared = catalog.kind(kind).and_then(|kind| kind.event(verb));
     let data = declared.map_or(Cow::Borrowed(data), |one| one.plain(data));
     let header = &fact.header;
-    let context: Map<String, Value> = if header.context.is_empty() {
-        Map::new()
-    } else {
-        serde_json::from_str(&header.context).unwrap_or_default()
-    };
+    let context = context(header);
     let event = Event {
         kind: &key.kind,
         verb: verb.as_str(),
@@ -281,6 +294,14 @@ fn by_rules(
     catalog.rules().judge(kind, verb, &inputs, lifecycle, ask)
 }
 
+/// The attributes of an event that have no column of their own.
+pub(super) fn context(header: &Header) -> Map<String, Value> {
+    if header.context.is_empty() {
+        return Map::new();
+    }
+    serde_json::from_str(&header.context).unwrap_or_default()
+}
+
 /// What the lifecycle says of an event.
 fn finding(moment: &Moment<'_>, broken: &Broken) -> Finding {
     Finding {
@@ -299,7 +320,7 @@ fn finding(moment: &Moment<'_>, broken: &Broken) -> Finding {
     }
 }
 
-fn raise(moment: &Moment<'_>, finding: Finding) -> Raised {
+fn raise(fact: &Fact, catalog: &Catalog, finding: Finding) -> Raised {
     let found_by = finding.by.as_ref().filter(|_| finding.clears).map(found_by);
     Raised {
         verdict: Verdict {
@@ -307,9 +328,9 @@ fn raise(moment: &Moment<'_>, finding: Finding) -> Raised {
             severity: finding.severity.as_str().to_owned(),
             kind: finding.kind,
             id: finding.id,
-            cause_seq: moment.fact.header.seq,
+            cause_seq: fact.header.seq,
             judged_from: finding.judged_from,
-            catalog: moment.catalog.digest().to_owned(),
+            catalog: catalog.digest().to_owned(),
             detail_key: finding.detail_key,
         },
         found_by,
@@ -365,6 +386,19 @@ impl Fold<'_> {
             for key in waiting.into_iter().flatten() {
                 self.mend(&key, seq, |one| {
                     one.found_by.as_ref() == Some(&by) && one.verdict.detail_key == arrived.id
+                });
+            }
+        }
+        for armed in outcome.armed {
+            let by = found_by(&armed.by);
+            let mended = self.world.arm(&armed, seq);
+            let key = Key {
+                kind: armed.kind,
+                id: armed.id,
+            };
+            for item in mended {
+                self.mend(&key, seq, |one| {
+                    one.found_by.as_ref() == Some(&by) && one.verdict.detail_key == item
                 });
             }
         }

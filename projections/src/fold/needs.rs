@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use schema::Indexed;
+use schema::rule::Due;
 
 use crate::entity::{Entity, Key};
 use crate::fact::Fact;
-use crate::fold::{Known, link};
+use crate::fold::{Deadline, Known, link};
 
 /// A look-up: the entities of a kind that say this at that place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,10 +50,22 @@ impl Look {
     }
 }
 
+/// Deadlines that have not fired, in the order of moment, kind, identifier, rule (its kind's package and entity, its
+/// name, its part) and key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DuePage {
+    /// Due at this moment or later, in µs.
+    pub from_us: i64,
+    /// And after this one in that order.
+    pub after: Option<Due>,
+    /// Due before this moment, in µs.
+    pub before_us: i64,
+}
+
 /// What has to be loaded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// These entities, with the verdicts about them that a rule may clear yet.
+    /// These entities, with the verdicts about them that a rule may clear yet and the deadlines that are set for them.
     pub entities: BTreeSet<Arc<Key>>,
     /// These verdicts.
     pub verdicts: BTreeSet<String>,
@@ -62,6 +75,8 @@ pub struct Needs {
     pub counts: BTreeSet<Look>,
     /// The entities about which a verdict is open whose key is this: it may be the name of what is waited for.
     pub waiting: BTreeSet<String>,
+    /// The first of these deadlines, as many as are read at a time.
+    pub due: Option<Box<DuePage>>,
 }
 
 impl Needs {
@@ -85,6 +100,17 @@ impl Needs {
             && self.looks.is_empty()
             && self.counts.is_empty()
             && self.waiting.is_empty()
+            && self.due.is_none()
+    }
+
+    /// Both.
+    pub(super) fn extend(&mut self, more: Self) {
+        self.entities.extend(more.entities);
+        self.verdicts.extend(more.verdicts);
+        self.looks.extend(more.looks);
+        self.counts.extend(more.counts);
+        self.waiting.extend(more.waiting);
+        self.due = self.due.take().or(more.due);
     }
 }
 
@@ -104,4 +130,17 @@ pub struct Loaded {
     pub counts: HashMap<Look, u64>,
     /// The entities about which a verdict with this key is open.
     pub waiting: Vec<(String, Key)>,
+    /// The deadlines of the entities, those too that have fired.
+    pub deadlines: Vec<Deadline>,
+    /// A page of deadlines that have not fired.
+    pub due: DueFound,
+}
+
+/// A page of deadlines.
+#[derive(Debug, Clone, Default)]
+pub struct DueFound {
+    /// In the order of [`DuePage`].
+    pub page: Vec<Due>,
+    /// Whether there may be more.
+    pub more: bool,
 }

@@ -1,12 +1,14 @@
 //! What a fold knows of the views: what it was given, with what its own steps made of it. It is kept from one batch to
 //! the next, within a bound, so that what is in use is read once.
 
+mod deadlines;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use schema::rule::Due;
 use schema::{Catalog, KindName};
 
 use crate::entity::{Entity, Key};
@@ -14,6 +16,9 @@ use crate::fact::Fact;
 use crate::fold::changes::{Changed, Changes, Known};
 use crate::fold::link::{self, Link};
 use crate::fold::needs::{Loaded, Look, Needs};
+use deadlines::{Horizon, Set, Timer};
+
+pub(super) use deadlines::Next;
 
 /// How much is kept between batches, in bytes of attributes and a flat sum for every entry. In memory it is a few times
 /// as much.
@@ -31,6 +36,11 @@ pub struct World {
     counts: HashMap<Look, u64>,
     /// By key: the entities that may have an open verdict with it. Of this batch alone.
     waiting: HashMap<String, BTreeSet<Key>>,
+    /// Every deadline up to the horizon that has not fired, in the order in which they do.
+    unfired: BTreeSet<Due>,
+    horizon: Horizon,
+    /// The deadlines that changed in this batch, as they were before it.
+    timers: BTreeMap<(Key, Timer), Option<Set>>,
     /// The entities that changed in this batch.
     changed: Vec<Arc<Key>>,
     batch: u64,
@@ -44,6 +54,8 @@ struct Slot {
     links: Vec<Link>,
     /// The verdicts about it that a rule may clear yet, by their ids.
     open: BTreeMap<String, Known>,
+    /// The deadlines that are set for it.
+    due: BTreeMap<Timer, Set>,
     /// Where it changed in this batch: whether it existed before, and its links then.
     before: Option<(bool, Vec<Link>)>,
     /// Whether there is such an entity, also while it is taken out.
@@ -74,6 +86,9 @@ impl World {
         needs.looks.retain(|look| !self.looks.contains_key(look));
         needs.counts.retain(|look| !self.counts.contains_key(look));
         needs.waiting.retain(|key| !self.waiting.contains_key(key));
+        needs
+            .due
+            .take_if(|page| self.is_known_before(page.before_us));
         needs
     }
 
@@ -123,6 +138,10 @@ impl World {
         }
         for (violation, known) in loaded.open {
             self.supply_open(violation, known);
+        }
+        self.supply_deadlines(loaded.deadlines);
+        if let Some(page) = &needs.due {
+            self.supply_due(page, loaded.due);
         }
         let mut verdicts = loaded.verdicts;
         for violation in needs.verdicts {
@@ -390,6 +409,7 @@ impl World {
             });
         }
         self.finish_verdicts(changes);
+        self.finish_deadlines(changes);
         if !reindexed.is_empty() {
             self.forget(|key| reindexed.contains(&key.kind));
             self.looks

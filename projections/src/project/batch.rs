@@ -39,6 +39,12 @@ pub(super) fn read_facts(records: Vec<Record>) -> Result<Vec<Fact>, Unreadable> 
     records.into_iter().map(Fact::read).collect()
 }
 
+/// What of a batch's facts was left to the next one, because very much was due before it.
+pub(super) fn not_folded(mut facts: Vec<Fact>, changes: &Changes) -> Vec<Fact> {
+    let next = changes.checkpoint.next;
+    facts.split_off(facts.partition_point(|fact| fact.header.seq < next))
+}
+
 /// Compiles an activated catalog.
 pub(crate) fn compile(active: &ActiveCatalog) -> Result<Catalog, ProjectError> {
     let failed = |why: String| ProjectError::Catalog {

@@ -14,7 +14,7 @@ use schema::{LedgerName, Name};
 use tokio::time::Instant;
 
 use crate::fold::Scope;
-use crate::project::batch::{BATCH, Folding, compile, engine, read_facts};
+use crate::project::batch::{BATCH, Folding, compile, engine, not_folded, read_facts};
 use crate::project::error::ProjectError;
 use crate::store::{Place, State, bigint};
 
@@ -265,6 +265,9 @@ async fn fold(
         folding.write(tx, &changes, failed).await?;
         // Should the transaction fail, so does the rebuild, and the next one reads where it stands.
         folding.committed(&changes);
+        let mut rest = not_folded(facts, &changes);
+        rest.append(&mut ahead);
+        ahead = rest;
     }
     Ok(read)
 }
@@ -403,6 +406,7 @@ async fn sweep(
             include_str!("../sql/sweep_history.sql"),
             include_str!("../sql/sweep_link.sql"),
             include_str!("../sql/sweep_violation.sql"),
+            include_str!("../sql/sweep_deadline.sql"),
             include_str!("../sql/sweep_outbox.sql"),
             include_str!("../sql/sweep_quarantine.sql"),
             include_str!("../sql/sweep_activation.sql"),

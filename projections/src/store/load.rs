@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use deadpool_postgres::Transaction;
+use schema::rule::{Due, RuleKey};
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
 
 use crate::entity::{Entity, Key, Status, Times};
-use crate::fold::{Clearing, Known, Loaded, Look, Needs};
+use crate::fold::{Clearing, Deadline, DueFound, DuePage, Known, Loaded, Look, Needs};
 use crate::store::count;
 use crate::verdict::Verdict;
 
@@ -30,6 +32,11 @@ pub(crate) async fn load(
             .await?;
         let rows = tx.query(&statement, &[&projection, &kinds, &ids]).await?;
         loaded.open = rows.iter().map(known).collect();
+        let statement = tx
+            .prepare_cached(include_str!("../sql/load_deadlines.sql"))
+            .await?;
+        let rows = tx.query(&statement, &[&projection, &kinds, &ids]).await?;
+        loaded.deadlines = rows.iter().filter_map(deadline).collect();
     }
     if !needs.verdicts.is_empty() {
         let violations: Vec<&str> = needs.verdicts.iter().map(String::as_str).collect();
@@ -41,7 +48,43 @@ pub(crate) async fn load(
     }
     looks(tx, projection, needs, &mut loaded).await?;
     waiting(tx, projection, needs, &mut loaded).await?;
+    if let Some(page) = &needs.due {
+        loaded.due = due(tx, projection, page).await?;
+    }
     Ok(loaded)
+}
+
+/// How many deadlines are read at a time.
+const PAGE: i64 = 1000;
+
+async fn due(tx: &Transaction<'_>, projection: i32, page: &DuePage) -> Result<DueFound, Error> {
+    let after = page.after.as_ref();
+    let owner = |part: fn(&RuleKey) -> &str| after.map(|due| part(&due.by));
+    let parameters: [&(dyn ToSql + Sync); 11] = [
+        &projection,
+        &page.from_us,
+        &page.before_us,
+        &after.map(|due| due.kind.as_str()),
+        &after.map(|due| due.id.as_str()),
+        &owner(|by| by.owner.package.as_str()),
+        &owner(|by| by.owner.entity.as_str()),
+        &owner(|by| &by.id),
+        &owner(|by| &by.part),
+        &after.map(|due| due.key.as_str()),
+        &PAGE,
+    ];
+    let statement = tx
+        .prepare_cached(include_str!("../sql/load_due.sql"))
+        .await?;
+    let rows = tx.query(&statement, &parameters).await?;
+    Ok(DueFound {
+        more: i64::try_from(rows.len()).is_ok_and(|found| found == PAGE),
+        page: rows
+            .iter()
+            .filter_map(deadline)
+            .map(|one| one.due)
+            .collect(),
+    })
 }
 
 /// Look-ups and counts; those of a whole kind one by one, because they are rare.
@@ -203,6 +246,27 @@ fn known(row: &Row) -> (String, Known) {
         cleared: clearing(row),
     };
     (row.get(0), known)
+}
+
+fn deadline(row: &Row) -> Option<Deadline> {
+    // We wrote it: the kind has the form of one.
+    let owner = row.get::<_, &str>(2).parse().ok()?;
+    let due = Due {
+        due_us: row.get(6),
+        kind: row.get(0),
+        id: row.get(1),
+        by: RuleKey {
+            owner,
+            id: row.get(3),
+            part: row.get(4),
+        },
+        key: row.get(5),
+        armed_seq: count(row.get(7)),
+    };
+    Some(Deadline {
+        due,
+        fired: row.get(8),
+    })
 }
 
 fn clearing(row: &Row) -> Option<Clearing> {

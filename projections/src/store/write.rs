@@ -11,7 +11,7 @@ use tokio_postgres::types::ToSql;
 use crate::entity::{Entity, Key, Status};
 use crate::fold::{Changed, Changes, Known, Line, Link};
 use crate::store::copy::Rows;
-use crate::store::{bigint, reindex};
+use crate::store::{bigint, deadlines, reindex};
 
 /// Writes everything but the checkpoint.
 pub(crate) async fn changes(
@@ -33,10 +33,11 @@ pub(crate) async fn changes(
     }
     links(tx, projection, changes).await?;
     verdicts(tx, projection, name, changes).await?;
+    deadlines::write(tx, projection, changes).await?;
     rare(tx, projection, changes).await
 }
 
-async fn run(
+pub(super) async fn run(
     tx: &Transaction<'_>,
     sql: &str,
     parameters: &[&(dyn ToSql + Sync)],

@@ -15,6 +15,9 @@ use crate::cel::{BUDGET, Failure, Value, evaluate};
 use crate::kind::Severity;
 use crate::name::KindName;
 
+/// The longest subject, in characters: that of an event of package `ledger`.
+const LONGEST_ID: usize = 512;
+
 pub(super) struct Judging<'a, 'o> {
     compiled: &'a Compiled,
     inputs: &'a Inputs<'a>,
@@ -83,7 +86,11 @@ impl<'a, 'o> Judging<'a, 'o> {
             Ok(ids) => ids,
             Err(failure) => return self.not_judged(&about, failure),
         };
-        for id in ids {
+        // What is longer than any subject names no entity.
+        for id in ids
+            .into_iter()
+            .filter(|id| id.chars().count() <= LONGEST_ID)
+        {
             match self.known.entity(&compiled.owner, &id) {
                 None => {
                     self.needs.insert(Need::Entity(compiled.owner.clone(), id));

@@ -99,6 +99,13 @@ pub struct Told {
 }
 
 impl World {
+    /// Finds what is due before an event that is neither folded nor judged: one about no entity, or a verdict.
+    pub fn pass(&mut self, catalog: &Catalog, event: Event<'_>) -> Told {
+        let mut told = Told::default();
+        self.fire(catalog, event, &mut told);
+        told
+    }
+
     /// Finds what is due, folds an event and judges it. `kind` and `verb` are its type's.
     pub fn apply(
         &mut self,

@@ -1,6 +1,7 @@
 //! States, histories and verdicts on a real PostgreSQL, fed by the real appender.
 
 mod asked;
+mod deadlines;
 mod derived;
 mod fold;
 mod links;

@@ -27,6 +27,8 @@ pub struct Fixture {
     pub db: Database,
     pub appender: Appender,
     pub metrics: Arc<Metrics>,
+    /// How long nothing happened, in all, in µs.
+    pub paused_us: i64,
     catalog: Catalog,
     keys: tempfile::TempDir,
 }
@@ -67,6 +69,7 @@ impl Fixture {
             db,
             appender,
             metrics: Arc::default(),
+            paused_us: 0,
             catalog: Catalog::bootstrap(),
             keys,
         };
@@ -91,7 +94,11 @@ impl Fixture {
 
     /// Turns on every rule of the built-in kinds.
     pub async fn judge_all(&mut self) {
-        let settings = json!({ "operators": ["oncall"] });
+        self.judge_with(json!({ "operators": ["oncall"] })).await;
+    }
+
+    /// The same with these settings.
+    pub async fn judge_with(&mut self, settings: Value) {
         self.activate_with(&Package::builtin(), settings).await;
     }
 
@@ -147,7 +154,9 @@ impl Fixture {
             )],
             body: body.into(),
             stream_seq,
-            time_us: CREATED_US + i64::try_from(stream_seq).expect("small") * 1_000_000,
+            time_us: CREATED_US
+                + i64::try_from(stream_seq).expect("small") * 1_000_000
+                + self.paused_us,
         };
         let read = schema::read(&message, &main(), &self.catalog);
         Arrival { message, read }
@@ -224,6 +233,7 @@ impl Fixture {
             "link",
             "history",
             "violation",
+            "deadline",
             "outbox",
             "quarantine",
             "activation",

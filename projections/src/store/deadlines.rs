@@ -1,0 +1,57 @@
+//! Writing deadlines: what is otherwise now goes and comes back, so that there is one form of either.
+
+use deadpool_postgres::Transaction;
+use schema::rule::Due;
+use tokio_postgres::Error;
+use tokio_postgres::types::ToSql;
+
+use crate::fold::{Changes, Deadline};
+use crate::store::bigint;
+use crate::store::copy::Rows;
+use crate::store::write::run;
+
+/// Writes what a batch changed of them.
+pub(super) async fn write(
+    tx: &Transaction<'_>,
+    projection: i32,
+    changes: &Changes,
+) -> Result<(), Error> {
+    if !changes.disarmed.is_empty() {
+        disarm(tx, projection, &changes.disarmed).await?;
+    }
+    if changes.armed.is_empty() {
+        return Ok(());
+    }
+    let mut rows = Rows::new(10);
+    for Deadline { due, fired } in &changes.armed {
+        rows.row()
+            .bigint(due.due_us)
+            .bigint(bigint(due.armed_seq))
+            .integer(projection)
+            .boolean(*fired)
+            .text(&due.kind)
+            .text(&due.id)
+            .text(&due.by.owner.to_string())
+            .text(&due.by.id)
+            .text(&due.by.part)
+            .text(&due.key);
+    }
+    rows.send(tx, include_str!("../sql/copy_deadlines.sql"))
+        .await
+}
+
+async fn disarm(tx: &Transaction<'_>, projection: i32, gone: &[Deadline]) -> Result<(), Error> {
+    let column =
+        |value: fn(&Due) -> &str| -> Vec<&str> { gone.iter().map(|one| value(&one.due)).collect() };
+    let owners = gone.iter().map(|one| one.due.by.owner.to_string());
+    let parameters: [&(dyn ToSql + Sync); 7] = [
+        &projection,
+        &column(|due| &due.kind),
+        &column(|due| &due.id),
+        &owners.collect::<Vec<String>>(),
+        &column(|due| &due.by.id),
+        &column(|due| &due.by.part),
+        &column(|due| &due.key),
+    ];
+    run(tx, include_str!("../sql/delete_deadlines.sql"), &parameters).await
+}
