@@ -144,6 +144,16 @@ fn event(out: &mut String, kind: &Kind, event: &EventDef) -> std::fmt::Result {
             " The entity's `{field}` becomes the event's time, unless it is said."
         )?;
     }
+    if let Some(times) = &event.marks.times_become {
+        let which = if times.new { "new name" } else { "name" };
+        let places: Vec<String> = times.names.iter().map(|path| format!("`{path}`")).collect();
+        write!(
+            out,
+            " The entity's `{}` keeps the event's time under each {which} in {}.",
+            times.field,
+            places.join(", or else in ")
+        )?;
+    }
     if kind.name.package.as_str() == crate::package::LEDGER {
         out.push_str(if event.operators {
             " Published by the ledger, or by whom the settings name as an operator."

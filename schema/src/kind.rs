@@ -9,6 +9,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use crate::identity::Identity;
+use crate::indexed::Path;
 use crate::name::{KindName, Name};
 use crate::rule::{Incident, Rule};
 
@@ -327,6 +328,20 @@ pub struct Marks {
     pub actor_joins: Option<String>,
     /// The field that becomes the event's own time, unless the event says it.
     pub time_becomes: Option<String>,
+    /// The map in which the event's own time is kept under names. No event says it.
+    pub times_become: Option<Times>,
+}
+
+/// `times_become`: a map of moments, one a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Times {
+    /// The map.
+    pub field: String,
+    /// Where the names stand: the first of these places that says anything in the event's data, or else in the
+    /// entity.
+    pub names: Vec<Path>,
+    /// Whether only names that the map does not have yet are given a moment.
+    pub new: bool,
 }
 
 /// The statuses of an entity and the ways between them.

@@ -1,8 +1,10 @@
 //! An event's fields into its entity's attributes: JSON merge patch, RFC 7396.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
-use crate::kind::Kind;
+use crate::kind::{Kind, Times};
 use crate::name::Name;
 use crate::time;
 
@@ -64,6 +66,9 @@ impl Kind {
         if let Some(name) = marks.time_becomes.as_ref().filter(|name| !said(name)) {
             attributes.insert(name.clone(), time::format_us(occurred_us).into());
         }
+        if let (Some(times), Some(data)) = (&marks.times_become, data) {
+            mark_times(attributes, times, data, occurred_us);
+        }
         if actor.is_empty() {
             return;
         }
@@ -76,6 +81,30 @@ impl Kind {
                 Value::Array(actors) if actors.iter().any(|one| one == actor) => {}
                 Value::Array(actors) => actors.push(actor.into()),
                 other => *other = Value::from(vec![actor]),
+            }
+        }
+    }
+}
+
+/// Keeps the event's time under every name that it, or else its entity, says.
+fn mark_times(attributes: &mut Map<String, Value>, times: &Times, data: &Value, occurred_us: i64) {
+    let said = data.as_object();
+    let names = times.names.iter().find_map(|path| {
+        let mut names = said.map_or_else(Vec::new, |data| path.values(data));
+        if names.is_empty() {
+            names = path.values(attributes);
+        }
+        let names: Vec<String> = names.into_iter().map(Cow::into_owned).collect();
+        Some(names).filter(|names| !names.is_empty())
+    });
+    let at = time::format_us(occurred_us);
+    let kept = attributes
+        .entry(times.field.clone())
+        .or_insert_with(|| Value::Object(Map::new()));
+    if let Value::Object(kept) = kept {
+        for name in names.into_iter().flatten() {
+            if !times.new || !kept.contains_key(&name) {
+                kept.insert(name, at.clone().into());
             }
         }
     }

@@ -91,3 +91,42 @@ fn an_event_leaves_who_acted_and_when() {
         Some(&json!("1970-01-01T00:00:01.500Z"))
     );
 }
+
+#[test]
+fn an_event_leaves_when_under_each_name() {
+    let bundle = kind("platform", "secrets_bundle");
+    let mut attributes = Map::new();
+    let mut event = |verb: &str, data: &Value, at_us: i64| {
+        let verb = Name::new(verb).unwrap();
+        bundle.merge(&mut attributes, &verb, data);
+        bundle.mark(&mut attributes, &verb, Some(data), "", at_us);
+        attributes["item_rotations"].clone()
+    };
+    let items = |names: &[&str]| {
+        let items: Vec<Value> = names
+            .iter()
+            .map(|name| json!({"name": name, "purpose": name, "rotation_frequency_days": 30}))
+            .collect();
+        json!({"items": items, "item_rotations": {"api": "2099-01-01T00:00:00Z"}})
+    };
+    let [at0, at1, at2, at3] = [0, 1, 2, 3].map(|s| format!("1970-01-01T00:00:0{s}Z"));
+    assert_eq!(
+        event("created", &items(&["api", "prom"]), 0),
+        json!({"api": at0, "prom": at0}),
+        "nobody says it but the time of the event"
+    );
+    assert_eq!(
+        event("rotated", &json!({"rotated_items": ["api"]}), 1_000_000),
+        json!({"api": at1, "prom": at0})
+    );
+    assert_eq!(
+        event("updated", &items(&["api", "prom", "mail"]), 2_000_000),
+        json!({"api": at1, "prom": at0, "mail": at2}),
+        "what is there already stays"
+    );
+    assert_eq!(
+        event("rotated", &json!({}), 3_000_000),
+        json!({"api": at3, "prom": at3, "mail": at3}),
+        "all of them where nothing is said"
+    );
+}

@@ -92,7 +92,7 @@ impl Reader<'_> {
         self.status(table, to);
         self.status_field(table, "to_field", to_field, &all);
         self.status_field(table, "from_field", from_field, &all);
-        let marks = marks::marks(table, self.entity, all.get(..carried).unwrap_or_default());
+        let marks = marks::marks(table, self.entity, &all, carried);
         let operators = table.flag("operators").unwrap_or(false);
         if let (true, Some(at), false) = (operators, table.place("operators"), self.ledger) {
             let message = "`operators` is for the ledger's own events";
