@@ -189,27 +189,50 @@ pub fn message_id(publisher: &str, source: &str, id: &str) -> Hash {
 
 /// A verdict's id: `H("verdict", lp(rule) ‖ lp(kind) ‖ lp(id) ‖ u64 cause_seq ‖ lp(detail_key))`.
 pub fn verdict_id(rule: &str, kind: &str, id: &str, cause_seq: u64, detail_key: &str) -> Hash {
-    let mut material = Vec::new();
-    lp(&mut material, rule.as_bytes());
-    lp(&mut material, kind.as_bytes());
-    lp(&mut material, id.as_bytes());
-    material.extend_from_slice(&cause_seq.to_be_bytes());
-    lp(&mut material, detail_key.as_bytes());
-    hasher("event-ledger v1 verdict")
+    let texts = [rule, kind, id];
+    caused("event-ledger v1 verdict", &texts, cause_seq, &[detail_key])
+}
+
+/// An incident's id: `H("incident", lp(class) ‖ lp(kind) ‖ lp(id) ‖ u64 cause_seq)`.
+pub fn incident_id(class: &str, kind: &str, id: &str, cause_seq: u64) -> Hash {
+    let texts = [class, kind, id];
+    caused("event-ledger v1 incident", &texts, cause_seq, &[])
+}
+
+/// A task's id: `H("task", lp(class) ‖ lp(kind) ‖ lp(id) ‖ u64 cause_seq)`.
+pub fn task_id(class: &str, kind: &str, id: &str, cause_seq: u64) -> Hash {
+    let texts = [class, kind, id];
+    caused("event-ledger v1 task", &texts, cause_seq, &[])
+}
+
+/// The id of an event that a rule has the ledger publish:
+/// `H("emitted", lp(rule) ‖ lp(kind) ‖ lp(id) ‖ lp(key) ‖ u64 cause_seq)`, where `rule` is `<owner>/<id>/<part>`.
+pub fn emitted_id(rule: &str, kind: &str, id: &str, key: &str, cause_seq: u64) -> Hash {
+    let texts = [rule, kind, id, key];
+    caused("event-ledger v1 emitted", &texts, cause_seq, &[])
+}
+
+/// What is remembered of an event that follows from the chain:
+/// `H("derived", lp(type) ‖ lp(subject) ‖ lp(context) ‖ lp(data))`.
+pub fn derived(event_type: &str, subject: &str, context: &[u8], data: &[u8]) -> Hash {
+    let mut material = Vec::with_capacity(data.len() + 128);
+    for part in [event_type.as_bytes(), subject.as_bytes(), context, data] {
+        lp(&mut material, part);
+    }
+    hasher("event-ledger v1 derived")
         .update(&material)
         .finalize()
         .into()
 }
 
-/// An incident's id: `H("incident", lp(class) ‖ lp(kind) ‖ lp(id) ‖ u64 cause_seq)`.
-pub fn incident_id(class: &str, kind: &str, id: &str, cause_seq: u64) -> Hash {
+fn caused(context: &'static str, before: &[&str], cause_seq: u64, after: &[&str]) -> Hash {
     let mut material = Vec::new();
-    lp(&mut material, class.as_bytes());
-    lp(&mut material, kind.as_bytes());
-    lp(&mut material, id.as_bytes());
+    for text in before {
+        lp(&mut material, text.as_bytes());
+    }
     material.extend_from_slice(&cause_seq.to_be_bytes());
-    hasher("event-ledger v1 incident")
-        .update(&material)
-        .finalize()
-        .into()
+    for text in after {
+        lp(&mut material, text.as_bytes());
+    }
+    hasher(context).update(&material).finalize().into()
 }

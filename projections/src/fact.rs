@@ -94,6 +94,27 @@ impl Fact {
             && self.event_type.verb().as_str() == verb
     }
 
+    /// True for what the ledger alone says and what must follow from the chain, verdicts aside: incidents and tasks, and
+    /// everything that it publishes of other packages.
+    pub fn follows(&self) -> bool {
+        if self.header.publisher != "ledger" {
+            return false;
+        }
+        let kind = self.event_type.kind();
+        kind.package.as_str() != "ledger" || matches!(kind.entity.as_str(), "incident" | "task")
+    }
+
+    /// The entity that an event of the ledger's own is about, as far as it says so itself.
+    pub fn about(&self) -> Option<Key> {
+        if self.event_type.kind().package.as_str() != "ledger" {
+            return self.key.as_deref().cloned();
+        }
+        Some(Key {
+            kind: self.text("kind")?.to_owned(),
+            id: self.text("id")?.to_owned(),
+        })
+    }
+
     /// A member of the data that is a text.
     pub fn text(&self, member: &str) -> Option<&str> {
         self.data.as_ref()?.value.get(member)?.as_str()

@@ -15,6 +15,7 @@
 //! A batch ends with an activation ([`batch`]), so that one catalog judges all of it.
 
 mod changes;
+mod derived;
 mod due;
 pub mod judge;
 mod link;

@@ -9,6 +9,7 @@
 //! and [`query`] answers. [`view`] makes the views that people read from the active kinds.
 
 pub mod catalogs;
+pub mod derived;
 pub mod entity;
 pub mod fact;
 pub mod fold;

@@ -250,7 +250,8 @@ impl Projector {
             &metrics.unexpected,
             usize::try_from(changes.unexpected).unwrap_or_default(),
         );
-        if !changes.publish.is_empty() {
+        let told = changes.publish.is_empty() && changes.announce.is_empty();
+        if !told || !changes.send.is_empty() {
             metrics.new_in_outbox.notify_one();
         }
     }

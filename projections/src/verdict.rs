@@ -3,11 +3,14 @@
 use ledger::digest;
 use schema::LedgerName;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::entity::Key;
 
 /// The entity of package `ledger` whose events verdicts are.
 pub const ENTITY: &str = "violation";
+const RAISED: &str = "ledger.violation.raised";
+const CLEARED: &str = "ledger.violation.cleared";
 /// A transition that the lifecycle does not have.
 pub const ILLEGAL: &str = "transition.illegal";
 /// The publisher believed the entity in another status than it was in.
@@ -69,13 +72,9 @@ impl Verdict {
     /// The event in structured mode. Its bytes are the same whenever it is made, so that sending it
     /// twice is a duplicate and nothing else.
     pub fn message(&self, ledger: &LedgerName) -> Outgoing {
-        outgoing(
-            ledger,
-            "raised",
-            self.violation(),
-            &self.subject(),
-            &self.data(),
-        )
+        let (id, data) = (self.violation(), self.data());
+        let nothing = Map::new();
+        outgoing(ledger, RAISED, &id, &self.subject(), &nothing, &data)
     }
 }
 
@@ -148,40 +147,43 @@ impl Cleared {
 
     /// The event in structured mode; `verdict` is the one that is cleared.
     pub fn message(&self, verdict: &Verdict, ledger: &LedgerName) -> Outgoing {
-        outgoing(
-            ledger,
-            "cleared",
-            self.id(),
-            &verdict.subject(),
-            &self.data(),
-        )
+        let (id, data) = (self.id(), self.data());
+        let nothing = Map::new();
+        outgoing(ledger, CLEARED, &id, &verdict.subject(), &nothing, &data)
     }
 }
 
-fn canonical(data: &impl Serialize) -> Vec<u8> {
+pub(crate) fn canonical(data: &impl Serialize) -> Vec<u8> {
     let canonical = serde_json_canonicalizer::to_vec(data);
     canonical.unwrap_or_else(|_| unreachable!("texts and integers have a canonical form"))
 }
 
-fn outgoing(ledger: &LedgerName, verb: &str, id: String, subject: &str, data: &[u8]) -> Outgoing {
-    let mut body = serde_json::json!({
-        "specversion": "1.0",
-        "id": &id,
-        "source": ledger.source(),
-        "type": format!("ledger.{ENTITY}.{verb}"),
-        "subject": subject,
-        "datacontenttype": "application/json",
-    })
-    .to_string()
-    .into_bytes();
+/// An event of the ledger's own in structured mode; `data` is in RFC 8785 form.
+pub(crate) fn outgoing(
+    ledger: &LedgerName,
+    event_type: &str,
+    id: &str,
+    subject: &str,
+    context: &Map<String, Value>,
+    data: &[u8],
+) -> Outgoing {
+    let mut event = context.clone();
+    let mut set = |name: &str, value: String| event.insert(name.to_owned(), Value::String(value));
+    set("specversion", "1.0".to_owned());
+    set("id", id.to_owned());
+    set("source", ledger.source());
+    set("type", event_type.to_owned());
+    set("subject", subject.to_owned());
+    set("datacontenttype", "application/json".to_owned());
+    let mut body = Value::Object(event).to_string().into_bytes();
     // `data` is kept as received: its exact bytes are put in, not a value to be written again.
     body.pop();
     body.extend_from_slice(b",\"data\":");
     body.extend_from_slice(data);
     body.push(b'}');
     Outgoing {
-        subject: format!("ledger.{ledger}.ingest.ledger.ledger.{ENTITY}.{verb}"),
-        id,
+        subject: format!("ledger.{ledger}.ingest.ledger.{event_type}"),
+        id: id.to_owned(),
         body,
     }
 }
@@ -235,7 +237,7 @@ mod tests {
             "ledger.main.ingest.ledger.ledger.violation.raised"
         );
         assert_eq!(message.id, verdict().violation());
-        let value: serde_json::Value = serde_json::from_slice(&message.body).expect("JSON");
+        let value: Value = serde_json::from_slice(&message.body).expect("JSON");
         assert_eq!(value["subject"], "platform.environment/stag\"ing");
         assert_eq!(value["source"], "ledger://main");
         assert_eq!(value["data"]["cause_seq"], 41);

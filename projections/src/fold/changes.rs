@@ -7,6 +7,7 @@ use ledger::digest::Hash;
 use schema::rule::Due;
 use schema::{Indexed, KindName};
 
+use crate::derived::{Derived, Expected};
 use crate::entity::{Entity, Entry, Key};
 use crate::fold::Link;
 use crate::verdict::{Cleared, How, Verdict};
@@ -173,6 +174,10 @@ pub struct Changes {
     pub publish: Vec<Verdict>,
     /// Verdicts whose clearing is to be published: derived and not yet in the chain.
     pub announce: Vec<(Verdict, Cleared)>,
+    /// Other derived events that are new, or that were seen, in the order of cause and id.
+    pub derived: Vec<(String, Expected)>,
+    /// Those of them that are to be published, in the same order.
+    pub send: Vec<Derived>,
     /// The ids of messages that need no more publishing, though an earlier batch wanted it.
     pub settled: Vec<String>,
     /// Refused messages.

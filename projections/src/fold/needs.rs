@@ -6,6 +6,7 @@ use std::sync::Arc;
 use schema::Indexed;
 use schema::rule::Due;
 
+use crate::derived::Expected;
 use crate::entity::{Entity, Key};
 use crate::fact::Fact;
 use crate::fold::{Deadline, Known, link};
@@ -69,6 +70,8 @@ pub struct Needs {
     pub entities: BTreeSet<Arc<Key>>,
     /// These verdicts.
     pub verdicts: BTreeSet<String>,
+    /// Other derived events with these ids.
+    pub derived: BTreeSet<String>,
     /// The identifiers that these look-ups find.
     pub looks: BTreeSet<Look>,
     /// How many these look-ups find.
@@ -89,6 +92,10 @@ impl Needs {
                 needs.verdicts.insert(violation.to_owned());
                 needs.entities.extend(about.map(Arc::new));
             }
+            if fact.follows() {
+                needs.derived.insert(fact.header.id.clone());
+                needs.entities.extend(fact.about().map(Arc::new));
+            }
         }
         needs
     }
@@ -97,6 +104,7 @@ impl Needs {
     pub fn is_empty(&self) -> bool {
         self.entities.is_empty()
             && self.verdicts.is_empty()
+            && self.derived.is_empty()
             && self.looks.is_empty()
             && self.counts.is_empty()
             && self.waiting.is_empty()
@@ -107,6 +115,7 @@ impl Needs {
     pub(super) fn extend(&mut self, more: Self) {
         self.entities.extend(more.entities);
         self.verdicts.extend(more.verdicts);
+        self.derived.extend(more.derived);
         self.looks.extend(more.looks);
         self.counts.extend(more.counts);
         self.waiting.extend(more.waiting);
@@ -122,6 +131,8 @@ pub struct Loaded {
     pub entities: Vec<(Key, Entity)>,
     /// The verdicts that are known.
     pub verdicts: HashMap<String, Known>,
+    /// The other derived events that are known.
+    pub derived: HashMap<String, Expected>,
     /// The verdicts about the entities that a rule may clear yet.
     pub open: Vec<(String, Known)>,
     /// The identifiers that a look-up finds, by the positions of the entities' first events.

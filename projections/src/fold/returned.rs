@@ -2,6 +2,7 @@
 
 use schema::Catalog;
 
+use crate::entity::Key;
 use crate::fact::Fact;
 use crate::fold::{Clearing, Fold, Known};
 use crate::verdict::{self, Cleared, Verdict};
@@ -13,6 +14,8 @@ impl Fold<'_> {
             self.raised(fact, catalog);
         } else if fact.is_own(verdict::ENTITY, "cleared") {
             self.cleared(fact, catalog);
+        } else if fact.follows() {
+            self.followed(fact, catalog);
         }
     }
 
@@ -91,13 +94,13 @@ impl Fold<'_> {
         }
     }
 
-    fn is_ours(&self, fact: &Fact) -> bool {
+    pub(super) fn is_ours(&self, fact: &Fact) -> bool {
         fact.header.publisher == "ledger" && fact.header.source == self.source
     }
 
-    /// Whether data of a verdict's entity was deleted at or before a position.
-    fn is_hidden(&self, verdict: &Verdict, at: u64) -> bool {
-        let entity = self.world.entity(&verdict.key()).flatten();
+    /// Whether data of an entity was deleted at or before a position.
+    pub(super) fn is_hidden(&self, about: &Key, at: u64) -> bool {
+        let entity = self.world.entity(about).flatten();
         let redacted = entity.and_then(|entity| entity.redacted_seq);
         redacted.is_some_and(|seq| seq <= at)
     }
@@ -109,7 +112,7 @@ impl Fold<'_> {
         let sound = verdict.cause_seq < fact.header.seq
             && verdict.violation() == fact.header.id
             && says(fact, &verdict, &verdict.data());
-        (self.is_hidden(&verdict, verdict.cause_seq) && sound).then_some(verdict)
+        (self.is_hidden(&verdict.key(), verdict.cause_seq) && sound).then_some(verdict)
     }
 
     /// What an event says that clears a verdict, where that cannot be derived again: because the verdict could not, or
@@ -120,24 +123,30 @@ impl Fold<'_> {
             && cleared.id() == fact.header.id
             && cleared.by_seq < fact.header.seq
             && says(fact, &known.verdict, &cleared.data());
-        let lost = !known.judged || self.is_hidden(&known.verdict, cleared.by_seq);
+        let lost = !known.judged || self.is_hidden(&known.verdict.key(), cleared.by_seq);
         (sound && lost).then_some(cleared)
     }
 
     /// A verdict in the chain that does not follow from the chain is one itself. One about such a verdict is
     /// never judged: otherwise a disagreement between two programs would never end.
-    fn unexpected(&mut self, fact: &Fact, catalog: &Catalog, how: &str, from: &[u64]) {
+    pub(super) fn unexpected(&mut self, fact: &Fact, catalog: &Catalog, how: &str, from: &[u64]) {
         self.changes.unexpected += 1;
         if fact.text("rule") == Some(verdict::UNEXPECTED) {
             return;
         }
+        // A verdict is told by its own id, since its event's subject is the entity that it is about.
+        let id = if fact.follows() {
+            fact.header.subject.clone()
+        } else {
+            fact.header.id.clone()
+        };
         let mut judged_from: Vec<u64> = from.to_vec();
         judged_from.push(fact.header.seq);
         self.derive(Verdict {
             rule: verdict::UNEXPECTED.to_owned(),
             severity: "critical".to_owned(),
-            kind: format!("ledger.{}", verdict::ENTITY),
-            id: fact.header.id.clone(),
+            kind: fact.event_type.kind().to_string(),
+            id,
             cause_seq: fact.header.seq,
             judged_from,
             catalog: catalog.digest().to_owned(),

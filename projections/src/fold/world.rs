@@ -11,6 +11,7 @@ use std::sync::Arc;
 use schema::rule::Due;
 use schema::{Catalog, KindName};
 
+use crate::derived::{Derived, Expected};
 use crate::entity::{Entity, Key};
 use crate::fact::Fact;
 use crate::fold::changes::{Changed, Changes, Known};
@@ -31,6 +32,7 @@ const ENTRY: usize = 256;
 pub struct World {
     entities: HashMap<Arc<Key>, Slot>,
     verdicts: HashMap<String, Tracked>,
+    derived: HashMap<String, Followed>,
     /// By the positions of the entities' first events.
     looks: HashMap<Look, BTreeMap<u64, String>>,
     counts: HashMap<Look, u64>,
@@ -74,6 +76,17 @@ struct Tracked {
     used: u64,
 }
 
+/// One other derived event, or that there is none.
+#[derive(Debug)]
+struct Followed {
+    known: Option<Expected>,
+    /// As the batch before left it.
+    old: Option<Expected>,
+    /// What is to be published, where this batch derived it.
+    event: Option<Derived>,
+    used: u64,
+}
+
 impl World {
     /// What of these needs is not known here yet.
     pub fn lacks(&self, mut needs: Needs) -> Needs {
@@ -83,6 +96,7 @@ impl World {
         needs
             .verdicts
             .retain(|violation| !self.verdicts.contains_key(violation));
+        needs.derived.retain(|id| !self.derived.contains_key(id));
         needs.looks.retain(|look| !self.looks.contains_key(look));
         needs.counts.retain(|look| !self.counts.contains_key(look));
         needs.waiting.retain(|key| !self.waiting.contains_key(key));
@@ -104,6 +118,13 @@ impl World {
                 lacks.verdicts.insert(violation.to_owned());
             }
             let about = about.map(Arc::new).into_iter();
+            lacks.entities.extend(about.filter(unknown));
+        }
+        if fact.follows() {
+            if !self.derived.contains_key(&fact.header.id) {
+                lacks.derived.insert(fact.header.id.clone());
+            }
+            let about = fact.about().map(Arc::new).into_iter();
             lacks.entities.extend(about.filter(unknown));
         }
         lacks
@@ -152,6 +173,17 @@ impl World {
                 used: self.batch,
             };
             self.verdicts.entry(violation).or_insert(tracked);
+        }
+        let mut derived = loaded.derived;
+        for id in needs.derived {
+            let known = derived.remove(&id);
+            let followed = Followed {
+                old: known.clone(),
+                known,
+                event: None,
+                used: self.batch,
+            };
+            self.derived.entry(id).or_insert(followed);
         }
         self.supply_looks(needs.looks, loaded.looks);
         self.supply_counts(needs.counts, loaded.counts);
@@ -377,6 +409,28 @@ impl World {
         tracked.used = used;
     }
 
+    /// A derived event that was asked for or derived here, where there is one.
+    pub(super) fn expected(&self, id: &str) -> Option<&Expected> {
+        self.derived.get(id)?.known.as_ref()
+    }
+
+    /// Notes an event that is expected from here on, or was seen. One that was derived in this batch comes with what is
+    /// to be published.
+    pub(super) fn expect(&mut self, id: String, known: Expected, event: Option<Derived>) {
+        let used = self.batch;
+        let followed = self.derived.entry(id).or_insert_with(|| Followed {
+            known: None,
+            old: None,
+            event: None,
+            used,
+        });
+        followed.known = Some(known);
+        followed.used = used;
+        if event.is_some() {
+            followed.event = event;
+        }
+    }
+
     /// Writes down what changed and begins the next batch. Kinds of `changes.reindex` are forgotten.
     pub(super) fn finish(&mut self, changes: &mut Changes) {
         let reindexed: HashSet<String> = changes
@@ -410,6 +464,7 @@ impl World {
         }
         self.finish_verdicts(changes);
         self.finish_deadlines(changes);
+        self.finish_derived(changes);
         if !reindexed.is_empty() {
             self.forget(|key| reindexed.contains(&key.kind));
             self.looks
@@ -459,6 +514,34 @@ impl World {
         // Those of the last batch are kept: it may not be written yet.
         let batch = self.batch;
         self.verdicts.retain(|_, one| one.used == batch);
+    }
+
+    fn finish_derived(&mut self, changes: &mut Changes) {
+        let touched = self
+            .derived
+            .iter_mut()
+            .filter(|(_, one)| one.known != one.old);
+        let mut touched: Vec<(&String, &mut Followed)> = touched.collect();
+        touched.sort_by_key(|(id, one)| {
+            let cause = one.known.as_ref().map(|known| known.cause_seq);
+            (cause, (*id).clone())
+        });
+        for (id, followed) in touched {
+            let Some(known) = &followed.known else {
+                continue;
+            };
+            let waited = followed.old.as_ref().is_some_and(|old| old.seq.is_none());
+            match (waited, known.seq.is_none()) {
+                (false, true) => changes.send.extend(followed.event.take()),
+                (true, false) => changes.settled.push(id.clone()),
+                _ => {}
+            }
+            changes.derived.push((id.clone(), known.clone()));
+            followed.old.clone_from(&followed.known);
+        }
+        // As verdicts: it is derived, comes back once, and is never asked for again.
+        let batch = self.batch;
+        self.derived.retain(|_, one| one.used == batch);
     }
 
     /// Lets what was used longest ago go, where there is too much. What this batch used stays: it may not be written

@@ -407,6 +407,7 @@ async fn sweep(
             include_str!("../sql/sweep_link.sql"),
             include_str!("../sql/sweep_violation.sql"),
             include_str!("../sql/sweep_deadline.sql"),
+            include_str!("../sql/sweep_derived.sql"),
             include_str!("../sql/sweep_outbox.sql"),
             include_str!("../sql/sweep_quarantine.sql"),
             include_str!("../sql/sweep_activation.sql"),

@@ -58,6 +58,14 @@ pub(super) fn violation(row: &ViolationRow, cause: &Cause<'_>) -> String {
                 ),
             }
         }
+        verdict::UNEXPECTED if !kind.ends_with(".violation") => {
+            let what = if row.detail_key == "differs" {
+                "which says something else than follows from the chain"
+            } else {
+                "which does not follow from the chain"
+            };
+            format!("position {cause_seq} brought {event} of {kind} {id}, {what}")
+        }
         verdict::UNEXPECTED if row.detail_key == "differs" => {
             format!(
                 "position {cause_seq} brought verdict {id} with another content than follows from the chain"

@@ -7,6 +7,7 @@ use schema::rule::{Due, RuleKey};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
 
+use crate::derived::Expected;
 use crate::entity::{Entity, Key, Status, Times};
 use crate::fold::{Clearing, Deadline, DueFound, DuePage, Known, Loaded, Look, Needs};
 use crate::store::count;
@@ -45,6 +46,14 @@ pub(crate) async fn load(
             .await?;
         let rows = tx.query(&statement, &[&projection, &violations]).await?;
         loaded.verdicts = rows.iter().map(known).collect::<HashMap<_, _>>();
+    }
+    if !needs.derived.is_empty() {
+        let ids: Vec<&str> = needs.derived.iter().map(String::as_str).collect();
+        let statement = tx
+            .prepare_cached(include_str!("../sql/load_derived.sql"))
+            .await?;
+        let rows = tx.query(&statement, &[&projection, &ids]).await?;
+        loaded.derived = rows.iter().map(expected).collect();
     }
     looks(tx, projection, needs, &mut loaded).await?;
     waiting(tx, projection, needs, &mut loaded).await?;
@@ -224,6 +233,17 @@ pub(crate) fn entity(row: &Row) -> (Key, Entity) {
         },
         entity,
     )
+}
+
+fn expected(row: &Row) -> (String, Expected) {
+    let digest: &[u8] = row.get(3);
+    let expected = Expected {
+        cause_seq: count(row.get(1)),
+        seq: row.get::<_, Option<i64>>(2).map(count),
+        // A CHECK constraint keeps other lengths out.
+        digest: digest.try_into().unwrap_or_default(),
+    };
+    (row.get(0), expected)
 }
 
 fn known(row: &Row) -> (String, Known) {

@@ -8,6 +8,7 @@ use schema::LedgerName;
 use tokio_postgres::Error;
 use tokio_postgres::types::ToSql;
 
+use crate::derived::Expected;
 use crate::entity::{Entity, Key, Status};
 use crate::fold::{Changed, Changes, Known, Line, Link};
 use crate::store::copy::Rows;
@@ -32,6 +33,9 @@ pub(crate) async fn changes(
         history(tx, projection, &changes.history).await?;
     }
     links(tx, projection, changes).await?;
+    if !changes.derived.is_empty() {
+        derived(tx, projection, &changes.derived).await?;
+    }
     verdicts(tx, projection, name, changes).await?;
     deadlines::write(tx, projection, changes).await?;
     rare(tx, projection, changes).await
@@ -237,6 +241,21 @@ async fn delete_links(
     run(tx, include_str!("../sql/delete_links.sql"), &parameters).await
 }
 
+/// Other derived events that are new, or were seen.
+async fn derived(
+    tx: &Transaction<'_>,
+    projection: i32,
+    derived: &[(String, Expected)],
+) -> Result<(), Error> {
+    let rows = derived.iter();
+    let ids: Vec<&str> = rows.clone().map(|(id, _)| id.as_str()).collect();
+    let causes: Vec<i64> = rows.clone().map(|(_, one)| bigint(one.cause_seq)).collect();
+    let seqs: Vec<Option<i64>> = rows.clone().map(|(_, one)| one.seq.map(bigint)).collect();
+    let digests: Vec<&[u8]> = rows.map(|(_, one)| one.digest.as_slice()).collect();
+    let parameters: [&(dyn ToSql + Sync); 5] = [&projection, &ids, &causes, &seqs, &digests];
+    run(tx, include_str!("../sql/write_derived.sql"), &parameters).await
+}
+
 async fn verdicts(
     tx: &Transaction<'_>,
     projection: i32,
@@ -326,7 +345,9 @@ async fn outbox(
         let at = verdict.cause_seq.max(cleared.by_seq);
         (at, cleared.message(verdict, name))
     });
-    let messages: Vec<_> = raised.chain(cleared).collect();
+    let sent = changes.send.iter();
+    let sent = sent.map(|event| (event.cause_seq, event.message(name)));
+    let messages: Vec<_> = raised.chain(cleared).chain(sent).collect();
     if !messages.is_empty() {
         let mut rows = Rows::new(5);
         for (at, message) in &messages {

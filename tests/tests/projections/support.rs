@@ -202,7 +202,7 @@ impl Fixture {
         for (subject, body) in self.outbox().await {
             let event_type = subject.strip_prefix("ledger.main.ingest.ledger.");
             let event_type = event_type.expect("as publisher ledger");
-            assert!(event_type.starts_with("ledger.violation."), "{subject}");
+            assert!(event_type.starts_with("ledger."), "{subject}");
             let outcome = self.send("ledger", event_type, body).await;
             assert_eq!(outcome.kind, ledger::append::Kind::Recorded);
         }
@@ -234,6 +234,7 @@ impl Fixture {
             "history",
             "violation",
             "deadline",
+            "derived",
             "outbox",
             "quarantine",
             "activation",
