@@ -5,8 +5,9 @@
 //!
 //! A step asks for what it lacks. It looks at one event; what it needs and was not given stands in
 //! [`Step::Lacks`], with the fold as it was before: whoever drives it loads that, gives it to [`Fold::supply`] and
-//! takes the same step again. What can be foreseen for a whole batch is [`Needs::of`] its facts. What was given stays
-//! known from batch to batch in a [`World`], as the steps changed it.
+//! takes the same step again. What can be foreseen for a whole batch is [`Needs::of`] its facts; a step that lacks
+//! something tries the next ones as well and asks for what they lack, so that one load serves many of them. What was given
+//! stays known from batch to batch in a [`World`], as the steps changed it.
 //!
 //! A step, in order: every deadline that lies before the event fires (`due`); the entity is advanced
 //! ([`crate::entity`]); the event is judged ([`judge`]); a verdict that came back is matched (`returned`); the checkpoint
@@ -39,6 +40,9 @@ pub use changes::{
 pub use link::{Link, links, target_id};
 pub use needs::{DueFound, DuePage, Loaded, Look, Needs};
 pub use world::World;
+
+/// How many facts are tried ahead at least, and at most, where one lacks something.
+const AHEAD: (usize, usize) = (8, 1024);
 
 /// Why a fold cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +99,8 @@ pub struct Fold<'a> {
     changes: Changes,
     /// How many deadlines this batch may fire yet.
     fires: usize,
+    /// How many facts are tried ahead.
+    ahead: usize,
 }
 
 /// What became of a step.
@@ -137,6 +143,7 @@ impl<'a> Fold<'a> {
             world,
             changes: Changes::default(),
             fires: due::MOST,
+            ahead: AHEAD.0,
         }
     }
 
@@ -175,11 +182,40 @@ impl<'a> Fold<'a> {
         for (taken, fact) in facts.iter().enumerate() {
             match self.step(fact)? {
                 Step::Taken(next) => self = next,
-                Step::Lacks(same, needs) => return Ok((same, taken, needs)),
+                Step::Lacks(mut same, mut needs) => {
+                    same.try_ahead(facts.get(taken + 1..).unwrap_or_default(), &mut needs);
+                    return Ok((same, taken, needs));
+                }
                 Step::Full(same) => return Ok((same, taken, Needs::default())),
             }
         }
         Ok((self, facts.len(), Needs::default()))
+    }
+
+    /// Adds what the next facts lack, as far as that can be told before those ahead of them are folded. The more of them
+    /// lack something, the more are tried the next time.
+    fn try_ahead(&mut self, facts: &[Fact], needs: &mut Needs) {
+        let catalog: &Catalog = self.catalogs.at(self.checkpoint.next);
+        let facts = facts.get(..self.ahead).unwrap_or(facts);
+        let mut lacking = 0;
+        for fact in facts.iter().filter(|fact| self.scope.has(fact)) {
+            let mut lacks = self.world.lacks_of(fact);
+            let judged = *self.scope == Scope::All && judge::has_rules(fact, catalog);
+            if lacks.is_empty()
+                && let Some(key) = fact.key.as_ref().filter(|_| judged)
+            {
+                lacks = self.advance(key, fact, catalog, false);
+            }
+            if !lacks.is_empty() {
+                lacking += 1;
+                needs.extend(lacks);
+            }
+        }
+        self.ahead = if lacking * 8 >= facts.len() {
+            (self.ahead * 2).min(AHEAD.1)
+        } else {
+            (self.ahead / 2).max(AHEAD.0)
+        };
     }
 
     /// Folds the next position.
@@ -209,7 +245,7 @@ impl<'a> Fold<'a> {
             if lacks.is_empty()
                 && let Some(key) = &fact.key
             {
-                lacks = self.advance(key, fact, catalog);
+                lacks = self.advance(key, fact, catalog, true);
             }
             if !lacks.is_empty() {
                 return Ok(Step::Lacks(self, lacks));
@@ -244,8 +280,9 @@ impl<'a> Fold<'a> {
         (changes, world)
     }
 
-    /// Advances the entity and judges the event; gives what is lacking, and then nothing has changed.
-    fn advance(&mut self, key: &Arc<Key>, fact: &Fact, catalog: &Catalog) -> Needs {
+    /// Advances the entity and judges the event; gives what is lacking, and then nothing has changed. Nor has it where
+    /// it was not to be kept, which is for events alone that rules are judged at.
+    fn advance(&mut self, key: &Arc<Key>, fact: &Fact, catalog: &Catalog, keep: bool) -> Needs {
         let kind = catalog.kind(fact.event_type.kind());
         let before = self.world.take(key);
         let judged = *self.scope == Scope::All && judge::has_rules(fact, catalog);
@@ -261,7 +298,8 @@ impl<'a> Fold<'a> {
         if let Some(entity) = advance.entity {
             let places = catalog.indexed(fact.event_type.kind());
             let links = links(places, entity.status.name(), &entity.attributes);
-            let growth = fact.data.as_ref().map_or(0, |data| data.bytes.len());
+            let growth = fact.data.as_ref().filter(|_| keep);
+            let growth = growth.map_or(0, |data| data.bytes.len());
             self.world.put(key, Some(entity), links, growth);
         }
         if *self.scope == Scope::All {
@@ -274,10 +312,10 @@ impl<'a> Fold<'a> {
             let ask = Ask::new(&self.world, catalog);
             let outcome = judge::judge(moment, kept.as_ref(), &ask);
             let lacks = ask.into_needs();
-            if !lacks.is_empty() && stateless {
+            if stateless && !(keep && lacks.is_empty()) {
                 return lacks;
             }
-            if !lacks.is_empty() {
+            if !(keep && lacks.is_empty()) {
                 let places = catalog.indexed(fact.event_type.kind());
                 let links = kept.as_ref().map_or_else(Vec::new, |entity| {
                     links(places, entity.status.name(), &entity.attributes)

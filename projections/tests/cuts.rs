@@ -320,13 +320,19 @@ impl Rows {
     }
 }
 
+/// How much is remembered from batch to batch, in bytes: nothing, some of it, all.
+fn most() -> impl Strategy<Value = usize> {
+    prop::sample::select(vec![0, 2000, 8000, 64 << 20])
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_cut_and_no_memory_makes_a_difference(
         acts in prop::collection::vec(act(), 1..80),
-        cuts in prop::collection::vec((1..12_usize, any::<bool>(), any::<bool>()), 1..40),
+        cuts in prop::collection::vec((1..12_usize, prop::bool::weighted(0.2), any::<bool>()), 1..40),
+        most in most(),
     ) {
         let mut catalogs = Catalogs::default();
         let mut living = Rows::default();
@@ -354,7 +360,7 @@ proptest! {
 
         let mut rebuilt = Rows::default();
         let (mut rest, mut cuts) = (&facts[..], cuts.iter().cycle());
-        let mut world = World::default();
+        let mut world = World::of_nothing().within(most);
         while !rest.is_empty() {
             let (length, forget, foreseen) = *cuts.next().expect("endless");
             let (batch, after) = rest.split_at(rest.len().min(length));
@@ -368,7 +374,7 @@ proptest! {
         let house = |key: &Key| key.kind.starts_with("house.");
         let mut package = Rows::default();
         let scope = Scope::Package(Name::new("house").expect("legal"));
-        package.fold(&catalogs, &scope, World::default(), &facts, true);
+        package.fold(&catalogs, &scope, World::of_nothing().within(most), &facts, true);
         prop_assert_eq!(package.checkpoint, living.checkpoint);
         let mut whole = living;
         whole.entities.retain(|key, _| house(key));

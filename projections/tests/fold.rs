@@ -388,6 +388,7 @@ proptest! {
     fn any_cut_gives_the_rows_of_the_model(
         acts in prop::collection::vec(act(), 1..60),
         cuts in prop::collection::vec(1..9_usize, 1..60),
+        most in prop::sample::select(vec![0, 1 << 20]),
     ) {
         let catalogs = catalogs();
         let mut model = Model::default();
@@ -415,7 +416,7 @@ proptest! {
 
         let mut in_batches = Rows::new();
         let (mut rest, mut cuts) = (&facts[..], cuts.iter().cycle());
-        let mut world = World::default();
+        let mut world = World::of_nothing().within(most);
         while !rest.is_empty() {
             let (batch, after) = rest.split_at(rest.len().min(*cuts.next().expect("endless")));
             world = in_batches.fold(&catalogs, world, batch);

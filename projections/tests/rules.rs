@@ -484,6 +484,11 @@ impl Came {
 
 const PACKAGES: [&str; 5] = ["", "cluster", "delivery", "platform", "release"];
 
+/// How much is remembered from batch to batch, in bytes: nothing, some of it, all.
+fn most() -> impl Strategy<Value = usize> {
+    prop::sample::select(vec![0, 2000, 8000, 64 << 20])
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -492,7 +497,8 @@ proptest! {
         seed in any::<u64>(),
         package in 0..PACKAGES.len(),
         acts in prop::collection::vec(act(), 1..120),
-        cuts in prop::collection::vec((1..30_usize, any::<bool>(), any::<bool>()), 1..20),
+        cuts in prop::collection::vec((1..30_usize, prop::bool::weighted(0.2), any::<bool>()), 1..20),
+        most in most(),
     ) {
         let only: Vec<Name> = Name::new(PACKAGES[package]).into_iter().collect();
         let mut sampler = Sampler::new(&CATALOG, &only, seed).expect("there are kinds");
@@ -534,7 +540,7 @@ proptest! {
 
         let mut rebuilt = Rows::new();
         let (mut rest, mut cuts) = (&facts[..], cuts.iter().cycle());
-        let mut world = World::default();
+        let mut world = World::of_nothing().within(most);
         while !rest.is_empty() {
             let (length, forget, foreseen) = *cuts.next().expect("endless");
             let (batch, after) = rest.split_at(rest.len().min(length));

@@ -1,12 +1,18 @@
 //! What a fold knows of the views: what it was given, with what its own steps made of it. It is kept from one batch to
 //! the next, within a bound, so that what is in use is read once.
+//!
+//! A world that began with the first event of a projection knows more: what it has never seen is not there, and is not
+//! looked up at all. What it let go since is looked up, and nothing else is.
 
 mod deadlines;
+mod memory;
+mod seen;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use schema::rule::Due;
 use schema::{Catalog, KindName};
@@ -18,24 +24,29 @@ use crate::fold::changes::{Changed, Changes, Known};
 use crate::fold::link::{self, Link};
 use crate::fold::needs::{Loaded, Look, Needs};
 use deadlines::{Horizon, Set, Timer};
+use memory::{ENTRY, LOOK, Used, used, weight};
+use seen::{Of, Seen};
 
 pub(super) use deadlines::Next;
 
-/// How much is kept between batches, in bytes of attributes and a flat sum for every entry. In memory it is a few times
-/// as much.
-const MOST: usize = 16 << 20;
-/// The flat sum.
-const ENTRY: usize = 256;
+/// What a look-up finds that has never found anything.
+static NOTHING: BTreeMap<u64, String> = BTreeMap::new();
+/// Whom a verdict is about with a key that no open verdict ever had.
+static NOBODY: BTreeSet<Key> = BTreeSet::new();
 
 /// What is known, of all that was asked for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct World {
     entities: HashMap<Arc<Key>, Slot>,
     verdicts: HashMap<String, Tracked>,
     derived: HashMap<String, Followed>,
     /// By the positions of the entities' first events.
-    looks: HashMap<Look, BTreeMap<u64, String>>,
-    counts: HashMap<Look, u64>,
+    looks: HashMap<Look, Used<BTreeMap<u64, String>>>,
+    counts: HashMap<Look, Used<u64>>,
+    /// What there ever was, where that is known.
+    seen: Option<Seen>,
+    /// Kinds whose look-ups it does not say: other places of them were indexed before.
+    unsure: HashSet<String>,
     /// By key: the entities that may have an open verdict with it. Of this batch alone.
     waiting: HashMap<String, BTreeSet<Key>>,
     /// Every deadline up to the horizon that has not fired, in the order in which they do.
@@ -47,6 +58,7 @@ pub struct World {
     changed: Vec<Arc<Key>>,
     batch: u64,
     weight: usize,
+    most: usize,
 }
 
 /// One entity, or that there is none.
@@ -63,7 +75,7 @@ struct Slot {
     /// Whether there is such an entity, also while it is taken out.
     exists: bool,
     /// The last batch that used it.
-    used: u64,
+    used: AtomicU64,
     weight: usize,
 }
 
@@ -90,26 +102,36 @@ struct Followed {
 impl World {
     /// What of these needs is not known here yet.
     pub fn lacks(&self, mut needs: Needs) -> Needs {
-        needs
-            .entities
-            .retain(|key| !self.entities.contains_key(key));
+        needs.entities.retain(|key| !self.knows(key));
         needs
             .verdicts
             .retain(|violation| !self.verdicts.contains_key(violation));
         needs.derived.retain(|id| !self.derived.contains_key(id));
-        needs.looks.retain(|look| !self.looks.contains_key(look));
-        needs.counts.retain(|look| !self.counts.contains_key(look));
-        needs.waiting.retain(|key| !self.waiting.contains_key(key));
+        needs.looks.retain(|look| self.look(look).is_none());
+        needs.counts.retain(|look| self.count(look).is_none());
+        needs.waiting.retain(|key| self.waiting(key).is_none());
         needs
             .due
             .take_if(|page| self.is_known_before(page.before_us));
         needs
     }
 
+    /// What is known beside an entity, or where there is none; `None` where it is not known here.
+    fn slot(&mut self, key: &Key) -> Option<&mut Slot> {
+        if !self.entities.contains_key(key) && self.see(Of::Entity(key)) {
+            self.entities.insert(Arc::new(key.clone()), Slot::default());
+        }
+        self.entities.get_mut(key)
+    }
+
+    fn knows(&self, key: &Key) -> bool {
+        self.entities.contains_key(key) || self.never(Of::Entity(key))
+    }
+
     /// What of what a fact touches is not known here yet. Mostly nothing, and then nothing is allocated.
     pub(super) fn lacks_of(&self, fact: &Fact) -> Needs {
         let mut lacks = Needs::default();
-        let unknown = |key: &Arc<Key>| !self.entities.contains_key(key);
+        let unknown = |key: &Arc<Key>| !self.knows(key);
         lacks
             .entities
             .extend(fact.key.iter().filter(|key| unknown(key)).cloned());
@@ -142,7 +164,7 @@ impl World {
                 entity: Some(Arc::new(entity)),
                 links,
                 weight,
-                used: self.batch,
+                used: AtomicU64::new(self.batch),
                 exists: true,
                 ..Slot::default()
             };
@@ -150,9 +172,9 @@ impl World {
             self.entities.insert(Arc::new(key), slot);
         }
         for key in needs.entities {
-            let used = self.batch;
+            let batch = self.batch;
             let absent = || Slot {
-                used,
+                used: AtomicU64::new(batch),
                 ..Slot::default()
             };
             self.entities.entry(key).or_insert_with(absent);
@@ -230,8 +252,8 @@ impl World {
                     _ => None,
                 };
             }
-            self.weight += ids.len() * ENTRY / 4;
-            self.looks.insert(look, ids);
+            self.weight += LOOK + ids.len() * LOOK / 2;
+            self.looks.insert(look, used(ids, self.batch));
         }
     }
 
@@ -245,7 +267,8 @@ impl World {
                     _ => {}
                 }
             }
-            self.counts.insert(look, count);
+            self.weight += LOOK;
+            self.counts.insert(look, used(count, self.batch));
         }
     }
 
@@ -274,7 +297,10 @@ impl World {
     )]
     /// An entity: `None` where it is not known here, `Some(None)` where it does not exist.
     pub(super) fn entity(&self, key: &Key) -> Option<Option<&Arc<Entity>>> {
-        self.entities.get(key).map(|slot| slot.entity.as_ref())
+        let Some(slot) = self.entities.get(key) else {
+            return self.never(Of::Entity(key)).then_some(None);
+        };
+        Some(slot.entity.as_ref())
     }
 
     /// An entity with its name as it is kept here.
@@ -283,7 +309,10 @@ impl World {
         reason = "not loaded and not there are different things"
     )]
     pub(super) fn named(&self, key: &Key) -> Option<Option<(&Key, &Entity)>> {
-        let (key, slot) = self.entities.get_key_value(key)?;
+        let Some((key, slot)) = self.entities.get_key_value(key) else {
+            return self.never(Of::Entity(key)).then_some(None);
+        };
+        slot.used.store(self.batch, Relaxed);
         Some(slot.entity.as_ref().map(|entity| (&**key, &**entity)))
     }
 
@@ -294,18 +323,31 @@ impl World {
 
     /// The entities that may have an open verdict with this key, where that is known here.
     pub(super) fn waiting(&self, key: &str) -> Option<&BTreeSet<Key>> {
-        self.waiting.get(key)
+        let never = || self.never(Of::Waiting(key)).then_some(&NOBODY);
+        self.waiting.get(key).or_else(never)
     }
 
     /// What a look-up finds, where that is known here.
     pub(super) fn look(&self, look: &Look) -> Option<&BTreeMap<u64, String>> {
-        self.looks.get(look)
+        if let Some(known) = self.looks.get(look) {
+            known.used.store(self.batch, Relaxed);
+            return Some(&known.what);
+        }
+        self.found_nothing(look).then_some(&NOTHING)
+    }
+
+    /// Whether a look-up has never found anything, for certain.
+    fn found_nothing(&self, look: &Look) -> bool {
+        self.never(Of::Look(look)) && !self.unsure.contains(&*look.kind)
     }
 
     /// How many a look-up finds, where that is known here.
     pub(super) fn count(&self, look: &Look) -> Option<u64> {
-        let counted = self.counts.get(look).copied();
-        counted.or_else(|| u64::try_from(self.looks.get(look)?.len()).ok())
+        if let Some(known) = self.counts.get(look) {
+            known.used.store(self.batch, Relaxed);
+            return Some(known.what);
+        }
+        u64::try_from(self.look(look)?.len()).ok()
     }
 
     /// Takes an entity out to be changed; [`World::put`] brings it back.
@@ -329,6 +371,9 @@ impl World {
         links: Vec<Link>,
         growth: usize,
     ) {
+        if !self.entities.contains_key(key) {
+            self.see(Of::Entity(key));
+        }
         let slot = self.entities.entry(key.clone()).or_default();
         if slot.before.is_none() {
             slot.before = Some((slot.exists, slot.links.clone()));
@@ -337,14 +382,14 @@ impl World {
         let growth = growth + if slot.weight == 0 { ENTRY } else { 0 };
         slot.weight += growth;
         self.weight += growth;
-        slot.used = self.batch;
+        slot.used.store(self.batch, Relaxed);
         let created = entity.as_ref().or(slot.entity.as_deref());
         let created = created.map_or(0, |entity| entity.created_seq);
         let existed = std::mem::replace(&mut slot.exists, entity.is_some());
         let exists = slot.exists;
         slot.entity = entity.map(Arc::new);
         let old = std::mem::replace(&mut slot.links, links);
-        if self.looks.is_empty() && self.counts.is_empty() {
+        if self.looks.is_empty() && self.counts.is_empty() && self.seen.is_none() {
             return;
         }
         let (gone, new) = link::difference(&old, &slot.links);
@@ -361,14 +406,26 @@ impl World {
 
     /// A look-up finds an entity from here on, or no longer.
     fn moves(&mut self, key: &Key, created: u64, look: &Look, found: bool) {
-        if let Some(ids) = self.looks.get_mut(look) {
+        if found && self.see(Of::Look(look)) && !self.unsure.contains(&*look.kind) {
+            // Its first: all that it finds is known from here on.
+            self.weight += LOOK;
+            if look.is_all() {
+                self.counts.insert(look.clone(), used(0, self.batch));
+            } else {
+                let nothing = used(BTreeMap::new(), self.batch);
+                self.looks.insert(look.clone(), nothing);
+            }
+        }
+        if let Some(Used { what: ids, .. }) = self.looks.get_mut(look) {
             if found {
+                self.weight += LOOK / 2;
                 ids.insert(created, key.id.clone());
             } else {
+                self.weight = self.weight.saturating_sub(LOOK / 2);
                 ids.remove(&created);
             }
         }
-        if let Some(count) = self.counts.get_mut(look) {
+        if let Some(Used { what: count, .. }) = self.counts.get_mut(look) {
             *count = if found {
                 *count + 1
             } else {
@@ -386,13 +443,18 @@ impl World {
     pub(super) fn note(&mut self, violation: String, known: Known) {
         let key = known.verdict.key();
         let mut old = None;
-        if known.is_open()
-            && let Some(waiting) = self.waiting.get_mut(&known.verdict.detail_key)
-        {
-            waiting.insert(key.clone());
+        if known.is_open() {
+            let waits = &known.verdict.detail_key;
+            if self.see(Of::Waiting(waits)) {
+                // The first: whoever else waits for it comes later.
+                self.waiting.insert(waits.clone(), BTreeSet::new());
+            }
+            if let Some(waiting) = self.waiting.get_mut(waits) {
+                waiting.insert(key.clone());
+            }
         }
         if known.found_by.is_some()
-            && let Some(slot) = self.entities.get_mut(&key)
+            && let Some(slot) = self.slot(&key)
         {
             old = slot.open.remove(&violation);
             if known.is_open() {
@@ -466,6 +528,11 @@ impl World {
         self.finish_deadlines(changes);
         self.finish_derived(changes);
         if !reindexed.is_empty() {
+            for kind in &reindexed {
+                if !self.never(Of::Look(&Look::all(kind.as_str().into()))) {
+                    self.unsure.insert(kind.clone());
+                }
+            }
             self.forget(|key| reindexed.contains(&key.kind));
             self.looks
                 .retain(|look, _| !reindexed.contains(&*look.kind));
@@ -543,46 +610,6 @@ impl World {
         let batch = self.batch;
         self.derived.retain(|_, one| one.used == batch);
     }
-
-    /// Lets what was used longest ago go, where there is too much. What this batch used stays: it may not be written
-    /// yet.
-    fn shrink(&mut self) {
-        if self.weight <= MOST {
-            return;
-        }
-        self.looks.clear();
-        self.counts.clear();
-        let mut uses: Vec<(u64, usize)> = self
-            .entities
-            .values()
-            .map(|slot| (slot.used, slot.weight))
-            .collect();
-        uses.sort_unstable_by(|a, b| b.cmp(a));
-        let mut kept = 0;
-        let mut oldest = self.batch;
-        for (used, weight) in uses {
-            kept += weight;
-            if kept > MOST / 2 {
-                break;
-            }
-            oldest = used;
-        }
-        let batch = self.batch;
-        let stays = |slot: &Slot| slot.used >= oldest.min(batch);
-        self.entities.retain(|_, slot| stays(slot));
-        self.weigh();
-    }
-
-    fn forget(&mut self, which: impl Fn(&Key) -> bool) {
-        self.entities.retain(|key, _| !which(key));
-        self.weigh();
-    }
-
-    fn weigh(&mut self) {
-        let entities: usize = self.entities.values().map(|slot| slot.weight).sum();
-        let looks: usize = self.looks.values().map(BTreeMap::len).sum();
-        self.weight = entities + looks * ENTRY / 4;
-    }
 }
 
 /// Whether the event that raises a verdict is on its way.
@@ -603,25 +630,4 @@ fn look_of(key: &Key, link: &Link) -> Look {
         target_kind: link.target_kind.clone(),
         target_id: link.target_id.clone(),
     }
-}
-
-/// About how long the attributes are as text.
-fn weight(entity: &Entity) -> usize {
-    fn of(value: &serde_json::Value) -> usize {
-        use serde_json::Value;
-        match value {
-            Value::String(text) => text.len() + 2,
-            Value::Array(items) => items.iter().map(of).sum::<usize>() + 2,
-            Value::Object(members) => members
-                .iter()
-                .map(|(name, value)| name.len() + of(value) + 4)
-                .sum(),
-            _ => 8,
-        }
-    }
-    entity
-        .attributes
-        .iter()
-        .map(|(name, value)| name.len() + of(value) + 4)
-        .sum()
 }

@@ -103,10 +103,10 @@ impl Folding {
         Ok(Self {
             ledger: ledger.clone(),
             reader,
-            place,
             scope,
             catalogs,
-            world: World::default(),
+            world: world_of(&place),
+            place,
         })
     }
 
@@ -189,8 +189,8 @@ impl Folding {
 
     /// How far the views are is not known: it was read anew.
     pub(super) fn found(&mut self, place: Place) {
+        self.world = world_of(&place);
         self.place = place;
-        self.world = World::default();
     }
 
     pub(super) fn fenced(&self, theirs: Option<&Place>) -> ProjectError {
@@ -199,5 +199,14 @@ impl Folding {
             ours: self.place.epoch,
             theirs: theirs.map(|place| place.epoch).unwrap_or_default(),
         }
+    }
+}
+
+/// What is known of a projection before anything was read of it.
+fn world_of(place: &Place) -> World {
+    if place.checkpoint.next == 0 {
+        World::of_nothing()
+    } else {
+        World::default()
     }
 }

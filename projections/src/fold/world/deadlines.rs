@@ -3,7 +3,9 @@
 
 use schema::rule::{Armed, Due, RuleKey};
 
-use super::{ENTRY, World};
+use super::World;
+use super::memory::ENTRY;
+use super::seen::Of;
 use crate::entity::Key;
 use crate::fold::changes::{Changes, Deadline};
 use crate::fold::needs::{DueFound, DuePage};
@@ -80,7 +82,9 @@ impl World {
         by: &RuleKey,
         item: &str,
     ) -> Option<Option<i64>> {
-        let slot = self.entities.get(key)?;
+        let Some(slot) = self.entities.get(key) else {
+            return self.never(Of::Entity(key)).then_some(None);
+        };
         // A rule has few about one entity, and the key of a map cannot be borrowed in parts.
         let mut all = slot.due.iter();
         let set = all.find(|((of, key), _)| of == by && key == item);
@@ -232,7 +236,7 @@ impl World {
     }
 
     fn change(&mut self, key: &Key, timer: Timer, now: Option<Set>) {
-        let Some(slot) = self.entities.get_mut(key) else {
+        let Some(slot) = self.slot(key) else {
             return;
         };
         let before = match now {

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use schema::{Catalog, Indexed, KindName, Name, Package};
 use serde_json::{Map, Value, json};
 
+use super::memory::MOST;
 use super::*;
 use crate::entity::{Status, Times};
 use crate::fold::Checkpoint;
@@ -126,9 +127,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn look_ups_find_what_is_there_now(acts in prop::collection::vec(act(), 1..60)) {
+    fn look_ups_find_what_is_there_now(
+        acts in prop::collection::vec(act(), 1..60),
+        most in prop::sample::select(vec![0, 600, MOST]),
+    ) {
         let (mut stored, mut now) = (BTreeMap::new(), BTreeMap::new());
-        let mut world = World::default();
+        let mut world = World::of_nothing().within(most);
         for act in acts {
             match act {
                 Act::Put(id, room, friends) => {
@@ -188,4 +192,35 @@ fn what_was_used_longest_ago_is_let_go_first() {
     assert_eq!(world.entity(&old), None);
     assert!(world.entity(&new).is_some());
     assert!(world.weight <= MOST);
+}
+
+#[test]
+fn what_was_never_seen_is_not_looked_up() {
+    let mut world = World::of_nothing();
+    let (here, gone) = (key(0), key(1));
+    let needs = || Needs {
+        entities: BTreeSet::from([here.clone(), gone.clone()]),
+        looks: places()
+            .iter()
+            .map(|place| Look::new(KIND.into(), place, "l0"))
+            .collect(),
+        waiting: BTreeSet::from(["l0".to_owned()]),
+        ..Needs::default()
+    };
+    assert!(world.lacks(needs()).is_empty());
+    let said = Map::from_iter([("room".to_owned(), json!("l0"))]);
+    let links = link::links(places(), None, &said);
+    world.put(&here, Some(entity(1, said)), links, MOST);
+    world.finish(&mut Changes::default());
+    assert!(world.lacks(needs()).is_empty());
+
+    // What was let go is looked up, and nothing else is.
+    for id in 2..4 {
+        world.put(&key(id), Some(entity(1, Map::new())), Vec::new(), MOST);
+        world.finish(&mut Changes::default());
+    }
+    let lacks = world.lacks(needs());
+    assert_eq!(lacks.entities, BTreeSet::from([here.clone()]));
+    assert_eq!(lacks.looks.len(), 1);
+    assert!(lacks.waiting.is_empty());
 }

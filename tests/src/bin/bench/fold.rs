@@ -1,8 +1,9 @@
-//! Folding: the program makes the views of a whole chain from nothing, beside ingest of the same messages. They are
-//! drawn from all kinds, and all kinds are active.
+//! Folding: the program makes the views of a whole chain from nothing, and makes them again, beside ingest of the same
+//! messages. They are drawn from all kinds, all kinds are active, every rule is judged, and they happen now: what is
+//! claimed to be long ago would be a verdict each.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use schema::sample::Sampler;
@@ -13,9 +14,6 @@ use tokio_postgres::Client;
 
 use crate::meter::Meter;
 use crate::{Figure, Figures, ingest, server};
-
-/// 2026-07-01 12:00 UTC, in microseconds.
-const BEGIN_US: i64 = 1_782_907_200_000_000;
 
 /// One round on servers of its own.
 pub async fn measure(folder: &Path, events: usize, figures: &mut Figures) {
@@ -28,11 +26,49 @@ pub async fn measure(folder: &Path, events: usize, figures: &mut Figures) {
     let meter = Meter::start(&admin).await;
     let seconds = ingest::ingest(&ledger, &admin, last, events).await;
     let spent = meter.stop(&admin, events).await;
-    figures.insert("ingest, all kinds", Figure { seconds, spent });
+    let figure = Figure {
+        seconds,
+        spent,
+        verdicts: None,
+    };
+    figures.insert("ingest, all kinds", figure);
+    let size = i64::try_from(ledger.size().await).expect("a size");
+
     let meter = Meter::start(&admin).await;
-    let seconds = fold(&ledger, &admin, events).await;
+    let serving = ledger.serve_roles(&["project"]);
+    let seconds = until(&ledger, &admin, "live", size, events).await;
     let spent = meter.stop(&admin, events).await;
-    figures.insert("fold", Figure { seconds, spent });
+    let verdicts = Some(verdicts(&admin, events).await);
+    let figure = Figure {
+        seconds,
+        spent,
+        verdicts,
+    };
+    figures.insert("fold", figure);
+    assert_eq!(serving.stop().await, 0, "{}", ledger.log());
+
+    let meter = Meter::start(&admin).await;
+    let (rebuilt, seconds) = tokio::join!(ledger.run(["rebuild"]), async {
+        let seconds = until(&ledger, &admin, "building", size, events).await;
+        (seconds, meter.stop(&admin, events).await)
+    });
+    rebuilt.expect(0);
+    let (seconds, spent) = seconds;
+    let figure = Figure {
+        seconds,
+        spent,
+        verdicts,
+    };
+    figures.insert("rebuild", figure);
+}
+
+/// How many verdicts an event came to.
+async fn verdicts(admin: &Client, events: usize) -> f64 {
+    let row = admin
+        .query_one("SELECT count(*) FROM views.violation", &[])
+        .await
+        .expect("counted");
+    row.get::<_, i64>(0) as f64 / events as f64
 }
 
 /// Publishes drawn events and waits for every acknowledgement; gives the last number.
@@ -40,13 +76,18 @@ async fn fill(ledger: &Installation, events: usize) -> u64 {
     let jetstream = ledger.nats.jetstream().await;
     let catalog = Catalog::of(&Package::builtin(), json!({})).expect("the built-in kinds agree");
     let mut sampler = Sampler::new(&catalog, &[], 1).expect("there are kinds");
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("a time");
+    let end_us = i64::try_from(now.as_micros()).expect("a time");
+    let begin_us = end_us - i64::try_from(events).expect("few") * 1_000;
     let mut last = 0;
     let mut number = 0;
     while number < events {
         let until = events.min(number + 4096);
         let mut part = Vec::new();
         for at in number..until {
-            let at_us = BEGIN_US + i64::try_from(at).expect("small") * 1_000;
+            let at_us = begin_us + i64::try_from(at).expect("small") * 1_000;
             let sample = sampler.next(at_us);
             let body = json!({
                 "specversion": "1.0", "id": sample.id, "source": "https://ci.example/terraform",
@@ -62,27 +103,34 @@ async fn fill(ledger: &Installation, events: usize) -> u64 {
     last
 }
 
-/// Seconds that `events` events take, from the first checkpoint that is seen to the last.
-async fn fold(ledger: &Installation, admin: &Client, events: usize) -> f64 {
-    let size = i64::try_from(ledger.size().await).expect("a size");
+/// Seconds that `events` events take, from the first checkpoint that is seen of views in that state to the last; of those
+/// that are being built, until they take the place of the others.
+async fn until(
+    ledger: &Installation,
+    admin: &Client,
+    state: &str,
+    size: i64,
+    events: usize,
+) -> f64 {
     let next = async || {
-        let sql = "SELECT next_seq FROM views.projection WHERE state = 'live'";
-        let row = admin.query_opt(sql, &[]).await.expect("asked");
-        row.map_or(0, |row| row.get::<_, i64>(0))
+        let sql = "SELECT next_seq FROM views.projection WHERE state = $1";
+        let row = admin.query_opt(sql, &[&state]).await.expect("asked");
+        row.map(|row| row.get::<_, i64>(0))
     };
-    let serving = ledger.serve_roles(&["project"]);
     let limit = Instant::now() + Duration::from_mins(20);
     let pause = Duration::from_millis(5);
-    let (mut start, mut first) = (None, 0);
+    let mut start: Option<(Instant, i64)> = None;
     loop {
         let now = next().await;
+        let done = match now {
+            Some(now) => state == "live" && now >= size,
+            None => start.is_some(),
+        };
+        if let Some((start, first)) = start.filter(|_| done) {
+            break start.elapsed().as_secs_f64() * events as f64 / (size - first) as f64;
+        }
         // The first batches are the catalog: its views are made, and its kinds compiled.
-        if start.is_none() && now > 100 {
-            (start, first) = (Some(Instant::now()), now);
-        }
-        if now >= size {
-            break;
-        }
+        start = start.or_else(|| Some((Instant::now(), now.filter(|now| *now > 100)?)));
         assert!(
             Instant::now() < limit,
             "the fold does not come to its end:\n{}",
@@ -90,7 +138,4 @@ async fn fold(ledger: &Installation, admin: &Client, events: usize) -> f64 {
         );
         tokio::time::sleep(pause).await;
     }
-    let taken = start.expect("something was folded").elapsed();
-    assert_eq!(serving.stop().await, 0, "{}", ledger.log());
-    taken.as_secs_f64() * events as f64 / (size - first) as f64
 }

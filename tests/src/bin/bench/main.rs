@@ -4,14 +4,16 @@
 //! first commit that is seen to the last, acknowledged. Its limit is binary COPY of the very rows that it wrote, into
 //! the same tables with the same indexes, in transactions of as many events (`copy in`) and, for comparison, in one
 //! single transaction. *Verification* is `ledger verify`, start-up included, beside COPY of both tables out. *Folding* is
-//! `ledger serve --role project` making the views of events of all kinds from nothing, beside ingest of the same.
+//! `ledger serve --role project` making the views of events of all kinds from nothing, every rule judged, beside ingest
+//! of the same; *rebuilding* is `ledger rebuild` making them again beside the living ones, until they take their place.
 //!
 //! A further measurement is a file, a line in [`measure`] and a line in `table`.
 #![allow(
     clippy::print_stdout,
     clippy::cast_precision_loss,
     clippy::as_conversions,
-    reason = "a program that prints a table of rates"
+    clippy::disallowed_methods,
+    reason = "a program that prints a table of rates, of events that happen now"
 )]
 
 mod copy;
@@ -24,6 +26,7 @@ mod verify;
 
 use std::collections::BTreeMap;
 use std::env;
+use std::iter::Peekable;
 use std::path::{Path, PathBuf};
 
 use tests::{Installation, Nats, Postgres, binaries};
@@ -33,11 +36,15 @@ use crate::meter::{Meter, Spent};
 /// The settings of the server that `ledger up` starts; `fsync` and `synchronous_commit` stay on.
 const SETTINGS: &str = include_str!("../../../../ops/src/up/postgresql.conf");
 
+const USAGE: &str = "bench ROUNDS DIR [--only fold] EVENTS…";
+
 /// One measurement of one round.
 #[derive(Debug)]
 struct Figure {
     seconds: f64,
     spent: Spent,
+    /// Verdicts that an event came to, where events were judged.
+    verdicts: Option<f64>,
 }
 
 /// What was measured, by its name in the table.
@@ -45,25 +52,38 @@ type Figures = BTreeMap<&'static str, Figure>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let mut arguments = env::args().skip(1);
+    let mut arguments = env::args().skip(1).peekable();
     let rounds: usize = arguments
         .next()
         .and_then(|text| text.parse().ok())
-        .expect("bench ROUNDS DIR EVENTS…");
-    let folder = PathBuf::from(arguments.next().expect("bench ROUNDS DIR EVENTS…"));
+        .expect(USAGE);
+    let folder = PathBuf::from(arguments.next().expect(USAGE));
+    let only_fold = only_fold(&mut arguments);
     let mut results = Vec::new();
     for events in arguments {
         let events: usize = events.parse().expect("a number of events");
         let mut all = Vec::new();
         for round in 1..=rounds {
             eprintln!("{events} events, round {round} of {rounds}");
-            let figures = measure(&folder, events).await;
+            let mut figures = Figures::new();
+            if !only_fold {
+                measure(&folder, events, &mut figures).await;
+            }
+            fold::measure(&folder, events, &mut figures).await;
             table::progress(events, &figures);
             all.push(figures);
         }
         results.push((events, medians(all)));
     }
     table::print(&results);
+}
+
+fn only_fold(arguments: &mut Peekable<impl Iterator<Item = String>>) -> bool {
+    let given = arguments.next_if(|one| one == "--only").is_some();
+    if given {
+        assert_eq!(arguments.next().as_deref(), Some("fold"), "{USAGE}");
+    }
+    given
 }
 
 /// Of each measurement the round that took the median of time.
@@ -92,7 +112,7 @@ async fn server(folder: &Path) -> Postgres {
 }
 
 /// One round on servers of its own: every figure of the table once.
-async fn measure(folder: &Path, events: usize) -> Figures {
+async fn measure(folder: &Path, events: usize, figures: &mut Figures) {
     let nats = Nats::start_in(folder, &binaries::nats_server(), "").await;
     let postgres = server(folder).await;
     let ledger = Installation::bare(postgres, nats).await;
@@ -100,10 +120,17 @@ async fn measure(folder: &Path, events: usize) -> Figures {
     let last = feed::fill(&ledger, events).await;
     let admin = ledger.postgres.connect(&ledger.database).await;
 
-    let mut figures = Figures::new();
     let mut figure = async |name, meter: Meter, seconds| {
         let spent = meter.stop(&admin, events).await;
-        figures.insert(name, Figure { seconds, spent });
+        let verdicts = None;
+        figures.insert(
+            name,
+            Figure {
+                seconds,
+                spent,
+                verdicts,
+            },
+        );
         Meter::start(&admin).await
     };
     let meter = Meter::start(&admin).await;
@@ -127,7 +154,4 @@ async fn measure(folder: &Path, events: usize) -> Figures {
         figure(name, meter, seconds).await;
         empty.drop(&admin).await;
     }
-    drop(ledger);
-    fold::measure(folder, events, &mut figures).await;
-    figures
 }

@@ -5,12 +5,17 @@ use serde_json::{Value, json};
 use crate::{Figure, Figures};
 
 /// What is measured, and the raw limit that it stands beside.
-const BESIDE: [(&str, &str); 4] = [
+const BESIDE: [(&str, &str); 5] = [
     ("ingest", "copy in"),
     ("ingest", "copy in, one transaction"),
     ("verify", "copy out"),
     ("fold", "ingest, all kinds"),
+    ("rebuild", "ingest, all kinds"),
 ];
+
+/// What folding is to reach.
+const GOAL: &str =
+    "goal: folding and rebuilding at 0.6 of ingest's rate, and 20000 events/s judged";
 
 /// One round's figures in short, while the rest is still being measured.
 pub fn progress(events: usize, figures: &Figures) {
@@ -20,7 +25,7 @@ pub fn progress(events: usize, figures: &Figures) {
     }
 }
 
-/// Processor time and log of one event.
+/// Processor time and log of one event, and what it came to.
 fn spent(figure: &Figure) -> String {
     let mut parts: Vec<String> = figure
         .spent
@@ -29,6 +34,8 @@ fn spent(figure: &Figure) -> String {
         .map(|(program, us)| format!("{program} {us:.2} µs"))
         .collect();
     parts.push(format!("log {:.0} bytes", figure.spent.wal_bytes));
+    let verdicts = figure.verdicts.map(|each| format!("{each:.2} verdicts"));
+    parts.extend(verdicts);
     parts.join(", ")
 }
 
@@ -44,14 +51,19 @@ pub fn print(results: &[(usize, Figures)]) {
             list.extend(beside(*events, figures, what, limit));
         }
     }
+    println!("{GOAL}");
     println!("\nprocessor time and write-ahead log of one event, by program");
     for (events, figures) in results {
         for (name, figure) in figures {
             println!("{events:>9}  {name:<26} {}", spent(figure));
-            let Figure { seconds, spent } = figure;
+            let Figure {
+                seconds,
+                spent,
+                verdicts,
+            } = figure;
             list.push(json!({
                 "events": events, "what": name, "seconds": seconds, "cpu_us": spent.cpu_us,
-                "wal_bytes": spent.wal_bytes.round(),
+                "wal_bytes": spent.wal_bytes.round(), "verdicts": verdicts.map(round),
             }));
         }
     }
