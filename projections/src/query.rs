@@ -1,5 +1,6 @@
 //! Answers from the views, now or at any earlier position of the chain.
 
+mod law;
 mod links;
 mod list;
 mod past;

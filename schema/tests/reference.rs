@@ -1,4 +1,4 @@
-//! `docs/reference/kinds` is what the kinds say of themselves, and is current.
+//! `docs/reference/kinds` and `docs/reference/rules` are what the kinds and rules say of themselves, and are current.
 //!
 //! `LEDGER_BLESS=1` writes it anew.
 
@@ -8,12 +8,13 @@
     reason = "a test fails by panicking, and is blessed by a variable"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use schema::{Package, describe};
+use schema::Package;
+use schema::rule::{Incident, Setting, describe};
 
 /// Every page by its path below the folder.
 fn pages() -> BTreeMap<PathBuf, String> {
@@ -44,7 +45,7 @@ fn pages() -> BTreeMap<PathBuf, String> {
                 verbs.join(", ")
             )
             .unwrap();
-            pages.insert(PathBuf::from(page), describe::kind(kind));
+            pages.insert(PathBuf::from(page), schema::describe::kind(kind));
         }
     }
     pages.insert(PathBuf::from("README.md"), index);
@@ -70,17 +71,76 @@ fn files(root: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn the_reference_of_kinds_is_current() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/kinds");
-    let pages = pages();
+    is_current("kinds", &pages());
+}
+
+#[test]
+fn the_reference_of_rules_is_current() {
+    let packages = Package::builtin();
+    let settings: Vec<Setting> = packages
+        .iter()
+        .flat_map(Package::settings)
+        .cloned()
+        .collect();
+    let mut pages = BTreeMap::new();
+    pages.insert(PathBuf::from("README.md"), describe::index(&packages));
+    for package in &packages {
+        let page = PathBuf::from(format!("{}.md", package.name()));
+        pages.insert(page, describe::page(package, &settings));
+    }
+    is_current("rules", &pages);
+}
+
+/// Of every rule, the page says name, row, severity, what it demands, why, and what to do; of every setting that a
+/// rule names, its default.
+#[test]
+fn the_reference_of_rules_says_all_of_each() {
+    let packages = Package::builtin();
+    let settings: Vec<Setting> = packages
+        .iter()
+        .flat_map(Package::settings)
+        .cloned()
+        .collect();
+    let mut named = BTreeSet::new();
+    for package in &packages {
+        let page = describe::page(package, &settings);
+        for rule in package.kinds().iter().flat_map(|kind| &kind.rules) {
+            let said = [&rule.id, &rule.about, &rule.why, &rule.mend].into_iter();
+            for text in said.chain(&rule.rows) {
+                assert!(page.contains(text.as_str()), "{} lacks {text}", rule.id);
+            }
+            named.extend(rule.settings());
+        }
+        let incidents = package.kinds().iter().flat_map(|kind| &kind.incidents);
+        named.extend(incidents.flat_map(Incident::settings));
+    }
+    let declared = settings.iter().map(|one| one.name.clone());
+    let declared: BTreeSet<String> = declared.collect();
+    let unknown: Vec<&String> = named.difference(&declared).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+    for name in [
+        "quarter",
+        "grace.incident_link",
+        "aliases",
+        "publishers.drift",
+    ] {
+        assert!(named.contains(name), "{name} is named by no rule");
+    }
+}
+
+fn is_current(folder: &str, pages: &BTreeMap<PathBuf, String>) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../docs/reference")
+        .join(folder);
     if env::var_os("LEDGER_BLESS").is_some() {
         let _ = fs::remove_dir_all(&root);
-        for (page, text) in &pages {
+        for (page, text) in pages {
             let file = root.join(page);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(file, text).unwrap();
         }
     }
-    for (page, text) in &pages {
+    for (page, text) in pages {
         let found = fs::read_to_string(root.join(page)).unwrap_or_default();
         assert!(
             found == *text,

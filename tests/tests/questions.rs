@@ -199,6 +199,40 @@ async fn the_usual_questions_have_answers() {
     ledger.run(["catalog", "views", "nothing"]).await.expect(5);
 }
 
+/// The rule's own sentences, what the event said of it, and what to do: the same wherever a verdict is shown.
+#[tokio::test]
+async fn what_is_broken_is_said_in_words() {
+    let (ledger, _serving) = asked().await;
+    let rule = ["violations", "--rule", "deployment.no_started_at"];
+    let found = ledger.ask(rule).await;
+    let first = &found[0];
+    let message = first["message"].as_str().unwrap_or_default();
+    assert_eq!(
+        message,
+        format!(
+            "A deployment that runs says since when. release.deployment.started (position {}) broke that for \
+             release.deployment d0: `started_at` is not there. Publish `started_at`.",
+            first["cause_seq"]
+        )
+    );
+    let shown = ledger.ask(["show", "release.deployment", "d0"]).await;
+    let wrong = shown["violations"].as_array().cloned().unwrap_or_default();
+    assert!(wrong.contains(first), "{wrong:?}");
+    assert!(wrong.iter().all(|one| one["status"] == "open"));
+    let table = ledger
+        .run(["show", "release.deployment", "d0"])
+        .await
+        .expect(0);
+    assert!(table.out.contains(message), "{}", table.out);
+
+    // Of every verdict that there is, nothing but sentences.
+    let all = ledger.ask(["violations", "--all"]).await;
+    for one in all.as_array().cloned().unwrap_or_default() {
+        let said = one["message"].as_str().unwrap_or_default();
+        assert!(!said.contains(" broke `"), "{one}");
+    }
+}
+
 #[tokio::test]
 async fn questions_that_make_no_sense_are_refused() {
     for arguments in [

@@ -1,8 +1,11 @@
-//! `ledger show`: an entity with what it names and what names it, and references to what is not there.
+//! `ledger show`: an entity with what it names, what names it and what is wrong with it, and references to what is not
+//! there.
 
 use clap::Args;
 use projections::entity::Key;
-use projections::query::{self, Named, NamedBy, StateRow, When, Which};
+use projections::query::{
+    self, Named, NamedBy, StateRow, ViolationRow, ViolationStatus, Violations, When, Which,
+};
 use schema::KindName;
 use serde::Serialize;
 use serde_json::json;
@@ -19,13 +22,14 @@ use crate::output::{self, Column, Format};
 
 const EXAMPLES: &str = "\
 Examples:
-  ledger show platform.environment production           its fields, what it names, what names it
+  ledger show platform.environment production           its fields, what it names, what names it, what is wrong
   ledger show platform.environment production -o json
   ledger show --dangling                                every reference to what is not there
   ledger show --dangling release.deployment             those of deployments
 
 As JSON an entity has the keys of `ledger state`, and `names` (field, kind, id, status, dangling) and `named_by`
-(kind, id, field, status). A reference that dangles has kind, id, field, target_kind and target_id.";
+(kind, id, field, status), and `violations`, those that are open, with the keys of `ledger violations`. A reference that
+dangles has kind, id, field, target_kind and target_id.";
 
 const RELATIONS: &[Column] = &[
     ("relation", "relation"),
@@ -33,6 +37,13 @@ const RELATIONS: &[Column] = &[
     ("kind", "kind"),
     ("id", "id"),
     ("status", "status"),
+];
+
+const VIOLATIONS: &[Column] = &[
+    ("severity", "severity"),
+    ("rule", "rule"),
+    ("cause", "cause_seq"),
+    ("message", "message"),
 ];
 
 const DANGLING: &[Column] = &[
@@ -43,7 +54,7 @@ const DANGLING: &[Column] = &[
     ("which is not there", "target_id"),
 ];
 
-/// Show an entity with its relations both ways, or what is named and not there
+/// Show an entity with its relations both ways and its open violations, or what is named and not there
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Show {
@@ -67,6 +78,7 @@ struct Shown<'a> {
     state: &'a StateRow,
     names: &'a [Named],
     named_by: &'a [NamedBy],
+    violations: &'a [ViolationRow],
 }
 
 impl Show {
@@ -99,10 +111,18 @@ impl Show {
         let state = states.first().ok_or_else(|| missing(&key.kind, &key.id))?;
         let names = query::names(db, ledger, key, self.limit.most()).await?;
         let named_by = query::named_by(db, ledger, key, self.limit.most()).await?;
+        let asked = Violations {
+            which,
+            status: Some(ViolationStatus::Open),
+            limit: self.limit.most(),
+            ..Violations::default()
+        };
+        let violations = query::violated(db, ledger, &asked, When::Now).await?;
         let shown = Shown {
             state,
             names: &names.rows,
             named_by: &named_by.rows,
+            violations: &violations.rows,
         };
         match app.format() {
             Format::Json | Format::Ndjson => app.one(&shown)?,
@@ -113,9 +133,18 @@ impl Show {
                     output::text("\n")?;
                     relations(app, &shown)?;
                 }
+                if !shown.violations.is_empty() {
+                    output::text("\n")?;
+                    let mut rows = app.rows(VIOLATIONS);
+                    for one in shown.violations {
+                        rows.row(one)?;
+                    }
+                    rows.finish()?;
+                }
             }
         }
         self.limit.say(names.more || named_by.more, "relations");
+        self.limit.say(violations.more, "violations");
         Ok(Exit::Done)
     }
 

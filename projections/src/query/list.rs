@@ -8,8 +8,9 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use crate::entity::Key;
+use crate::query::law::{self, Wordless};
 use crate::query::rows::{HistoryRow, QuarantineRow, ViolationRow, ViolationStatus};
-use crate::query::words::{self, Cause};
+use crate::query::words;
 use crate::query::{Listed, QueryError, When, Which, one_more, size};
 use crate::store::{bigint, count};
 
@@ -126,15 +127,17 @@ pub async fn violated(
         .query(include_str!("../sql/violations.sql"), &parameters)
         .await
         .map_err(db.error("reading violations"))?;
-    Ok(Listed::cut(
-        rows.iter().map(violation).collect(),
-        asked.limit,
-    ))
+    drop(client);
+    let found = Listed::cut(rows.iter().map(violation).collect(), asked.limit);
+    Ok(Listed {
+        rows: law::word(&reader, found.rows).await?,
+        more: found.more,
+    })
 }
 
-fn violation(row: &Row) -> ViolationRow {
+fn violation(row: &Row) -> Wordless {
     let judged_from: Vec<i64> = row.get("judged_from");
-    let mut found = ViolationRow {
+    let found = ViolationRow {
         rule: row.get("rule"),
         severity: row.get("severity"),
         kind: row.get("kind"),
@@ -156,16 +159,14 @@ fn violation(row: &Row) -> ViolationRow {
         recorded_at: row.get::<_, Option<i64>>("recorded_us").map(format_us),
         actor: row.get("actor"),
     };
-    found.message = words::violation(
-        &found,
-        &Cause {
-            event_type: row.get("event_type"),
-            from: row.get("from_status"),
-            to: row.get("to_status"),
-            claimed: row.get("claimed"),
-        },
-    );
-    found
+    Wordless {
+        row: found,
+        found_by: row.get("found_by"),
+        event_type: row.get("event_type"),
+        from: row.get("from_status"),
+        to: row.get("to_status"),
+        claimed: row.get("claimed"),
+    }
 }
 
 /// Which refused messages.

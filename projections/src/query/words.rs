@@ -2,6 +2,7 @@
 //! time.
 
 use schema::Reason;
+use schema::rule::{NOT_AUTHORIZED, NOT_JUDGED, Words};
 
 use crate::query::rows::ViolationRow;
 use crate::verdict;
@@ -13,10 +14,18 @@ pub(super) struct Cause<'a> {
     pub(super) from: Option<&'a str>,
     pub(super) to: Option<&'a str>,
     pub(super) claimed: Option<&'a str>,
+    /// Who published it, where it was read.
+    pub(super) publisher: Option<&'a str>,
 }
 
-/// What was wrong.
-pub(super) fn violation(row: &ViolationRow, cause: &Cause<'_>) -> String {
+/// What was wrong, and what to do about it. `rule` is what the rule's own file says, and `values` what the cause says
+/// of what the rule asks for.
+pub(super) fn violation(
+    row: &ViolationRow,
+    cause: &Cause<'_>,
+    rule: Option<&Words>,
+    values: &[String],
+) -> String {
     let ViolationRow {
         kind,
         id,
@@ -76,8 +85,46 @@ pub(super) fn violation(row: &ViolationRow, cause: &Cause<'_>) -> String {
                 "position {cause_seq} brought verdict {id}, which does not follow from the chain"
             )
         }
-        rule => format!("position {cause_seq} broke `{rule}` for {kind} {id}"),
+        NOT_JUDGED => format!(
+            "`{}` could not be judged when {event} (position {cause_seq}) came to {kind} {id}: it met a value that it did not expect, too many entities, or took too long. Look at what the event says; the rule is judged again at the next one",
+            row.detail_key
+        ),
+        NOT_AUTHORIZED if rule.is_none() => format!(
+            "{} is none of the publishers that the setting `authorities` names for {event} (position {cause_seq}, {kind} {id}). Publish it from one of them, or name this one there",
+            cause.publisher.unwrap_or("its publisher")
+        ),
+        name => match rule {
+            Some(words) => broken(row, event, words, values),
+            None => format!("position {cause_seq} broke `{name}` for {kind} {id}"),
+        },
     }
+}
+
+/// A rule's own sentences around who broke it.
+fn broken(row: &ViolationRow, event: &str, words: &Words, values: &[String]) -> String {
+    let ViolationRow {
+        kind,
+        id,
+        cause_seq,
+        detail_key,
+        ..
+    } = row;
+    let which = if detail_key.is_empty() {
+        String::new()
+    } else {
+        format!(" (`{detail_key}`)")
+    };
+    let values = if values.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", values.join(", "))
+    };
+    let broke = if words.is_deadline {
+        format!("{kind} {id}{which} missed that, found at position {cause_seq}")
+    } else {
+        format!("{event} (position {cause_seq}) broke that for {kind} {id}{which}{values}")
+    };
+    format!("{} {broke}. {}", words.about, words.mend)
 }
 
 /// Why a message was refused, in words: `reason` is the stable name, `None` where the event's data was deleted.

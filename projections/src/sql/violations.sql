@@ -1,5 +1,6 @@
 -- violations: what was judged before a position, with the line of history that caused it.
 SELECT v.violation, v.rule, v.severity, v.kind, v.id, v.cause_seq, v.seq, v.judged, v.catalog, v.detail_key, v.judged_from,
+       v.found_by,
        CASE WHEN v.cleared_seq < $5 THEN v.status ELSE 'open' END AS status,
        h.event_type, h.from_status, h.to_status, h.claimed, h.occurred_us, h.recorded_us, h.actor
   FROM views.violation v

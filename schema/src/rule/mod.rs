@@ -6,13 +6,16 @@
 
 mod authorities;
 mod compile;
+mod conditions;
 mod declare;
+pub mod describe;
 mod finds;
 mod inputs;
 mod judge;
 mod judging;
 mod settings;
 mod shape;
+mod words;
 mod world;
 
 use std::borrow::Cow;
@@ -31,6 +34,7 @@ pub use judge::{
     Resolved, Step, TaskOpened,
 };
 pub use settings::{Holds, Setting, Settings};
+pub use words::{Law, Said, Words};
 pub use world::{Told, Violation, World};
 
 use crate::indexed::Path;
