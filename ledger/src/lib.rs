@@ -23,6 +23,7 @@ pub mod record;
 pub mod redaction;
 pub mod report;
 pub mod restore;
+pub mod retention;
 mod scan;
 pub mod seal;
 pub mod succession;

@@ -56,6 +56,7 @@ pub(crate) struct Row {
     texts: Bytes,
     /// Where the texts that are looked at lie in `texts`.
     event_type: Span,
+    subject: Span,
     publisher: Span,
     stream: Span,
     pub salt: Option<Hash>,
@@ -80,6 +81,11 @@ impl Row {
     /// The `type`, as received.
     pub fn event_type(&self) -> &str {
         self.text(self.event_type)
+    }
+
+    /// The entity's identifier.
+    pub fn subject(&self) -> &str {
+        self.text(self.subject)
     }
 
     /// Who published.
@@ -256,7 +262,7 @@ fn read_header(mut bytes: Bytes, row: &mut Row) -> Option<()> {
         _source,
         _id,
         event_type,
-        _subject,
+        subject,
         _actor,
         publisher,
         _context,
@@ -271,7 +277,8 @@ fn read_header(mut bytes: Bytes, row: &mut Row) -> Option<()> {
         text()?,
         text()?,
     ];
-    (row.event_type, row.publisher, row.stream) = (event_type, publisher, stream);
+    (row.event_type, row.subject) = (event_type, subject);
+    (row.publisher, row.stream) = (publisher, stream);
     if at != bytes.len() {
         return None;
     }

@@ -6,6 +6,7 @@
 
 mod merge;
 mod segment;
+mod since;
 mod walk;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -136,6 +137,7 @@ pub fn verify(
         stop.store(true, Ordering::Relaxed);
         collected
     })?;
+    runtime.block_on(since::explain(&job, &client, &mut merge))?;
     Ok(merge.finish())
 }
 

@@ -7,6 +7,7 @@ pub mod completions;
 pub mod export;
 pub mod filter;
 pub mod history;
+pub mod hold;
 pub mod init;
 pub mod log;
 pub mod man;
@@ -15,6 +16,8 @@ pub mod publishers;
 pub mod quarantine;
 pub mod rebuild;
 pub mod recover;
+pub mod redact;
+pub mod retention;
 pub mod rollback_target;
 pub mod sample;
 pub mod serve;
@@ -70,6 +73,9 @@ async fn run_short(app: &App, command: Command) -> Outcome {
         Command::Catalog(command) => command.run(app).await,
         Command::Recover(command) => command.run(app).await,
         Command::Rebuild(command) => command.run(app).await,
+        Command::Retention(command) => command.run(app).await,
+        Command::Hold(command) => command.run(app).await,
+        Command::Redact(command) => command.run(app).await,
         Command::Status(command) => command.run(app).await,
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),

@@ -108,6 +108,8 @@ pub struct Config {
     pub stream_secret_age: Duration,
     /// Publisher names that may acknowledge incidents, place holds and the like.
     pub operators: Vec<String>,
+    /// The catalog's other settings: those that rules and retention name.
+    pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Reads the configuration: the file, then the variables, then `flags`.
@@ -260,6 +262,7 @@ fn resolve(settings: Settings, file: Option<&Path>) -> Result<Config, Failure> {
             settings.stream.secret_seconds.unwrap_or(600),
         )?),
         stream_replicas: positive("stream.replicas", settings.stream.replicas.unwrap_or(1))?,
+        settings: settings.settings,
         operators: settings
             .catalog
             .operators

@@ -1,7 +1,7 @@
 //! Positions of the chain as they are printed.
 
 use ledger::Record;
-use ledger::redaction::Coverage;
+use ledger::redaction::{Coverage, Spot};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -25,19 +25,40 @@ pub struct Item {
     redacted: Option<Redacted>,
 }
 
-/// Why there is no data.
+/// Why there is no data, and by which event it is gone.
 #[derive(Debug, Serialize)]
 struct Redacted {
     by: Option<u64>,
+    /// The retention class, or `redaction`.
+    rule: Option<String>,
+    at: Option<String>,
+    /// Why, where somebody asked for it.
+    reason: Option<String>,
+}
+
+impl Redacted {
+    /// What the chain says of a position without data; nothing where no event took it.
+    fn of(coverage: Option<&Coverage>, record: &Record) -> Self {
+        let spot = Spot::from(&record.header);
+        let applied = coverage.and_then(|coverage| coverage.by(&spot));
+        let request = coverage.and_then(|coverage| coverage.request_of(applied?));
+        Self {
+            by: applied.map(|applied| applied.by),
+            rule: applied.map(|applied| applied.class.clone()),
+            at: applied.map(|applied| schema::time::format_us(applied.recorded_us)),
+            reason: request.map(|request| request.reason.clone()),
+        }
+    }
 }
 
 impl Item {
     /// Shows a position. Data is given as it was received, but for white space between its lines.
     pub fn new(record: &Record, coverage: Option<&Coverage>) -> Self {
         let header = &record.header;
-        let redacted = record.body.is_none().then(|| Redacted {
-            by: coverage.and_then(|coverage| coverage.by(header.seq)),
-        });
+        let redacted = record
+            .body
+            .is_none()
+            .then(|| Redacted::of(coverage, record));
         Self {
             seq: header.seq,
             event_type: header.event_type.clone(),

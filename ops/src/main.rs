@@ -13,6 +13,7 @@ mod cli;
 mod commands;
 mod config;
 mod connect;
+mod decide;
 mod exit;
 mod http;
 mod input;

@@ -32,11 +32,11 @@ pub fn all(kinds: Option<&Path>) -> Result<Vec<Package>, Failure> {
 
 /// The settings that are activated with the packages.
 pub fn settings(config: &Config) -> Value {
-    if config.operators.is_empty() {
-        json!({})
-    } else {
-        json!({"operators": config.operators})
+    let mut settings = config.settings.clone();
+    if !config.operators.is_empty() {
+        settings.insert("operators".to_owned(), json!(config.operators));
     }
+    Value::Object(settings)
 }
 
 /// Compiles packages, or says everything that is wrong with them.

@@ -67,6 +67,13 @@ fn configuration() -> String {
         let _ = writeln!(text, "| `{key}` | `{}` | {about} |", variable_of(key));
     }
     text.push_str(
+        "\nThe table `[settings]` holds the catalog's settings, those that rules and retention name; `ledger catalog\n\
+         activate` puts them into the chain, and everything is judged by them from there on. Each kind's page and the\n\
+         package's `settings.toml` name them, with their defaults:\n\n\
+         ```toml\n[settings]\nquarter = \"91d\"\n\n[settings.retention]\nnotice = \"14d\"\n\
+         keep = { \"cluster.provisioning_run\" = \"730d\" }\n```\n",
+    );
+    text.push_str(
         "\nOf the programs' own variables, `LEDGER_DATA` names the data folder of `ledger up`,\n\
          `LEDGER_POSTGRES_BIN` the folder of PostgreSQL's programs, `LEDGER_NATS_SERVER` the NATS server, and\n\
          `NO_COLOR` turns colours off.\n",

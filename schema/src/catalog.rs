@@ -11,6 +11,7 @@ use crate::indexed::{self, Indexed, Path};
 use crate::kind::{EventDef, Kind};
 use crate::name::{KindName, Name};
 use crate::package::{self, LEDGER, Package};
+use crate::retention::Retentions;
 use crate::rule::{Authorities, Rules, Settings};
 use crate::secret::Patterns;
 
@@ -105,6 +106,7 @@ pub struct Catalog {
     operators: Vec<Name>,
     patterns: Patterns,
     rules: Rules,
+    retentions: Retentions,
     digest: String,
 }
 
@@ -122,6 +124,7 @@ impl Catalog {
             .unwrap_or_default();
         let kinds = kinds.into_iter();
         let kinds: BTreeMap<_, _> = kinds.map(|kind| (kind.name.clone(), kind)).collect();
+        let retentions = Retentions::usual(kinds.values());
         Self {
             indexed: indexed::references(kinds.values()),
             kinds,
@@ -129,6 +132,7 @@ impl Catalog {
             settings: json!({}),
             operators: Vec::new(),
             rules: Rules::default(),
+            retentions,
             digest: activation.digest(),
         }
     }
@@ -186,8 +190,10 @@ impl Catalog {
         }
         let operators = operators(&activation.settings, &mut found);
         let mut rules = Rules::default();
+        let mut retentions = Retentions::usual(kinds.values());
         if found.is_empty() {
             let settings = Settings::of(declared.iter(), &activation.settings, &mut found);
+            retentions = Retentions::of(kinds.values(), &settings, &mut found);
             let authorities = Authorities::of(&activation.settings, &kinds, &mut found);
             rules = Rules::compile(&kinds, settings, authorities, &mut found);
         }
@@ -201,6 +207,7 @@ impl Catalog {
             operators,
             patterns,
             rules,
+            retentions,
             digest: activation.digest(),
         })
     }
@@ -267,6 +274,11 @@ impl Catalog {
     /// The rules of all kinds, compiled.
     pub fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// How long data is kept.
+    pub fn retentions(&self) -> &Retentions {
+        &self.retentions
     }
 
     /// The activation's digest.

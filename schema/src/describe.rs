@@ -3,7 +3,8 @@
 use std::fmt::{Display, Write as _};
 
 use crate::draw;
-use crate::kind::{Bounds, EventDef, Field, Kind, Members, Retention, Shape};
+use crate::kind::{Bounds, EventDef, Field, Kind, Members, Shape};
+use crate::retention::{Retention, Term};
 
 /// Describes a kind: what it is, its fields, events with an example each that is accepted, lifecycle, rules.
 pub fn kind(kind: &Kind) -> String {
@@ -98,9 +99,26 @@ fn head(out: &mut String, kind: &Kind) -> std::fmt::Result {
         "- **Read model:** `{}_{}`",
         kind.name.package, kind.view
     )?;
-    match kind.retention {
-        Retention::Forever => writeln!(out, "- **Data is kept:** for ever.")?,
-        Retention::Days(days) => writeln!(out, "- **Data is kept:** {days} days at least.")?,
+    let Retention { least, usual } = kind.retention;
+    let rows = if kind.retention_rows.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", kind.retention_rows.join(", "))
+    };
+    match (least, usual) {
+        (Term::Forever, _) => writeln!(out, "- **Data is kept:** for ever{rows}.")?,
+        (Term::Days(days), Term::Forever) => {
+            writeln!(
+                out,
+                "- **Data is kept:** {days} days at least{rows}, for ever unless the settings say when it goes."
+            )?;
+        }
+        (Term::Days(days), Term::Days(_)) => {
+            writeln!(
+                out,
+                "- **Data is kept:** {days} days{rows}, then deleted; the settings may lengthen that."
+            )?;
+        }
     }
     if kind.additional {
         writeln!(

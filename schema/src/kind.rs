@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::identity::Identity;
 use crate::indexed::Path;
 use crate::name::{KindName, Name};
+use crate::retention::Retention;
 use crate::rule::{Incident, Rule};
 
 /// A kind of entity, as its file declares it.
@@ -32,6 +33,8 @@ pub struct Kind {
     pub stateless: bool,
     /// How long the data of its events is kept.
     pub retention: Retention,
+    /// The rows of the seeds that demand it.
+    pub retention_rows: Vec<String>,
     /// Whether events may carry members that the kind does not name.
     pub additional: bool,
     /// The entity's fields, in the order of the file.
@@ -48,25 +51,6 @@ pub struct Kind {
     pub(crate) references: Vec<(KindName, usize)>,
     /// The line of `view`, to point at when another kind of the package has the same.
     pub(crate) view_line: usize,
-}
-
-/// How long the data of a kind's events is kept. The header and its digest stay for ever.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Retention {
-    /// At least so many days.
-    Days(u32),
-    /// Never deleted, except by a redaction.
-    Forever,
-}
-
-impl fmt::Display for Retention {
-    /// The class's name, as in the file: `forever` or `365d`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Days(days) => write!(f, "{days}d"),
-            Self::Forever => f.write_str("forever"),
-        }
-    }
 }
 
 /// A member of an entity or of an event.

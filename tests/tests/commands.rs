@@ -9,7 +9,7 @@ use serde_json::Value;
 use tests::program::{Serving, run_alone};
 use tests::{Installation, feed};
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 27] = [
     "init",
     "up",
     "serve",
@@ -30,6 +30,9 @@ const COMMANDS: [&str; 24] = [
     "checkpoint",
     "catalog",
     "recover",
+    "retention",
+    "hold",
+    "redact",
     "status",
     "completions",
     "man",

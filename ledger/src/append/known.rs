@@ -9,7 +9,10 @@ use uuid::Uuid;
 use super::draft::{Claim, Unexplained};
 use crate::db::{Client, Database, DbError};
 use crate::record::Header;
-use crate::redaction::Coverage;
+use crate::redaction::{Coverage, Spot, kind_of};
+
+/// The kind of the events that say what is deleted.
+const RETENTION: &str = "ledger.retention";
 
 /// What the chain holds under the identities that were looked up.
 #[derive(Debug, Default)]
@@ -68,8 +71,9 @@ impl Known {
             })
         };
         // Rare: only data tells them apart. Whether it still counts is the chain's word, not the table's,
-        // because data is deleted some time after the event that says so.
-        if claims.iter().any(in_doubt) {
+        // because data is deleted some time after the event that says so. One of this batch may say so as well.
+        let deletes = |claim: &&Claim| kind_of(&claim.content.header.event_type) == RETENTION;
+        if claims.iter().any(in_doubt) || claims.iter().any(deletes) {
             known.coverage = Coverage::load(db, client, ledger).await?;
         }
         Ok(known)
@@ -111,7 +115,7 @@ impl<'a> Seen<'a> {
             return Ok(Likeness::Other);
         }
         let of = header.seq;
-        if data == Some(&claim.content.data) || self.coverage.by(of).is_some() {
+        if data == Some(&claim.content.data) || self.coverage.by(&Spot::from(header)).is_some() {
             return Ok(Likeness::Same { of });
         }
         match data {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::record::Header;
+use crate::redaction::joined;
 use crate::report::{Report, What};
 
 /// So many stretches of redacted events are looked up; memory stays bounded.
@@ -21,19 +22,6 @@ pub(super) struct Redactions {
 #[derive(Deserialize, Default)]
 struct Applied {
     ranges: Vec<(u64, u64)>,
-}
-
-/// The same positions in rising ranges that neither meet nor overlap.
-fn joined(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
-    ranges.sort_unstable();
-    let mut joined: Vec<(u64, u64)> = Vec::new();
-    for (from, to) in ranges.into_iter().filter(|(from, to)| from <= to) {
-        match joined.last_mut() {
-            Some(last) if from <= last.1.saturating_add(1) => last.1 = last.1.max(to),
-            _ => joined.push((from, to)),
-        }
-    }
-    joined
 }
 
 impl Redactions {
@@ -57,7 +45,7 @@ impl Redactions {
         };
         self.held = self.held.saturating_sub(stretches.len());
         let applied = data.map(|data| serde_json::from_slice::<Applied>(data).unwrap_or_default());
-        let applied = applied.map(|applied| joined(applied.ranges));
+        let applied = applied.map(|applied| joined(applied.ranges.into_iter()));
         for (from, to) in stretches {
             let covered = match &applied {
                 _ if header.event_type != "ledger.retention.applied" => false,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio_postgres::Client;
 
-use super::segment::{Checked, Watch};
+use super::segment::{Checked, Missing, Watch};
 use super::{Job, VerifyError};
 use crate::db::Database;
 use crate::digest::Hash;
@@ -24,6 +24,8 @@ pub(super) struct Merge<'a> {
     /// The hashes of the tile in hand, of level 1 and up, and how many of the level are full.
     levels: Vec<(Vec<Hash>, u64)>,
     last: Option<Checked>,
+    unexplained: Vec<Missing>,
+    lagging: (u64, Option<u64>),
 }
 
 /// A stored tile that is to be compared.
@@ -51,6 +53,8 @@ impl<'a> Merge<'a> {
             frontier: Frontier::new(),
             levels: Vec::new(),
             last: None,
+            unexplained: Vec::new(),
+            lagging: (0, None),
         }
     }
 
@@ -61,7 +65,10 @@ impl<'a> Merge<'a> {
         mut load: impl FnMut(Wanted) -> Result<Option<Tile>, VerifyError>,
     ) -> Result<(), VerifyError> {
         self.waiting.insert(checked.from, checked);
-        while let Some(checked) = self.waiting.remove(&self.at) {
+        while let Some(mut checked) = self.waiting.remove(&self.at) {
+            self.unexplained.append(&mut checked.unexplained);
+            self.lagging.0 += checked.lagging.0;
+            self.lagging.1 = self.lagging.1.or(checked.lagging.1);
             self.merge(&checked, &mut load)?;
             self.at = checked.to;
             self.last = Some(checked);
@@ -153,6 +160,21 @@ impl<'a> Merge<'a> {
         Ok(())
     }
 
+    /// The positions without data that no event covered when verification began.
+    pub fn unexplained(&mut self) -> Vec<Missing> {
+        std::mem::take(&mut self.unexplained)
+    }
+
+    /// The chain's value after the last position.
+    pub fn chain(&self) -> Option<Hash> {
+        self.last.as_ref().map(|checked| checked.chain)
+    }
+
+    /// What else is wrong.
+    pub fn problem(&mut self, seq: u64, what: What, detail: String) {
+        self.report.problem(Some(seq), what, detail);
+    }
+
     /// Compares what the rows end with to the head row, and closes the report.
     pub fn finish(mut self) -> Report {
         let extent = &self.job.extent;
@@ -209,6 +231,12 @@ impl<'a> Merge<'a> {
         if self.job.options.keys.is_empty() {
             self.report
                 .note("no key was given: the signatures of signed heads were not checked");
+        }
+        if let (many, Some(first)) = self.lagging {
+            self.report.note(format!(
+                "the data of {many} positions is to be deleted by events of the chain and is still there, the first at \
+                 position {first}: ledger serve's role retain deletes it"
+            ));
         }
         self.report.size = self.at;
         self.report.set_root(&self.frontier.root());

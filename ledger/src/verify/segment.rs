@@ -9,6 +9,7 @@ use crate::digest::{Hash, genesis};
 use crate::head::bigint;
 use crate::note::NoteError;
 use crate::recompute::Recompute;
+use crate::redaction::{Applied, Hold, Spot, Word};
 use crate::report::{Report, What};
 use crate::scan::{Lanes, Row, Scan};
 use crate::seal::tiles;
@@ -38,6 +39,25 @@ pub(super) struct Checked {
     /// The chain's value and the message after its last row.
     pub chain: Hash,
     pub before: Before,
+    /// Positions without data that no event covered when verification began.
+    pub unexplained: Vec<Missing>,
+    /// How many positions have data that an event covers, and the first of them.
+    pub lagging: (u64, Option<u64>),
+}
+
+/// A position without data.
+#[derive(Debug)]
+pub(super) struct Missing {
+    pub seq: u64,
+    event_type: String,
+    subject: String,
+    recorded_us: i64,
+}
+
+impl Missing {
+    pub fn spot(&self) -> Spot<'_> {
+        Spot::new(self.seq, &self.event_type, &self.subject, self.recorded_us)
+    }
 }
 
 /// How many positions are done between two calls of `count`.
@@ -68,7 +88,9 @@ pub(super) async fn check(
         recompute: Recompute::default(),
         before: Before::default(),
         chain: genesis(&job.extent.head.origin),
-        covered: (1, 0),
+        named: job.coverage.touches(from, to),
+        unexplained: Vec::new(),
+        lagging: (0, None),
         report,
     };
     // The position before gives the link, the stream and the time.
@@ -161,6 +183,14 @@ pub(super) fn blame(error: &CheckpointError) -> What {
     }
 }
 
+/// What is wrong where data is gone that a hold keeps.
+pub(super) fn forbidden(applied: &Applied, hold: &Hold) -> String {
+    format!(
+        "its data is gone; position {} names it, which the hold {:?} at position {} forbids",
+        applied.by, hold.hold, hold.placed
+    )
+}
+
 /// Walks the rows of a segment.
 struct Walk<'a> {
     job: &'a Job<'a>,
@@ -170,8 +200,10 @@ struct Walk<'a> {
     recompute: Recompute,
     before: Before,
     chain: Hash,
-    /// Positions `.0..=.1` whose data is known to have been deleted by an event.
-    covered: (u64, u64),
+    /// Whether any event that deletes names positions of the segment.
+    named: bool,
+    unexplained: Vec<Missing>,
+    lagging: (u64, Option<u64>),
     report: Report,
 }
 
@@ -196,8 +228,8 @@ impl Walk<'_> {
             self.before
                 .check(row, &self.job.extent.head.ledger.stream_in(), report);
         }
-        if row.data.is_none() {
-            self.redacted(seq);
+        if self.named || row.data.is_none() {
+            self.redacted(row);
         }
         self.before.step(row);
         self.chain = row.chain;
@@ -223,15 +255,26 @@ impl Walk<'_> {
         self.seq = to;
     }
 
-    fn redacted(&mut self, seq: u64) {
-        if (self.covered.0..=self.covered.1).contains(&seq) {
-            return;
-        }
-        if let Some((from, to, by)) = self.job.coverage.range(seq) {
-            self.covered = (from, to.min(by - 1));
-        } else {
-            let detail = "its data is gone and no ledger.retention.applied covers it";
-            self.report.problem(Some(seq), What::Redaction, detail);
+    /// Whether data is there, or is not, as the events that delete say.
+    fn redacted(&mut self, row: &Row) {
+        let (seq, coverage) = (row.seq, &self.job.coverage);
+        let spot = Spot::new(seq, row.event_type(), row.subject(), row.recorded_us);
+        match (coverage.of(&spot), row.data.is_some()) {
+            (Word::Covered(_), true) if coverage.holds().now(&spot).is_none() => {
+                self.lagging.0 += 1;
+                self.lagging.1.get_or_insert(seq);
+            }
+            (Word::Kept, false) => self.unexplained.push(Missing {
+                seq,
+                event_type: row.event_type().to_owned(),
+                subject: row.subject().to_owned(),
+                recorded_us: row.recorded_us,
+            }),
+            (Word::Held(applied, hold), false) => {
+                let detail = forbidden(applied, hold);
+                self.report.problem(Some(seq), What::Redaction, detail);
+            }
+            (Word::Covered(_), _) | (Word::Kept | Word::Held(..), true) => {}
         }
     }
 
@@ -246,6 +289,8 @@ impl Walk<'_> {
             heads,
             chain: self.chain,
             before: self.before,
+            unexplained: self.unexplained,
+            lagging: self.lagging,
         }
     }
 }

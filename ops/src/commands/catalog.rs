@@ -278,7 +278,8 @@ fn validate(app: &App, folder: &std::path::Path) -> Outcome {
     if found.is_empty() {
         packages.retain(|known| own.iter().all(|package| package.name() != known.name()));
         packages.extend(own.iter().cloned());
-        found.extend(Known::of(&packages, json!({})).err().into_iter().flatten());
+        let settings = packages::settings(&app.config()?);
+        found.extend(Known::of(&packages, settings).err().into_iter().flatten());
     }
     let mut rows = app.rows(&[
         ("file", "file"),

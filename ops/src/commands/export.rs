@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use ledger::bundle::{About, BundleError, Prover, Redacted, Writer};
 use ledger::checkpoint::Checkpoint;
-use ledger::redaction::Coverage;
+use ledger::redaction::{Applied, Coverage, Spot};
 use serde_json::json;
 
 use crate::app::{self, App};
@@ -74,10 +74,7 @@ impl Export {
         let positions = positions(self.tlog_proofs.as_deref(), head.size)?;
         let mut prover = Prover::new(positions, head.size).context("cannot plan the proofs")?;
         let mut writer = Writer::create(&self.target, about)?;
-        let coverage = {
-            let client = reader.database().client().await?;
-            Coverage::load(reader.database(), &client, reader.id()).await?
-        };
+        let mut coverage = Coverage::read_all(&reader).await?;
         let bar = progress::bar(head.size, "exporting");
         let mut next = 0;
         while next < head.size {
@@ -91,9 +88,17 @@ impl Export {
             for record in &page {
                 let seq = record.header.seq;
                 prover.push(record);
-                match coverage.by(seq) {
-                    Some(by) if record.body.is_none() => {
-                        writer.redacted(record, redacted(&reader, by).await?)?;
+                match coverage.by(&Spot::from(&record.header)) {
+                    Some(applied) if record.body.is_none() => {
+                        writer.redacted(record, redacted(applied))?;
+                    }
+                    // Deleted since the coverage was read, and by an event that was recorded since.
+                    None if record.body.is_none() => {
+                        coverage = Coverage::read_all(&reader).await?;
+                        match coverage.by(&Spot::from(&record.header)) {
+                            Some(applied) => writer.redacted(record, redacted(applied))?,
+                            None => writer.event(record)?,
+                        }
                     }
                     _ => writer.event(record)?,
                 }
@@ -151,21 +156,12 @@ fn positions(asked: Option<&str>, size: u64) -> Result<BTreeSet<u64>, Failure> {
 }
 
 /// Why a position has no data: the event that took it, its class and its time.
-async fn redacted(reader: &ledger::read::Reader, by: u64) -> Result<Redacted, Failure> {
-    let record = reader.record(by).await?;
-    let data: serde_json::Value = record
-        .as_ref()
-        .and_then(|record| serde_json::from_slice(&record.body.as_ref()?.data).ok())
-        .unwrap_or_default();
-    let class = data
-        .get("class")
-        .and_then(|class| class.as_str())
-        .unwrap_or_default();
-    Ok(Redacted {
-        by,
-        rule: class.to_owned(),
-        at: schema::time::format_us(record.map_or(0, |record| record.header.recorded_us)),
-    })
+fn redacted(applied: &Applied) -> Redacted {
+    Redacted {
+        by: applied.by,
+        rule: applied.class.clone(),
+        at: schema::time::format_us(applied.recorded_us),
+    }
 }
 
 impl From<BundleError> for Failure {

@@ -114,7 +114,7 @@ impl Log {
         if let Some(to) = self.to {
             after = after.min(to.saturating_add(1));
         }
-        let coverage = coverage(&reader).await?;
+        let coverage = Coverage::read_all(&reader).await?;
         let mut rows = app.rows(COLUMNS);
         let mut left = self.limit.unwrap_or(u64::MAX);
         while first < after && left > 0 {
@@ -160,12 +160,6 @@ async fn range(reader: &Reader, start: u64, after: u64) -> Result<Vec<Record>, F
         all.extend(page);
     }
     Ok(all)
-}
-
-async fn coverage(reader: &Reader) -> Result<Coverage, Failure> {
-    let db = reader.database();
-    let client = db.client().await?;
-    Ok(Coverage::load(db, &client, reader.id()).await?)
 }
 
 /// Show what is recorded as it comes, until interrupted

@@ -13,7 +13,7 @@ use crate::commands::init;
 use crate::config::{Config, Settings};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::roles::{self, Role, Shared};
-use crate::{connect, http, logging, stop};
+use crate::{connect, http, logging, packages, stop};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -62,6 +62,11 @@ pub async fn serve(
     wanted: &[Role],
     told: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
+    // Settings that could not be activated are refused before anything runs.
+    packages::compile(
+        &packages::all(config.kinds.as_deref())?,
+        packages::settings(&config),
+    )?;
     let db = connect::database(&config)?;
     {
         let client = db.client().await?;

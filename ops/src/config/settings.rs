@@ -146,8 +146,10 @@ pub struct Settings {
     pub seal: Seal,
     /// The limits of the incoming stream.
     pub stream: Stream,
-    /// The catalog's settings.
+    /// Who may decide what people decide.
     pub catalog: Catalog,
+    /// The settings that rules and retention name, as they stand in the file.
+    pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Settings {
@@ -186,6 +188,11 @@ impl Settings {
             seal: self.seal.over(under.seal),
             stream: self.stream.over(under.stream),
             catalog: self.catalog.over(under.catalog),
+            settings: if self.settings.is_empty() {
+                under.settings
+            } else {
+                self.settings
+            },
         }
     }
 
@@ -205,6 +212,7 @@ impl Settings {
             seal: Seal::from_variables(variables)?,
             stream: Stream::from_variables(variables)?,
             catalog: Catalog::from_variables(variables)?,
+            settings: serde_json::Map::new(),
         })
     }
 

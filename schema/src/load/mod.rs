@@ -16,9 +16,10 @@ use toml::de::DeTable;
 
 use crate::diagnostic::Diagnostic;
 use crate::identity::Identity;
-use crate::kind::{EventDef, Field, Kind, Retention};
+use crate::kind::{EventDef, Field, Kind};
 use crate::name::{KindName, Name};
 use crate::package::LEDGER;
+use crate::retention::Retention;
 pub use settings::settings;
 use table::{Source, Table};
 
@@ -77,6 +78,8 @@ fn read<'a>(
     });
     let stateless = top.flag("stateless").unwrap_or(false);
     let retention = retention(&top);
+    let rows = top.texts("retention_rows");
+    let retention_rows = rows.iter().map(|row| row.value.to_owned()).collect();
     let mut references = Vec::new();
     let fields = match top.table("fields") {
         Some(table) => {
@@ -112,6 +115,7 @@ fn read<'a>(
         view: view_name?,
         stateless,
         retention: retention?,
+        retention_rows,
         additional: events.first().is_none_or(|event| event.members.additional),
         fields,
         events,
@@ -174,21 +178,13 @@ fn template(top: &Table<'_>, fields: &[Field], events: &[EventDef]) -> Option<Id
 }
 
 fn retention(top: &Table<'_>) -> Option<Retention> {
-    let mend = "write `retention = \"forever\"`, or the days at least, e.g. `\"365d\"`";
+    let mend =
+        "write `\"365d\"` (then it is deleted), `\"365d+\"` (so long at least), or `\"forever\"`";
     let text = top.need_text("retention", mend)?;
-    if text.value == "forever" {
-        return Some(Retention::Forever);
+    let class = Retention::parse(text.value);
+    if class.is_none() {
+        let message = format!("`{}` is not a retention class", text.value);
+        top.source.report(text.at, message, mend);
     }
-    let days = text
-        .value
-        .strip_suffix('d')
-        .and_then(|days| days.parse().ok());
-    match days {
-        Some(days) if days > 0 => Some(Retention::Days(days)),
-        _ => {
-            let message = format!("`{}` is not a retention class", text.value);
-            top.source.report(text.at, message, mend);
-            None
-        }
-    }
+    class
 }

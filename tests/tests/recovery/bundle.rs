@@ -21,7 +21,9 @@ async fn redact(ledger: &Installation, from: u64, to: u64) {
     let client = ledger.postgres.connect(&ledger.database).await;
     let deleted = client
         .query_one(
-            "SELECT ledger.delete_data(e.ledger, e.seq, h.epoch) FROM ledger.event e JOIN ledger.head h USING (ledger)
+            "SELECT count(d.deleted) FROM ledger.event e JOIN ledger.head h USING (ledger)
+              CROSS JOIN LATERAL ledger.delete_data(
+                    e.ledger, e.seq, h.epoch, ARRAY(SELECT generate_series(0, e.seq))) d
               WHERE e.event_type = 'ledger.retention.applied'",
             &[],
         )

@@ -50,7 +50,7 @@ async fn each_role_may_do_its_own_work_and_nothing_else() {
         ),
         ("ledger_auditor", "UPDATE ledger.head SET epoch = 9"),
         ("ledger_auditor", "DELETE FROM ledger.body"),
-        ("ledger_auditor", "SELECT ledger.delete_data(1, 1, 0)"),
+        ("ledger_auditor", "SELECT ledger.delete_data(1, 1, 0, '{}')"),
         ("ledger_projector", "DELETE FROM ledger.body"),
         ("ledger_projector", "UPDATE ledger.head SET epoch = 9"),
         ("ledger_retention", "DELETE FROM ledger.body"),
@@ -64,7 +64,7 @@ async fn each_role_may_do_its_own_work_and_nothing_else() {
             "ALTER TABLE ledger.event DISABLE TRIGGER ALL",
         ),
         ("ledger_writer", "TRUNCATE ledger.event"),
-        ("ledger_writer", "SELECT ledger.delete_data(1, 0, 0)"),
+        ("ledger_writer", "SELECT ledger.delete_data(1, 0, 0, '{}')"),
         ("ledger_writer", "CREATE TABLE ledger.mine (a int)"),
     ];
     for (role, sql) in cases {

@@ -12,6 +12,7 @@
 )]
 
 mod append;
+mod deleted;
 mod guards;
 mod identities;
 mod keys;

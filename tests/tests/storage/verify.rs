@@ -3,14 +3,13 @@
 use ledger::append::Appender;
 use ledger::report::{Report, What};
 use ledger::verify::{Options, verify};
-use schema::{Event, EventType, Name};
 
 use crate::seal::signer;
-use crate::support::{Fixture, STREAM, arrival, arrivals, event, main};
+use crate::support::{Fixture, STREAM, arrivals, main};
 
 impl Fixture {
     /// Verifies with everything that is known.
-    async fn verify(&self, released: &[String]) -> Report {
+    pub async fn verify(&self, released: &[String]) -> Report {
         let options = Options {
             segments: 2,
             keys: vec![signer().verifying_key().clone()],
@@ -24,7 +23,7 @@ impl Fixture {
             .expect("it can be read")
     }
 
-    async fn fill(&self, appender: &mut Appender, from: u64, to: u64) {
+    pub async fn fill(&self, appender: &mut Appender, from: u64, to: u64) {
         for first in (from..=to).step_by(5000) {
             let batch = arrivals(first, to.min(first + 4999));
             appender.append(STREAM, batch).await.expect("appended");
@@ -32,7 +31,7 @@ impl Fixture {
     }
 
     /// What is found after a statement that passes all guards by. Everything is put back after it.
-    async fn found_after(&self, sql: &str, released: &[String]) -> Vec<Found> {
+    pub async fn found_after(&self, sql: &str, released: &[String]) -> Vec<Found> {
         let tamperer = self.superuser().await;
         let run = async |sql: &str| {
             let result = tamperer.batch_execute(sql).await;
@@ -63,7 +62,7 @@ impl Fixture {
 }
 
 /// What a problem is and at which position.
-type Found = (What, Option<u64>);
+pub type Found = (What, Option<u64>);
 
 const TABLES: [&str; 7] = [
     "head",
@@ -238,60 +237,4 @@ async fn an_end_that_was_cut_off_shows_in_the_heads_that_were_let_out() {
         fixture.found_after(cut, &released).await,
         [(What::RolledBack, None)]
     );
-}
-
-#[tokio::test]
-async fn deleted_data_needs_an_event_that_says_so() {
-    let fixture = Fixture::new().await;
-    let mut appender = fixture.appender().await;
-    fixture.fill(&mut appender, 1, 20).await;
-    let applied = Event {
-        publisher: Name::new("ledger").expect("legal"),
-        source: "ledger://main".into(),
-        event_type: EventType::parse("ledger.retention.applied").expect("legal"),
-        data: r#"{"class":"redaction","ranges":[[3,5],[8,8]],"scheduled_by":2}"#.into(),
-        ..event("applied")
-    };
-    appender
-        .append(STREAM, vec![arrival(21, applied)])
-        .await
-        .expect("appended");
-    let retention = fixture.superuser().await;
-    retention
-        .batch_execute("SET ROLE ledger_retention")
-        .await
-        .expect("the role is there");
-    let delete = "SELECT ledger.delete_data(1, $1, $2)";
-    let epoch = appender.head().epoch;
-    let wrong = retention.query_one(delete, &[&20_i64, &epoch]).await;
-    assert!(wrong.is_err(), "position 20 is no ledger.retention.applied");
-    assert!(
-        retention
-            .query_one(delete, &[&21_i64, &(epoch - 1)])
-            .await
-            .is_err(),
-        "another epoch"
-    );
-    let deleted = retention
-        .query_one(delete, &[&21_i64, &epoch])
-        .await
-        .expect("covered");
-    assert_eq!(deleted.get::<_, i64>(0), 4);
-    assert_eq!(fixture.verify(&[]).await.problems, []);
-    // The same event again, its data gone: it is not compared. Another event with other data: it is.
-    let changed = |id: &str| Event {
-        data: "{}".into(),
-        ..event(id)
-    };
-    let batch = vec![arrival(22, changed("id-4")), arrival(23, changed("id-6"))];
-    let outcomes = appender.append(STREAM, batch).await.expect("appended");
-    let kinds: Vec<_> = outcomes
-        .iter()
-        .map(|outcome| format!("{:?}", outcome.kind))
-        .collect();
-    assert_eq!(kinds, ["Duplicate { of: 4 }", "Quarantined(IdConflict)"]);
-    let sql = "DELETE FROM ledger.body WHERE seq IN (4, 6, 9)";
-    let expected = [(What::Redaction, Some(6)), (What::Redaction, Some(9))];
-    drop((appender, retention));
-    assert_eq!(fixture.found_after(sql, &[]).await, expected);
 }
