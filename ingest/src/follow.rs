@@ -23,7 +23,7 @@ pub enum Fate {
     },
     /// The same event was there already.
     Duplicate {
-        /// The position of the first one, when known.
+        /// The position of the first one.
         of: Option<u64>,
     },
     /// It was not understood.
@@ -32,6 +32,8 @@ pub enum Fate {
         seq: u64,
         /// Why.
         reason: String,
+        /// Where: an attribute's name, a JSON pointer, or empty.
+        at: String,
     },
 }
 
@@ -103,10 +105,6 @@ impl Follower {
 
     /// A message was accepted: its fate, if it is known already.
     pub fn expect(&mut self, at: usize, item: Outbound, ack: &PublishAck) -> Option<Told> {
-        if ack.duplicate {
-            // A repetition of a message whose receipt may be long past.
-            return Some((at, item, Fate::Duplicate { of: None }));
-        }
         if let Some(fate) = self.early.remove(&Key::Number(ack.sequence)) {
             return Some((at, item, fate));
         }
@@ -186,9 +184,12 @@ fn read(message: &Message) -> Option<(Key, Fate)> {
             of: receipt.data.get("of").and_then(Value::as_u64),
         },
         "ledger.event.quarantined" => {
-            let reason = receipt.data.get("reason").and_then(Value::as_str);
-            let reason = reason.unwrap_or_default().to_owned();
-            Fate::Quarantined { seq, reason }
+            let text = |name: &str| {
+                let text = receipt.data.get(name).and_then(Value::as_str);
+                text.unwrap_or_default().to_owned()
+            };
+            let (reason, at) = (text("reason"), text("at"));
+            Fate::Quarantined { seq, reason, at }
         }
         _ => {
             let identity = (receipt.ledgerpublisher, receipt.source, receipt.id);

@@ -66,14 +66,24 @@ impl Outbound {
         )))
     }
 
-    fn headers(&self) -> HeaderMap {
+    fn headers(&self, named: Named) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert("Content-Type", "application/cloudevents+json");
-        if let Some(id) = self.message_id() {
+        if let (Named::Yes, Some(id)) = (named, self.message_id()) {
             headers.insert(async_nats::header::NATS_MESSAGE_ID, id);
         }
         headers
     }
+}
+
+/// Whether `JetStream` is told who the message is.
+#[derive(Debug, Clone, Copy)]
+enum Named {
+    /// It may drop what it has just seen.
+    Yes,
+    /// It takes the message whatever it has seen. What it dropped by its name may have been other content, or may have
+    /// been refused by the ledger: only the ledger knows what the event is.
+    No,
 }
 
 /// What became of a message.
@@ -282,8 +292,8 @@ impl<'a> Sending<'a> {
                 let Some((at, item)) = items.next() else {
                     break;
                 };
-                match self.begin(&item).await {
-                    Ok(ack) => acks.push_back(async move { (at, item, finish(ack).await) }),
+                match self.begin(&item, Named::Yes).await {
+                    Ok(ack) => acks.push_back(finish(at, item, ack)),
                     Err(why) => {
                         open = matches!(why, Unsent::Refused(_));
                         result(at, item, Err(why));
@@ -308,6 +318,10 @@ impl<'a> Sending<'a> {
             open &= !matches!(outcome, Err(Unsent::Away(_)));
             match (outcome, &mut self.follower) {
                 (Err(why), _) => result(at, item, Err(why)),
+                (Ok(ack), _) if ack.duplicate => match self.begin(&item, Named::No).await {
+                    Ok(ack) => acks.push_back(finish(at, item, ack)),
+                    Err(why) => result(at, item, Err(why)),
+                },
                 (Ok(ack), None) => {
                     let stream_seq = ack.sequence;
                     result(at, item, Ok(Status::Accepted { stream_seq }));
@@ -351,12 +365,12 @@ impl<'a> Sending<'a> {
         }
     }
 
-    async fn begin(&mut self, item: &Outbound) -> Result<PublishAckFuture, Unsent> {
+    async fn begin(&mut self, item: &Outbound, named: Named) -> Result<PublishAckFuture, Unsent> {
         if let Some(follower) = &mut self.follower {
             let listening = follower.listen(item.publisher()).await;
             listening.map_err(|error| Unsent::Away(crate::backoff::chain(&error)))?;
         }
-        let (headers, body) = (item.headers(), item.body.clone());
+        let (headers, body) = (item.headers(named), item.body.clone());
         let js = &self.connection.js;
         let sent = js
             .publish_with_headers(item.subject.clone(), headers, body)
@@ -372,8 +386,14 @@ async fn next_receipt(follower: &mut Option<Follower>) -> Message {
     }
 }
 
-async fn finish(ack: PublishAckFuture) -> Result<PublishAck, Unsent> {
-    ack.await.map_err(|error| unsent(error.kind(), &error))
+/// A message by its place, and what NATS answered.
+async fn finish(
+    at: usize,
+    item: Outbound,
+    ack: PublishAckFuture,
+) -> (usize, Outbound, Result<PublishAck, Unsent>) {
+    let answer = ack.await.map_err(|error| unsent(error.kind(), &error));
+    (at, item, answer)
 }
 
 fn unsent(kind: PublishErrorKind, error: &(dyn std::error::Error + 'static)) -> Unsent {

@@ -20,8 +20,8 @@ Try it:
   ledger violations --status open               which rules are broken
   ledger verify                                 recompute the whole chain from what is stored
 
-Configuration: --config FILE, $LEDGER_CONFIG, ./ledger.toml, then the data folder of `ledger up`;
-LEDGER_… variables win over the file, and flags over these.
+Configuration: --config FILE, the folder in --data DIR, $LEDGER_CONFIG, ./ledger.toml, then the data
+folder of `ledger up`; LEDGER_… variables win over the file, and flags over these.
 
 Exit codes: 0 done · 1 failed while running · 2 used or configured wrongly · 3 the evidence does not
 hold · 4 violations found where there should be none · 5 not found · 6 a server could not be reached";

@@ -127,10 +127,24 @@ pub fn load(
     resolve(settings, file)
 }
 
-/// The file that is read: `--config`, `LEDGER_CONFIG`, `./ledger.toml`, the data folder of `ledger up`.
+/// The file that is read: `--config`, that of the folder in `--data`, `LEDGER_CONFIG`, `./ledger.toml`, that of
+/// `LEDGER_DATA` or `./.ledger`.
 pub fn find(
     named: Option<&Path>,
     data: Option<&Path>,
+    variables: &Variables,
+) -> Result<Option<PathBuf>, Failure> {
+    match (named, data) {
+        // What was typed wins over what a variable or a folder happens to hold.
+        (None, Some(data)) => Ok(Some(data.join(FILE))),
+        _ => find_beside(named, &data_folder(data, variables)?, variables),
+    }
+}
+
+/// The file for whoever makes the data folder: it may have none yet.
+pub fn find_beside(
+    named: Option<&Path>,
+    data: &Path,
     variables: &Variables,
 ) -> Result<Option<PathBuf>, Failure> {
     if let Some(named) = named {
@@ -139,10 +153,7 @@ pub fn find(
     if let Some(named) = variable(variables, "LEDGER_CONFIG")? {
         return Ok(Some(PathBuf::from(named)));
     }
-    let candidates = [
-        PathBuf::from(FILE),
-        data_folder(data, variables)?.join(FILE),
-    ];
+    let candidates = [PathBuf::from(FILE), data.join(FILE)];
     Ok(candidates.into_iter().find(|file| file.exists()))
 }
 

@@ -40,7 +40,10 @@ pub fn open(file: &Path) -> Result<Lines, Failure> {
     } else {
         let opened = File::open(file).and_then(|opened| {
             if opened.metadata()?.is_dir() {
-                return Err(io::Error::other("it is a folder"));
+                return Err(io::Error::new(
+                    io::ErrorKind::IsADirectory,
+                    "it is a folder",
+                ));
             }
             Ok(opened)
         });
@@ -57,12 +60,17 @@ pub fn open(file: &Path) -> Result<Lines, Failure> {
 }
 
 fn unreadable(file: &Path, error: io::Error) -> Failure {
-    let exit = if error.kind() == io::ErrorKind::NotFound {
-        Exit::Usage
-    } else {
-        Exit::Failed
+    let exit = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::PermissionDenied => {
+            Exit::Usage
+        }
+        _ => Exit::Failed,
     };
-    Failure::with(exit, format!("cannot read {}", file.display())).because(error)
+    let failure = Failure::with(exit, format!("cannot read {}", file.display())).because(error);
+    if exit == Exit::Usage {
+        return failure.mend("name a file that is there and may be read, or - for standard input");
+    }
+    failure
 }
 
 impl Iterator for Lines {
@@ -113,7 +121,7 @@ mod tests {
         );
         assert_eq!(
             open(folder.path()).err().map(|error| error.exit()),
-            Some(Exit::Failed)
+            Some(Exit::Usage)
         );
         let missing = open(&folder.path().join("none"))
             .err()

@@ -59,7 +59,7 @@ fn configuration() -> String {
         "# Configuration\n\n\
          <!-- Generated from the program: LEDGER_BLESS=1 cargo nextest run -p ops reference -->\n\n\
          A TOML file, then `LEDGER_…` variables, then flags; what comes later wins. The file is the one of\n\
-         `--config`, `$LEDGER_CONFIG`, `./ledger.toml`, or `ledger.toml` in the data folder of `ledger up`.\n\
+         `--config`, of the folder in `--data`, `$LEDGER_CONFIG`, `./ledger.toml`, or the one in the data folder of `ledger up`.\n\
          A key that is not listed here is refused, with its line. Paths in the file are relative to it.\n\n\
          | key | variable | what it says |\n| --- | --- | --- |\n",
     );

@@ -20,6 +20,7 @@ use schema::LedgerName;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use refused::Door;
 pub use refused::{Refused, refused};
 
 use crate::metrics::Metrics;
@@ -109,6 +110,8 @@ struct Publisher<'a> {
     sent: HashMap<String, Sent>,
     /// The identifiers of those that the door has refused, and that were said.
     refused: HashMap<String, u64>,
+    /// What was read of the door's refusals.
+    door: Door,
 }
 
 impl<'a> Publisher<'a> {
@@ -126,28 +129,29 @@ impl<'a> Publisher<'a> {
             reader: None,
             sent: HashMap::new(),
             refused: HashMap::new(),
+            door: Door::default(),
         }
     }
 
     async fn round(&mut self) -> Result<(), RoundError> {
-        let waiting = self.waiting().await?;
-        Metrics::set(
-            &self.metrics.outbox,
-            u64::try_from(waiting.len()).unwrap_or(u64::MAX),
-        );
-        if waiting.is_empty() {
+        let reader = self.open().await?;
+        if waiting(&reader, &[]).await?.is_empty() {
             self.sent.clear();
             self.refused.clear();
+            self.door = Door::default();
+            Metrics::set(&self.metrics.outbox, 0);
             Metrics::set(&self.metrics.refused, 0);
             return Ok(());
         }
-        self.mark_refused(&waiting).await?;
+        self.mark_refused(&reader).await?;
+        // What is refused stays where it is; were it read again, a page of it would hide what comes after.
+        let refused: Vec<&str> = self.refused.keys().map(String::as_str).collect();
+        let waiting = waiting(&reader, &refused).await?;
+        let lying = u64::try_from(waiting.len() + refused.len()).unwrap_or(u64::MAX);
+        Metrics::set(&self.metrics.outbox, lying);
         let now = Instant::now();
         let mut acknowledgements = Vec::new();
         for message in &waiting {
-            if self.refused.contains_key(&message.id) {
-                continue;
-            }
             if self
                 .sent
                 .get(&message.id)
@@ -172,23 +176,18 @@ impl<'a> Publisher<'a> {
         Ok(())
     }
 
-    async fn reader(&mut self) -> Result<&Reader, ReadError> {
-        if self.reader.is_none() {
-            self.reader = Some(Reader::open(self.db, self.ledger).await?);
+    async fn open(&mut self) -> Result<Reader, ReadError> {
+        if let Some(reader) = &self.reader {
+            return Ok(reader.clone());
         }
-        Ok(self
-            .reader
-            .as_ref()
-            .unwrap_or_else(|| unreachable!("it was opened")))
+        let reader = Reader::open(self.db, self.ledger).await?;
+        self.reader = Some(reader.clone());
+        Ok(reader)
     }
 
-    async fn waiting(&mut self) -> Result<Vec<Outgoing>, ReadError> {
-        waiting(self.reader().await?).await
-    }
-
-    /// Notes which of these the door has refused, and says so once of each.
-    async fn mark_refused(&mut self, waiting: &[Outgoing]) -> Result<(), ReadError> {
-        let found = refused::of(self.reader().await?, waiting).await?;
+    /// Notes which messages the door has refused, and says so once of each.
+    async fn mark_refused(&mut self, reader: &Reader) -> Result<(), ReadError> {
+        let found = self.door.refused(reader).await?;
         Metrics::set(
             &self.metrics.refused,
             u64::try_from(found.len()).unwrap_or(u64::MAX),
@@ -201,12 +200,12 @@ impl<'a> Publisher<'a> {
                 );
             }
         }
+        let found: HashMap<String, u64> = found.into_iter().map(|one| (one.id, one.seq)).collect();
         // What is no longer refused is new again.
-        self.sent.retain(|id, _| {
-            let was = self.refused.contains_key(id);
-            !was || found.iter().any(|one| one.id == *id)
-        });
-        self.refused = found.into_iter().map(|one| (one.id, one.seq)).collect();
+        let was = std::mem::take(&mut self.refused);
+        self.sent
+            .retain(|id, _| !was.contains_key(id) || found.contains_key(id));
+        self.refused = found;
         Ok(())
     }
 
@@ -227,15 +226,15 @@ impl<'a> Publisher<'a> {
     }
 }
 
-/// What lies in the outbox, oldest cause first.
-async fn waiting(reader: &Reader) -> Result<Vec<Outgoing>, ReadError> {
+/// The first page of what lies in the outbox, oldest cause first, but for these.
+async fn waiting(reader: &Reader, but: &[&str]) -> Result<Vec<Outgoing>, ReadError> {
     let db = reader.database();
     let client = db.client().await?;
     let rows = async {
         let statement = client
             .prepare_cached(include_str!("sql/outbox.sql"))
             .await?;
-        client.query(&statement, &[&reader.id()]).await
+        client.query(&statement, &[&reader.id(), &but]).await
     };
     let rows = rows.await.map_err(db.error("reading the outbox"))?;
     let message = |row: &tokio_postgres::Row| Outgoing {

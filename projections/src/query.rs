@@ -18,6 +18,7 @@ use schema::LedgerName;
 use crate::project::ProjectError;
 use crate::store::{Place, State};
 
+pub use crate::verdict::{FROM_MISMATCH, ILLEGAL, UNEXPECTED};
 pub use links::{Dangling, Named, NamedBy, dangling, named_by, names};
 pub use list::{
     Refused, Violations, histories, history, quarantine, refused, violated, violations,

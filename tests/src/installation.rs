@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
+use crate::port::free_port;
 use crate::process::PATIENCE;
 use crate::program::{Ran, Serving, binary, eventually, finish};
 use crate::{Nats, Postgres};
@@ -258,13 +259,6 @@ impl Installation {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }
-}
-
-/// A port that nobody listens on at this moment.
-pub fn free_port() -> u16 {
-    let listener =
-        std::net::TcpListener::bind(("127.0.0.1", 0)).expect("the loopback has a free port");
-    listener.local_addr().expect("it is bound").port()
 }
 
 async fn get(port: u16, path: &str) -> std::io::Result<String> {

@@ -15,6 +15,7 @@ pub mod binaries;
 pub mod feed;
 pub mod installation;
 pub mod nats;
+pub mod port;
 pub mod postgres;
 mod process;
 pub mod program;

@@ -15,7 +15,7 @@ use tokio_postgres::{Client, Config, NoTls};
 
 use crate::account::Account;
 use crate::binaries;
-use crate::installation::free_port;
+use crate::port::free_port;
 use crate::process::{self, PATIENCE};
 use crate::tls::{Pair, write_private};
 
@@ -353,7 +353,7 @@ fn template(bin: &Path, account: Option<Account>) -> PathBuf {
     fs::create_dir_all(&cache).expect("the cache folder can be made");
     fs::set_permissions(&cache, fs::Permissions::from_mode(0o755))
         .expect("the cache folder is ours");
-    let ready = cache.join(format!("{version}-1"));
+    let ready = cache.join(format!("{version}-2"));
     if ready.is_dir() {
         return ready;
     }
@@ -371,6 +371,8 @@ fn template(bin: &Path, account: Option<Account>) -> PathBuf {
             "-E",
             "UTF8",
             "--locale=C",
+            // As `ledger up` has it, so that what is measured is what runs.
+            "--data-checksums",
             "--no-sync",
         ])
         .output()

@@ -294,6 +294,29 @@ async fn output_has_five_forms_and_what_is_not_there_says_so() {
     ];
     let earlier = ledger.ask(before_all).await;
     assert_eq!(earlier.as_array().map(Vec::len), Some(0), "{earlier}");
+    // Nothing found is said, and what cannot be found is refused: it must not look as if all were well.
+    let none = ledger.run(["state", "gitops.commit"]).await.expect(0);
+    assert!(none.out.is_empty() && !none.err.is_empty(), "{}", none.out);
+    for arguments in [
+        &["state", "platform.enviroment"][..],
+        &[
+            "violations",
+            "--kind",
+            "platform.enviroment",
+            "--assert-none",
+        ],
+        &["violations", "--rule", "transition.ilegal", "--assert-none"],
+    ] {
+        let said = ledger.run(arguments).await.expect(5).err;
+        assert!(said.contains("the active catalog has no"), "{said}");
+    }
+    let own = [
+        "violations",
+        "--rule",
+        "verdict.unexpected",
+        "--assert-none",
+    ];
+    ledger.run(own).await.expect(0);
     let checkpoint = ledger.run(["checkpoint"]).await.expect(0);
     assert!(
         checkpoint.out.contains("ledger.example/main"),

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tests::binaries;
 use tests::feed;
-use tests::installation::free_port;
+use tests::port::free_port;
 use tests::program::{Ran, binary, eventually, run_in};
 use tokio::process::{Child, Command};
 
@@ -24,16 +24,28 @@ struct Up {
 
 impl Up {
     async fn start(arguments: &[&str]) -> Self {
+        let nats_port = free_port().to_string();
+        let listen = format!("127.0.0.1:{}", free_port());
+        let ports = ["--nats-port", &nats_port, "--listen", &listen];
+        let mut up = Self::begin(Self::folder(), &[arguments, &ports].concat());
+        up.runs().await;
+        up
+    }
+
+    /// An empty folder.
+    fn folder() -> TempDir {
         let folder = tempfile::Builder::new().prefix("lup-").tempdir();
         let folder = folder.expect("a folder");
         // The database's own user must be able to pass.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o711)).expect("it is ours");
+        folder
+    }
+
+    fn begin(folder: TempDir, arguments: &[&str]) -> Self {
         let log = fs::File::create(folder.path().join("log")).expect("a log");
         let child = Command::new(binary())
             .args(["up", "--data"])
             .arg(folder.path().join("data"))
-            .args(["--nats-port", &free_port().to_string()])
-            .args(["--listen", &format!("127.0.0.1:{}", free_port())])
             .args(arguments)
             .env("LEDGER_NATS_SERVER", binaries::nats_server())
             .env("LEDGER_POSTGRES_BIN", binaries::postgres_bin())
@@ -43,14 +55,16 @@ impl Up {
             .stderr(log)
             .spawn()
             .expect("the program can be started");
-        let mut up = Self { child, folder };
+        Self { child, folder }
+    }
+
+    async fn runs(&mut self) {
         eventually("ledger up is running", async || {
-            let ended = up.child.try_wait().expect("it is ours");
-            assert!(ended.is_none(), "it ended:\n{}", up.log());
-            up.log().contains("ledger: running")
+            let ended = self.child.try_wait().expect("it is ours");
+            assert!(ended.is_none(), "it ended:\n{}", self.log());
+            self.log().contains("ledger: running")
         })
         .await;
-        up
     }
 
     fn log(&self) -> String {
@@ -239,6 +253,37 @@ async fn a_publisher_comes_and_goes_while_it_runs() {
         "nobody else was cut off: {}",
         still.out
     );
+}
+
+#[tokio::test]
+async fn who_wants_the_same_ports_at_the_same_time_gets_others() {
+    let (port, listen) = (free_port(), free_port());
+    let mut all: Vec<Up> = (0..3)
+        .map(|_| {
+            let folder = Up::folder();
+            let data = folder.path().join("data");
+            // As if the port had been theirs the last time.
+            fs::create_dir_all(data.join("nats")).expect("made");
+            fs::write(data.join("nats/port"), port.to_string()).expect("written");
+            let config = folder.path().join("wanted.toml");
+            let text = format!("[http]\nlisten = \"127.0.0.1:{listen}\"\n");
+            fs::write(&config, text).expect("written");
+            let config = config.display().to_string();
+            Up::begin(folder, &["--config", &config])
+        })
+        .collect();
+    for up in &mut all {
+        up.runs().await;
+    }
+    for (number, up) in all.iter().enumerate() {
+        let said = up.publish("local", &format!("of-{number}")).await.expect(0);
+        assert!(said.out.contains("recorded"), "{}\n{}", said.out, up.log());
+        let status = up.run(&["status", "-o", "json"], "").await.expect(0).json();
+        assert_eq!(status["ready"], true, "its own process answers: {status}");
+        let asked = ["log", "--kind", "platform.environment", "-o", "json"];
+        let events = up.run(&asked, "").await.expect(0).list();
+        assert_eq!(events.len(), 1, "its own event alone");
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use ingest::publish::{self, Options, Status};
 use ledger::read::Reader;
+use projections::query;
 use schema::{Activation, Catalog as Known, KindName, Package};
 use serde_json::{Value, json};
 
@@ -138,6 +139,35 @@ async fn active(app: &App, builtin: bool) -> Result<(Known, Vec<Package>), Failu
     let packages = packages::all(config.kinds.as_deref())?;
     let known = packages::compile(&packages, packages::settings(&config))?;
     Ok((known, packages))
+}
+
+/// Refuses a kind or a rule that the active catalog does not have: an empty list would say that all is well with it.
+pub async fn must_know(
+    reader: &Reader,
+    kind: Option<&KindName>,
+    rule: Option<&str>,
+) -> Result<(), Failure> {
+    let Some((known, _)) = from_chain(reader, u64::MAX).await? else {
+        return Ok(());
+    };
+    if let Some(kind) = kind.filter(|kind| known.kind(kind).is_none()) {
+        return Err(
+            Failure::not_found(format!("the active catalog has no kind {kind}"))
+                .mend("ledger catalog list names every kind"),
+        );
+    }
+    let its_own = [query::ILLEGAL, query::FROM_MISMATCH, query::UNEXPECTED];
+    let has = |rule: &str| {
+        let mut rules = known.kinds().flat_map(|kind| &kind.rules);
+        its_own.contains(&rule) || rules.any(|one| one.id.as_str() == rule)
+    };
+    if let Some(rule) = rule.filter(|rule| !has(rule)) {
+        return Err(
+            Failure::not_found(format!("the active catalog has no rule {rule}"))
+                .mend("ledger catalog show KIND names the rules of a kind"),
+        );
+    }
+    Ok(())
 }
 
 /// The catalog that holds after a position.
@@ -338,9 +368,13 @@ async fn activate(app: &App, config: &Config, patience: Duration) -> Outcome {
                 app.one(&json!({"digest": wanted.digest(), "seq": seq, "changed": true}))?;
                 Ok(Exit::Done)
             }
-            ingest::Fate::Duplicate { .. } => Ok(Exit::Done),
-            ingest::Fate::Quarantined { seq, reason } => Err(Failure::new(format!(
-                "the activation was refused at position {seq}: {reason}"
+            ingest::Fate::Duplicate { of } => {
+                app.one(&json!({"digest": wanted.digest(), "seq": of, "changed": false}))?;
+                Ok(Exit::Done)
+            }
+            ingest::Fate::Quarantined { seq, reason, at } => Err(Failure::new(format!(
+                "the activation was refused at position {seq}: {}",
+                query::refusal(Some(&reason), &at)
             ))
             .mend(format!("ledger quarantine {seq} shows it"))),
         },

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use ingest::Fate;
 use ingest::publish::{self, Options, Outbound, PublishError, Status};
+use projections::query;
 use serde::Serialize;
 
 use crate::app::App;
@@ -301,11 +302,12 @@ fn show(
             item.seq = of;
             item.of = of;
         }
-        Status::Settled(Fate::Quarantined { seq, reason }) => {
+        Status::Settled(Fate::Quarantined { seq, reason, at }) => {
             tally.quarantined += 1;
             item.status = "quarantined";
             item.seq = Some(seq);
-            item.note = Some(reason.clone());
+            let words = query::refusal(Some(&reason), &at);
+            item.note = Some(format!("{reason}: {words}"));
             item.reason = Some(reason);
         }
         Status::Unsettled { .. } => {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use clap::Args;
 use ledger::head::Head;
 use ledger::migrate;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::App;
@@ -51,15 +52,17 @@ impl Serve {
         };
         wanted.sort_unstable();
         wanted.dedup();
-        serve(config, &wanted, told).await?;
+        serve(config, &wanted, None, told).await?;
         Ok(Exit::Done)
     }
 }
 
-/// Looks at both servers once, so that a wrong one is refused at the start, then runs the roles.
+/// Looks at both servers once, so that a wrong one is refused at the start, then runs the roles. Without a listener
+/// it listens at the configured address, once both servers are the right ones.
 pub async fn serve(
     config: Config,
     wanted: &[Role],
+    listener: Option<TcpListener>,
     told: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
     // Settings that could not be activated are refused before anything runs.
@@ -85,10 +88,9 @@ pub async fn serve(
     let listen = config.listen;
     let shared = Shared::new(config, db, keyring);
     let http = wanted.contains(&Role::Http);
-    let listener = if http {
-        Some(http::bind(listen).await?)
-    } else {
-        None
+    let listener = match listener {
+        None if http => Some(http::bind(listen).await?),
+        listener => listener,
     };
     tracing::info!(
         ledger = %shared.config.ledger,

@@ -4,13 +4,13 @@ use clap::Args;
 use projections::query::{self, QueryError, States, Which};
 use schema::KindName;
 
-use super::catalog::kind_name;
+use super::catalog::{kind_name, must_know};
 use super::filter::{Limit, Past, Since};
 use crate::app::App;
 use crate::cli::text;
 use crate::connect;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::Column;
+use crate::output::{self, Column};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -70,10 +70,15 @@ impl State {
         let found = query::states(reader.database(), &config.ledger, &asked, when).await?;
         if let (Some(kind), Some(id)) = (&kind, &self.id) {
             let Some(row) = found.rows.first() else {
+                must_know(&reader, self.kind.as_ref(), None).await?;
                 return Err(missing(kind, id));
             };
             app.one(row)?;
             return Ok(Exit::Done);
+        }
+        if found.rows.is_empty() {
+            must_know(&reader, self.kind.as_ref(), None).await?;
+            output::say("there is no such entity");
         }
         let mut rows = app.rows(COLUMNS);
         for row in &found.rows {

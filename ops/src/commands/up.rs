@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::Args;
 use schema::Name;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::App;
@@ -15,8 +16,8 @@ use crate::config::{self, Config, NatsUser, Secret, Settings};
 use crate::exit::{Context, Exit, Failure, Outcome};
 use crate::output::say;
 use crate::roles::Role;
-use crate::up::{self, Servers, Wanted, nats};
-use crate::{logging, stop};
+use crate::up::{self, Servers, Wanted};
+use crate::{http, logging, stop};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -87,7 +88,7 @@ impl Up {
     /// counts where it exists, and is not missed where it does not yet.
     fn configured(&self, app: &App, data: &Path) -> Result<Config, Failure> {
         let own = data.join("ledger.toml");
-        let named = config::find(app.globals.config.as_deref(), Some(data), &app.variables)?;
+        let named = config::find_beside(app.globals.config.as_deref(), data, &app.variables)?;
         let same = |file: &Path| std::path::absolute(file).ok() == std::path::absolute(&own).ok();
         let file = named.filter(|file| !same(file) || file.exists());
         let flags = Settings {
@@ -106,8 +107,11 @@ async fn run_ledger(
     tell: &watch::Sender<bool>,
     told: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
+    let listener = listening(listen, config.listen).await?;
     let config = Config {
-        listen: address(listen, config.listen)?,
+        listen: listener
+            .local_addr()
+            .context("cannot tell the port that we listen on")?,
         ..servers.config(config)?
     };
     let made = tokio::select! {
@@ -136,7 +140,7 @@ async fn run_ledger(
         shown(&file)
     ));
     say("ledger: running; stop it with Ctrl-C");
-    let serving = serve::serve(config, &Role::ALL, told);
+    let serving = serve::serve(config, &Role::ALL, Some(listener), told);
     tokio::pin!(serving);
     tokio::select! {
         served = &mut serving => served,
@@ -163,16 +167,19 @@ fn shown(file: &Path) -> String {
     }
 }
 
-/// The wanted address; the configured one if it is free, else another port.
-fn address(wanted: Option<SocketAddr>, configured: SocketAddr) -> Result<SocketAddr, Failure> {
+/// Listens at the wanted address; at the configured one if it is free, else at another port. It is held from here on:
+/// a port that is only looked at may be somebody else's a moment later.
+async fn listening(
+    wanted: Option<SocketAddr>,
+    configured: SocketAddr,
+) -> Result<TcpListener, Failure> {
     if let Some(wanted) = wanted {
-        return Ok(wanted);
+        return http::bind(wanted).await;
     }
-    if std::net::TcpListener::bind(configured).is_ok() {
-        return Ok(configured);
+    match TcpListener::bind(configured).await {
+        Ok(listener) => Ok(listener),
+        Err(_) => http::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await,
     }
-    let port = nats::free_port().context("no port is free on 127.0.0.1")?;
-    Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
 }
 
 impl Servers {

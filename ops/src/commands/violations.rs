@@ -5,7 +5,7 @@ use projections::query::Violations as Asked;
 use projections::query::{self, ViolationStatus, Which};
 use schema::KindName;
 
-use super::catalog::kind_name;
+use super::catalog::{kind_name, must_know};
 use super::filter::{Limit, Moment, Since};
 use crate::app::App;
 use crate::cli::text;
@@ -92,6 +92,10 @@ impl Violations {
             limit: self.limit.most(),
         };
         let found = query::violated(reader.database(), &config.ledger, &asked, when).await?;
+        if found.rows.is_empty() {
+            must_know(&reader, self.kind.as_ref(), self.rule.as_deref()).await?;
+            output::say("there is no such violation");
+        }
         let mut rows = app.rows(COLUMNS);
         for row in &found.rows {
             rows.row(row)?;

@@ -35,6 +35,29 @@ fn flags_win_over_variables_and_these_over_the_file() {
 }
 
 #[test]
+fn what_was_typed_names_the_file() {
+    let (folder, ours) = file("");
+    let variables: Variables = [("LEDGER_CONFIG".to_owned(), "/elsewhere.toml".to_owned())].into();
+    let found = |named, data| find(named, data, &variables).expect("legal");
+    assert_eq!(found(None, Some(folder.path())), Some(ours.clone()));
+    let named = Path::new("/named.toml");
+    assert_eq!(
+        found(Some(named), Some(folder.path())),
+        Some(named.to_owned())
+    );
+    assert_eq!(found(None, None), Some(PathBuf::from("/elsewhere.toml")));
+    // A folder without one is not passed over in silence.
+    let none = folder.path().join("none");
+    assert_eq!(found(None, Some(&none)), Some(none.join("ledger.toml")));
+    let beside = find_beside(None, folder.path(), &Variables::new()).expect("legal");
+    assert_eq!(beside, Some(ours));
+    assert_eq!(
+        find_beside(None, &none, &Variables::new()).expect("legal"),
+        None
+    );
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_its_line() {
     let said = refusal("ledger = 'one'\n\n[postgres]\nurll = 'x'\n");
     assert!(

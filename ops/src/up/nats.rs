@@ -24,6 +24,8 @@ use crate::exit::{Context, Failure};
 /// The port that everybody tries first.
 pub const USUAL_PORT: u16 = 4222;
 const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// How many ports are tried, where each turns out to be somebody else's.
+const MOST_PORTS: u32 = 8;
 
 /// A running server; whoever has it stops it.
 #[derive(Debug)]
@@ -50,23 +52,36 @@ pub async fn start(
     let users = Home::of(folder.path());
     let config = users.config();
     stop_left_over(&home, &config).await?;
-    let port = choose_port(wanted_port, &home.join("port"))?;
     let ledger_password = users.ledger_password();
     users.add(publishers)?;
     users.write_users(ledger)?;
-    write_private(&config, &config_text(&home, port))?;
-    let mut command = Command::new(program);
-    command.arg("-c").arg(&config).stdin(Stdio::null());
-    let child = spawn(command, &log).context(format!("cannot start {}", program.display()))?;
-    let mut server = Nats {
-        child,
-        port,
-        ledger_password,
-        log,
-    };
-    server.wait_until_ready().await?;
-    write_private(&home.join("port"), &format!("{port}\n"))?;
-    Ok(server)
+    let mut tries = 0;
+    loop {
+        let port = choose_port(wanted_port, &home.join("port"))?;
+        write_private(&config, &config_text(&home, port))?;
+        let mut command = Command::new(program);
+        command.arg("-c").arg(&config).stdin(Stdio::null());
+        let child = spawn(command, &log).context(format!("cannot start {}", program.display()))?;
+        let mut server = Nats {
+            child,
+            port,
+            ledger_password: ledger_password.clone(),
+            log: log.clone(),
+        };
+        tries += 1;
+        match server.wait_until_ready().await {
+            Ok(()) => {
+                write_private(&home.join("port"), &format!("{port}\n"))?;
+                return Ok(server);
+            }
+            // It was free a moment ago, and somebody else was faster.
+            Err(_) if wanted_port.is_none() && tries < MOST_PORTS && server.lost(port) => {}
+            Err(failure) => {
+                server.stop().await;
+                return Err(failure);
+            }
+        }
+    }
 }
 
 impl Nats {
@@ -96,6 +111,11 @@ impl Nats {
     /// Why it ended, for a message.
     pub fn last_words(&self) -> String {
         last_lines(&self.log)
+    }
+
+    /// Whether it has ended and another listens on its port.
+    fn lost(&mut self, port: u16) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_))) && !is_free(port)
     }
 
     /// It is ready when it lets the ledger in, which also proves that the port is not somebody else's.

@@ -66,6 +66,7 @@ async fn waiting_tells_what_became_of_each() {
         Status::Settled(Fate::Quarantined {
             seq,
             reason: reason.to_owned(),
+            at: String::new(),
         })
     };
     assert_eq!(
@@ -79,8 +80,28 @@ async fn waiting_tells_what_became_of_each() {
             quarantined(6, "json.syntax"),
         ]
     );
-    let again = statuses(&options(&world, None, Some(5)), beats(1..2)).await;
-    assert_eq!(again, [Status::Settled(Fate::Duplicate { of: None })]);
+    let again = statuses(&options(&world, None, Some(20)), beats(1..2)).await;
+    assert_eq!(again, [Status::Settled(Fate::Duplicate { of: Some(2) })]);
+    // JetStream has just seen messages of these names. What they are, the ledger says all the same.
+    let named = |body: &'static [u8]| Outbound::new(&main(), &ledger, Bytes::from_static(body));
+    let hollow =
+        br#"{"specversion":"1.0","id":"h","source":"ledger://main","type":"ledger.beat.ticked",
+        "subject":"main","data":{}}"#;
+    let items = [named(conflict), named(hollow), named(hollow)];
+    let found = statuses(&options(&world, None, Some(20)), items).await;
+    let reasons: Vec<_> = found
+        .iter()
+        .map(|status| match status {
+            Status::Settled(Fate::Quarantined { reason, at, .. }) => (reason.as_str(), at.as_str()),
+            other => unreachable!("{other:?}"),
+        })
+        .collect();
+    let invalid = ("data.invalid", "/due_us");
+    assert_eq!(reasons, [("id.conflict", ""), invalid, invalid]);
+    // Without waiting, too, nothing vanishes.
+    let stream_seq = world.head().await.stream_seq + 1;
+    let found = statuses(&options(&world, None, None), [named(conflict)]).await;
+    assert_eq!(found, [Status::Accepted { stream_seq }]);
     notify.stop().await.expect("stopped in order");
     ingest.stop().await.expect("stopped in order");
 }

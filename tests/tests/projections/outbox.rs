@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tests::Nats;
 use tokio::sync::watch;
 
-use crate::support::{Fixture, main};
+use crate::support::{Fixture, body, main};
 
 async fn messages(js: &jetstream::Context) -> u64 {
     let mut stream = js.get_stream("LEDGER-main").await.expect("the stream");
@@ -178,6 +178,64 @@ async fn verdicts_are_published_through_an_outage() {
         "what was seen is not waited for"
     );
     assert_eq!(messages(&js).await, 2);
+    stop.send(true).expect("it listens");
+    task.await.expect("joined").expect("stopped in order");
+}
+
+/// A page of the outbox that the door has refused does not hide what comes after it.
+#[tokio::test]
+async fn a_thousand_refused_messages_keep_nothing_back() {
+    const MANY: u64 = 1000;
+    let mut fixture = Fixture::new().await;
+    let nats = Nats::start().await;
+    let js = nats.jetstream().await;
+    stream(&js).await;
+    let event = "platform.environment.status_changed";
+    let number = fixture.appender.head().stream_seq;
+    let illegal = (0..MANY).map(|n| {
+        let id = format!("e{n}");
+        let body = body(number + n, &id, "status_changed", &json!({ "to": "ready" }));
+        fixture.arrival("terraform", event, body, n + 1)
+    });
+    let illegal = illegal.collect();
+    let appended = fixture.appender.append(crate::support::STREAM, illegal);
+    appended.await.expect("appended");
+    fixture.fold().await;
+    let verdicts = fixture.outbox().await;
+    assert_eq!(verdicts.len(), 1000);
+    let hollow = (1..).zip(verdicts).map(|(n, (_, body))| {
+        let mut verdict: Value = serde_json::from_slice(&body).expect("JSON");
+        verdict["data"] = json!({});
+        let body = verdict.to_string().into_bytes();
+        fixture.arrival("ledger", "ledger.violation.raised", body, n)
+    });
+    let hollow = hollow.collect();
+    let appended = fixture.appender.append(crate::support::STREAM, hollow);
+    appended.await.expect("appended");
+    let last = json!({ "to": "ready" });
+    fixture.environment("last", "status_changed", last).await;
+    fixture.fold().await;
+    let refused = outbox::refused(&fixture.db, &main()).await.expect("read");
+    assert_eq!(refused.len(), 1000);
+
+    let (stop, stopped) = watch::channel(false);
+    let metrics = Arc::new(Metrics::default());
+    let task = {
+        let (db, js, metrics) = (fixture.db.clone(), js.clone(), metrics.clone());
+        tokio::spawn(async move { outbox::run(&db, &main(), &js, metrics, stopped).await })
+    };
+    until_there_are(&js, 1).await;
+    let sent = js.get_stream("LEDGER-main").await.expect("the stream");
+    let sent = sent.get_raw_message(1).await.expect("the message");
+    let sent: Value = serde_json::from_slice(&sent.payload).expect("JSON");
+    assert_eq!(sent["data"]["id"], "last", "{sent}");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(messages(&js).await, 1);
+    let counted = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+    assert_eq!(
+        (counted(&metrics.outbox), counted(&metrics.refused)),
+        (1001, 1000)
+    );
     stop.send(true).expect("it listens");
     task.await.expect("joined").expect("stopped in order");
 }
