@@ -80,7 +80,7 @@ impl Decider {
         publish::publish(&options, [item], |_, _, status| became = Some(status)).await?;
         match became {
             Some(Status::Settled(Fate::Recorded { seq })) => Ok(seq),
-            Some(Status::Settled(Fate::Quarantined { seq, reason })) => {
+            Some(Status::Settled(Fate::Quarantined { seq, reason, .. })) => {
                 let failure = Failure::new(format!(
                     "{event_type} by the publisher {} was refused at position {seq}: {reason}",
                     config.publisher
