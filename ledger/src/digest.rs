@@ -225,6 +225,15 @@ pub fn derived(event_type: &str, subject: &str, context: &[u8], data: &[u8]) -> 
         .into()
 }
 
+/// The id of a tick of the clock, about what was due at `due_us` when the chain had `size` positions:
+/// `H("beat", i64 due_us ‖ u64 size)`.
+pub fn beat_id(due_us: i64, size: u64) -> Hash {
+    let mut hasher = hasher("event-ledger v1 beat");
+    hasher.update(&due_us.to_be_bytes());
+    hasher.update(&size.to_be_bytes());
+    hasher.finalize().into()
+}
+
 fn caused(context: &'static str, before: &[&str], cause_seq: u64, after: &[&str]) -> Hash {
     let mut material = Vec::new();
     for text in before {

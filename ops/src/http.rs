@@ -103,6 +103,7 @@ fn within(shared: &Shared, role: Role) -> Option<(Standing, String)> {
         },
         Role::Project => &shared.folding.project_outage,
         Role::Outbox => &shared.folding.outbox_outage,
+        Role::Clock => &shared.folding.clock_outage,
         Role::Notify => &shared.metrics.notify_outage,
         Role::Seal | Role::Http => return None,
     };

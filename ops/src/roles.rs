@@ -1,6 +1,7 @@
 //! `ledger serve`'s roles: each a task that is started again after a failure, one active per role and ledger.
 
 pub mod board;
+mod clock_role;
 pub mod ingest_role;
 mod key_care;
 pub mod lease;
@@ -32,6 +33,8 @@ pub enum Role {
     Project,
     /// Publish verdicts until they are in the chain
     Outbox,
+    /// Let time pass where nothing happens, so that what is due is found
+    Clock,
     /// Sign heads
     Seal,
     /// Publish receipts, quarantine, violations and heads outward
@@ -42,10 +45,11 @@ pub enum Role {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Ingest,
         Self::Project,
         Self::Outbox,
+        Self::Clock,
         Self::Seal,
         Self::Notify,
         Self::Http,
@@ -57,6 +61,7 @@ impl Role {
             Self::Ingest => "ingest",
             Self::Project => "project",
             Self::Outbox => "outbox",
+            Self::Clock => "clock",
             Self::Seal => "seal",
             Self::Notify => "notify",
             Self::Http => "http",
@@ -212,6 +217,7 @@ async fn start(shared: &Shared, role: Role, stop: watch::Receiver<bool>) -> Resu
         Role::Ingest => Box::pin(ingest_role::run(shared, stop)).await,
         Role::Project => project_role::run(shared, stop).await,
         Role::Outbox => project_role::publish(shared, stop).await,
+        Role::Clock => clock_role::run(shared, stop).await,
         Role::Seal => seal_role::run(shared, stop).await,
         Role::Notify => notify_role::run(shared, stop).await,
         Role::Http => Ok(()),

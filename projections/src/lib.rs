@@ -5,10 +5,12 @@
 //!
 //! The way of an event through here: [`fact`] reads it, [`entity`] advances the state that it is about,
 //! [`fold`] does that for a batch and judges, `store` writes the changes with the checkpoint in one
-//! transaction, [`project`] does that for ever, [`outbox`] publishes verdicts until they are in the chain,
-//! and [`query`] answers. [`view`] makes the views that people read from the active kinds.
+//! transaction, [`project`] does that for ever, [`outbox`] publishes verdicts until they are in the chain, [`clock`]
+//! sees to it that what is due is found, and [`query`] answers. [`view`] makes the views that people read from the
+//! active kinds.
 
 pub mod catalogs;
+pub mod clock;
 pub mod derived;
 pub mod entity;
 pub mod fact;

@@ -26,10 +26,14 @@ pub struct Metrics {
     pub outbox: AtomicU64,
     /// Messages of the outbox that the door did not let in, and that are not sent again.
     pub refused: AtomicU64,
+    /// Ticks of the clock.
+    pub ticks: AtomicU64,
     /// Why the projector waits.
     pub project_outage: Outage,
     /// Why the publisher of the outbox waits.
     pub outbox_outage: Outage,
+    /// Why the clock waits.
+    pub clock_outage: Outage,
     /// How often a server was away.
     pub outages: AtomicU64,
     /// Rung when the outbox has something new.

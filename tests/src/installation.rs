@@ -229,8 +229,8 @@ impl Installation {
         .await;
     }
 
-    /// Waits until everything is in the chain, under a signed head and in the views, and no verdict is on its way any more: nothing
-    /// new for half a second. Gives the size.
+    /// Waits until everything is in the chain, under a signed head and in the views, what was due has been found, and no
+    /// verdict is on its way any more: nothing new for half a second. Gives the size.
     pub async fn settles(&self) -> u64 {
         let client = self.postgres.connect(&self.database).await;
         let deadline = Instant::now() + PATIENCE * 2;
@@ -240,7 +240,11 @@ impl Installation {
             let row = client
                 .query_one(
                     "SELECT h.size, least(s.size, coalesce(
-                              (SELECT next_seq FROM views.projection p WHERE p.state = 'live' AND p.ledger = h.ledger), 0))
+                              (SELECT next_seq FROM views.projection p
+                                WHERE p.state = 'live' AND p.ledger = h.ledger
+                                  AND NOT EXISTS (SELECT FROM views.deadline d
+                                                   WHERE d.projection = p.projection AND NOT d.fired
+                                                     AND views.at_us(d.due_us) < now() + interval '1 second')), 0))
                        FROM ledger.head h JOIN ledger.sealer s USING (ledger) WHERE h.name = $1",
                     &[&self.ledger],
                 )

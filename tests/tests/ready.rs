@@ -7,7 +7,7 @@ use serde_json::Value;
 use tests::program::eventually;
 use tests::{Installation, feed};
 
-const ROLES: [&str; 5] = ["ingest", "project", "outbox", "seal", "notify"];
+const ROLES: [&str; 6] = ["ingest", "project", "outbox", "clock", "seal", "notify"];
 
 /// The status line's code and the body.
 async fn ready(installation: &Installation) -> (String, Value) {
@@ -59,7 +59,12 @@ async fn every_role_says_which_server_it_waits_for() {
     assert_eq!(status["problems"], serde_json::json!([]));
 
     ledger.nats.stop();
-    until_waiting(&ledger, &["ingest", "outbox", "seal", "notify"], "NATS").await;
+    until_waiting(
+        &ledger,
+        &["ingest", "outbox", "clock", "seal", "notify"],
+        "NATS",
+    )
+    .await;
     let plain = ledger.http("/readyz?plain").await;
     assert!(
         plain.contains("\r\n\r\nnot ready\n") && plain.contains("notify   waiting"),

@@ -63,6 +63,8 @@ struct Standing {
     /// Positions that no signed head covers yet.
     unsealed: u64,
     published_head_size: Option<u64>,
+    /// When the next deadline is due that nothing has found yet.
+    next_due_at: Option<String>,
     /// Verdicts that the ledger itself has refused, and that are not sent again under this catalog.
     verdicts_refused: usize,
     /// The months whose salt key is in the folder of keys.
@@ -136,6 +138,9 @@ async fn look(
         salt_keys: months.kept,
         salt_keys_destroyed: months.destroyed,
         published_head_size: published.map(|head| size_of(Some(&head.note))),
+        next_due_at: projections::clock::next_due_us(reader)
+            .await?
+            .map(schema::time::format_us),
         verdicts_refused: refused.len(),
         nats: connect::nats(config)?.names(),
         postgres: reader.database().server().to_owned(),

@@ -83,6 +83,11 @@ fn folding(page: &mut Page, shared: &Shared) {
         "Verdicts on their way into the chain.",
         folding.outbox.load(Relaxed),
     );
+    page.counter(
+        "ledger_clock_ticks_total",
+        "Ticks that the clock of this process published because something was due.",
+        folding.ticks.load(Relaxed),
+    );
     page.gauge(
         "ledger_outbox_refused_messages",
         "Verdicts that the ledger itself has refused, and that are not sent again under this catalog.",
