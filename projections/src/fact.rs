@@ -9,6 +9,7 @@ use schema::EventType;
 use serde_json::Value;
 
 use crate::entity::Key;
+use crate::incident;
 use crate::verdict::{self, Cleared};
 
 /// A position whose data was parsed once, for everything that looks at it.
@@ -113,6 +114,18 @@ impl Fact {
             kind: self.text("kind")?.to_owned(),
             id: self.text("id")?.to_owned(),
         })
+    }
+
+    /// The incident that an event is about which tells of one.
+    pub fn incident(&self) -> Option<&str> {
+        let kind = self.event_type.kind();
+        let tells = kind.package.as_str() == "ledger" && kind.entity.as_str() == incident::ENTITY;
+        tells.then_some(self.header.subject.as_str())
+    }
+
+    /// A member of the data that is a count.
+    pub fn number(&self, member: &str) -> Option<u64> {
+        self.data.as_ref()?.value.get(member)?.as_u64()
     }
 
     /// A member of the data that is a text.

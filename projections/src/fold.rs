@@ -18,6 +18,7 @@
 mod changes;
 mod derived;
 mod due;
+mod incidents;
 pub mod judge;
 mod link;
 mod needs;
@@ -303,10 +304,14 @@ impl<'a> Fold<'a> {
             self.world.put(key, Some(entity), links, growth);
         }
         if *self.scope == Scope::All {
+            // What the ledger itself says of incidents and tasks follows from their causes; somebody who decided meanwhile
+            // does not make it wrong.
+            let own = fact.follows() && fact.event_type.kind().package.as_str() == "ledger";
+            let broken: &[_] = if own { &[] } else { &advance.broken };
             let moment = Moment {
                 fact,
                 key,
-                broken: &advance.broken,
+                broken,
                 catalog,
             };
             let ask = Ask::new(&self.world, catalog);
@@ -324,7 +329,7 @@ impl<'a> Fold<'a> {
                     .put(key, kept.map(Arc::unwrap_or_clone), links, 0);
                 return lacks;
             }
-            self.take_in(outcome, fact.header.seq);
+            self.take_in(outcome, fact);
         }
         self.changes.history.push(Line {
             seq: fact.header.seq,

@@ -15,6 +15,7 @@ pub mod derived;
 pub mod entity;
 pub mod fact;
 pub mod fold;
+pub mod incident;
 pub mod metrics;
 pub mod migrate;
 pub mod outbox;

@@ -1,5 +1,6 @@
 //! Answers from the views, now or at any earlier position of the chain.
 
+mod incidents;
 mod law;
 mod links;
 mod list;
@@ -19,6 +20,7 @@ use crate::project::ProjectError;
 use crate::store::{Place, State};
 
 pub use crate::verdict::{FROM_MISMATCH, ILLEGAL, UNEXPECTED};
+pub use incidents::{IncidentRow, Incidents, incidents, open_incidents};
 pub use links::{Dangling, Named, NamedBy, dangling, named_by, names};
 pub use list::{
     Refused, Violations, histories, history, quarantine, refused, violated, violations,

@@ -3,6 +3,7 @@
 
 mod copy;
 mod deadlines;
+mod incidents;
 mod load;
 mod place;
 mod reindex;

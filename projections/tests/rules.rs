@@ -19,6 +19,7 @@ use projections::fold::{
     Changes, Checkpoint, Deadline, DueFound, DuePage, Fold, Known, Link, Loaded, Look, Needs,
     Scope, World,
 };
+use projections::incident::Incident;
 use projections::verdict::{Cleared, How, Verdict};
 use proptest::prelude::*;
 use schema::rule::{Due, Event};
@@ -59,6 +60,8 @@ enum Act {
     Happens(Mutation, u8),
     /// The message of that number, of those on their way, comes back.
     Return(usize),
+    /// Somebody acknowledges the incident of that number, or resolves it.
+    Decided(usize, bool),
     /// A message is refused: an event about no entity.
     Refused,
     /// So many minutes pass without anything.
@@ -76,6 +79,7 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         5 => (mutation, 0..3_u8).prop_map(|(mutation, who)| Act::Happens(mutation, who)),
         1 => (0..8_usize).prop_map(Act::Return),
+        1 => (0..8_usize, any::<bool>()).prop_map(|(number, ends)| Act::Decided(number, ends)),
         1 => Just(Act::Refused),
         2 => prop_oneof![1..300_u32, 300..200_000_u32].prop_map(Act::Pause),
     ]
@@ -199,6 +203,8 @@ struct Rows {
     verdicts: BTreeMap<String, Known>,
     deadlines: BTreeSet<Deadline>,
     derived: BTreeMap<String, Expected>,
+    incidents: BTreeMap<String, Incident>,
+    causes: BTreeSet<(String, u64)>,
     outbox: BTreeMap<String, Message>,
     unexpected: u64,
 }
@@ -219,6 +225,8 @@ impl Rows {
             verdicts: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             derived: BTreeMap::new(),
+            incidents: BTreeMap::new(),
+            causes: BTreeSet::new(),
             outbox: BTreeMap::new(),
             unexpected: 0,
         }
@@ -264,6 +272,12 @@ impl Rows {
             entities: needs.entities.iter().filter_map(entity).collect(),
             verdicts: needs.verdicts.iter().filter_map(verdict).collect(),
             derived: needs.derived.iter().filter_map(derived).collect(),
+            about: needs
+                .incidents
+                .iter()
+                .filter_map(|id| Some((id.clone(), self.incidents.get(id)?.key())))
+                .collect(),
+            incidents: self.last_incidents(needs),
             open: open()
                 .filter(|(_, one)| about(one))
                 .map(|(id, one)| (id.clone(), one.clone()))
@@ -294,6 +308,17 @@ impl Rows {
                 .as_ref()
                 .map_or_else(DueFound::default, |page| self.due(page)),
         }
+    }
+
+    /// The last of each class about the entities that are asked for.
+    fn last_incidents(&self, needs: &Needs) -> Vec<Incident> {
+        let about = |one: &&Incident| needs.entities.iter().any(|key| **key == one.key());
+        let mut all: Vec<&Incident> = self.incidents.values().filter(about).collect();
+        all.sort_by_key(|one| one.opened_seq);
+        let last = all
+            .into_iter()
+            .map(|one| ((one.class.clone(), one.key()), one.clone()));
+        last.collect::<BTreeMap<_, _>>().into_values().collect()
     }
 
     fn due(&self, page: &DuePage) -> DueFound {
@@ -347,6 +372,14 @@ impl Rows {
             assert!(self.outbox.insert(cleared.id(), message).is_none());
         }
         self.derived.extend(changes.derived);
+        for one in changes.incidents {
+            let known = changes.known_incidents.contains(&one.incident);
+            let old = self.incidents.insert(one.incident.clone(), one);
+            assert_eq!(old.is_some(), known);
+        }
+        for one in changes.causes {
+            assert!(self.causes.insert(one), "one event is one cause");
+        }
         for event in changes.send {
             let message = (event.event_type, event.subject, event.data);
             assert!(self.outbox.insert(event.id, message).is_none());
@@ -394,9 +427,23 @@ impl Rows {
     }
 }
 
-/// What was raised, by position, entity, rule, key and severity; and what was cleared, by position, rule, entity and key.
+/// An incident: what opened it, its class and entity, how bad it is; what opened the one before; what ended it; its causes.
+type Opened = (
+    u64,
+    String,
+    String,
+    String,
+    String,
+    Option<u64>,
+    Option<u64>,
+    Vec<u64>,
+);
+
+/// What was raised, by position, entity, rule, key and severity; what was cleared, by position, rule, entity and key; and
+/// the incidents.
 #[derive(Debug, Default, PartialEq)]
 struct Came {
+    incidents: BTreeSet<Opened>,
     raised: BTreeSet<(u64, String, String, String, String, String)>,
     cleared: BTreeSet<(u64, String, String, String, String)>,
 }
@@ -425,7 +472,12 @@ impl Came {
         } else {
             model.apply(&CATALOG, kind, verb, event)
         };
+        // What the ledger itself says of incidents is no fact that its lifecycle judges.
+        let ours = fact.follows() && kind.package.as_str() == "ledger";
         for one in told.raised {
+            if ours && one.by.is_none() && one.rule != schema::rule::NOT_JUDGED {
+                continue;
+            }
             let severity = one.severity.to_string();
             self.raised.insert((
                 header.seq,
@@ -441,6 +493,51 @@ impl Came {
             self.cleared
                 .insert((header.seq, by, one.kind, one.id, one.detail_key));
         }
+        for one in told.opened {
+            let severity = one.severity.to_string();
+            let of = (&one.class, &one.kind, &one.id);
+            let before = self.last(of).map(|before| before.0);
+            self.incidents.insert((
+                header.seq,
+                one.class,
+                one.kind,
+                one.id,
+                severity,
+                before,
+                None,
+                vec![header.seq],
+            ));
+        }
+        for one in told.causes {
+            self.change((&one.class, &one.kind, &one.id), |of| of.7.push(header.seq));
+        }
+        for one in told.resolved {
+            self.change((&one.class, &one.kind, &one.id), |of| {
+                of.6 = Some(header.seq);
+            });
+        }
+    }
+
+    fn last(&self, (class, kind, id): (&String, &String, &String)) -> Option<&Opened> {
+        let mut all = self.incidents.iter().rev();
+        all.find(|one| (&one.1, &one.2, &one.3) == (class, kind, id))
+    }
+
+    fn change(&mut self, of: (&String, &String, &String), how: impl FnOnce(&mut Opened)) {
+        let last = self.last(of).cloned().expect("there is one");
+        let mut changed = self.incidents.take(&last).expect("there is one");
+        how(&mut changed);
+        self.incidents.insert(changed);
+    }
+
+    /// Somebody resolved an incident by hand.
+    fn ended(&mut self, model: &mut schema::rule::World, incident: &Incident, seq: u64) {
+        let Incident {
+            class, kind, id, ..
+        } = incident;
+        if model.end(class, kind, id, Some(incident.opened_seq)) {
+            self.change((class, kind, id), |of| of.6 = Some(seq));
+        }
     }
 
     /// What is here and not there: a difference that can be read.
@@ -448,12 +545,27 @@ impl Came {
         Self {
             raised: &self.raised - &other.raised,
             cleared: &self.cleared - &other.cleared,
+            incidents: &self.incidents - &other.incidents,
         }
     }
 
     /// What the fold says in the end.
     fn of_fold(rows: &Rows) -> Self {
         let mut came = Self::default();
+        for one in rows.incidents.values().cloned() {
+            let before = one.reopens.and_then(|id| rows.incidents.get(&id));
+            let causes = rows.causes.iter().filter(|(of, _)| *of == one.incident);
+            came.incidents.insert((
+                one.opened_seq,
+                one.class,
+                one.kind,
+                one.id,
+                one.severity,
+                before.map(|before| before.opened_seq),
+                one.resolved.map(|word| word.seq),
+                causes.map(|(_, seq)| *seq).collect(),
+            ));
+        }
         for known in rows.verdicts.values() {
             let one = known.verdict.clone();
             if let Some(clearing) = known.cleared.filter(|clearing| clearing.how == How::Mended) {
@@ -510,6 +622,7 @@ proptest! {
             let seq = living.checkpoint.next;
             minute += 1;
             let now = time(minute);
+            let mut decided = None;
             let record = match act {
                 Act::Happens(mutation, who) => {
                     let new = sampler.next(now);
@@ -523,6 +636,17 @@ proptest! {
                     let Some((id, message)) = living.outbox.iter().nth(number % many) else { continue };
                     returned(seq, now, id, message)
                 }
+                Act::Decided(number, ends) => {
+                    let many = living.incidents.len().max(1);
+                    let Some(one) = living.incidents.values().nth(number % many).cloned() else { continue };
+                    decided = ends.then(|| one.clone());
+                    let verb = if *ends { "resolved" } else { "acknowledged" };
+                    happened(seq, now, 1, &Said {
+                        event_type: format!("ledger.incident.{verb}"),
+                        subject: one.incident.clone(),
+                        data: json!({ "incident": one.incident }),
+                    })
+                }
                 Act::Refused => refused(seq, now),
                 Act::Pause(minutes) => {
                     minute += minutes;
@@ -531,6 +655,9 @@ proptest! {
             };
             let fact = Fact::read(record).expect("readable");
             expected.of_model(&mut model, &fact);
+            if let Some(incident) = decided {
+                expected.ended(&mut model, &incident, seq);
+            }
             living.fold(World::default(), std::slice::from_ref(&fact), false);
             facts.push(fact);
         }

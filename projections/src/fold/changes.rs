@@ -10,6 +10,7 @@ use schema::{Indexed, KindName};
 use crate::derived::{Derived, Expected};
 use crate::entity::{Entity, Entry, Key};
 use crate::fold::Link;
+use crate::incident::Incident;
 use crate::verdict::{Cleared, How, Verdict};
 
 /// How far a chain is folded.
@@ -176,7 +177,13 @@ pub struct Changes {
     pub announce: Vec<(Verdict, Cleared)>,
     /// Other derived events that are new, or that were seen, in the order of cause and id.
     pub derived: Vec<(String, Expected)>,
-    /// Those of them that are to be published, in the same order.
+    /// Incidents that are new or changed, in the order of their first causes and ids.
+    pub incidents: Vec<Incident>,
+    /// The ids of those that an earlier batch had.
+    pub known_incidents: BTreeSet<String>,
+    /// Causes of incidents that are new, in the order of id and position.
+    pub causes: BTreeSet<(String, u64)>,
+    /// Those derived events that are to be published, in the order of cause and id.
     pub send: Vec<Derived>,
     /// The ids of messages that need no more publishing, though an earlier batch wanted it.
     pub settled: Vec<String>,

@@ -12,7 +12,6 @@ use crate::fold::Fold;
 impl Fold<'_> {
     /// Takes in an event that follows from the position at hand: it is published until it is seen in the chain. One that
     /// was derived before is left as it is.
-    #[allow(dead_code, reason = "incidents and deadlines are to use it")]
     pub(super) fn emit(&mut self, event: Derived) {
         if self.world.expected(&event.id).is_some() {
             return;
@@ -44,6 +43,9 @@ impl Fold<'_> {
                     digest: digest_of(fact).unwrap_or_default(),
                 };
                 self.world.expect(id.clone(), taken, None);
+                if fact.incident().is_some() {
+                    self.believe(fact);
+                }
             } else {
                 self.unexpected(fact, catalog, "not_derived", &[]);
             }
@@ -64,7 +66,8 @@ impl Fold<'_> {
 
     /// Whether what an event follows from was deleted, so that it cannot be derived again and is taken as it came.
     fn is_lost(&self, fact: &Fact) -> bool {
-        let about = fact.about();
+        let incident = fact.incident().and_then(|id| self.world.about_incident(id));
+        let about = fact.about().or_else(|| incident.flatten().cloned());
         let about = about.is_some_and(|about| self.is_hidden(&about, fact.header.seq));
         about || fact.data.is_none()
     }

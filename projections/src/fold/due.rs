@@ -61,7 +61,7 @@ impl Fold<'_> {
                 Ok(outcome) => {
                     self.fires -= 1;
                     self.world.fired(&due);
-                    self.take_in(outcome, fact.header.seq);
+                    self.take_in(outcome, fact);
                 }
                 Err(mut needs) => {
                     // What comes next is asked as well, so that it is loaded at once.

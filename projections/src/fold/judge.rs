@@ -11,7 +11,8 @@ use std::sync::Arc;
 use ledger::Header;
 use schema::kind::Severity;
 use schema::rule::{
-    self, Armed, Arrived, Event, Finding, Held, Inputs, Judged, Lookup, RuleKey, Step, View,
+    self, Armed, Arrived, Event, Finding, Held, Inputs, Judged, Lookup, Opened, Resolved, RuleKey,
+    Step, View,
 };
 use schema::{Catalog, KindName};
 use serde_json::{Map, Value};
@@ -182,6 +183,10 @@ pub(super) struct Outcome {
     pub(super) arrived: Vec<Arrived>,
     /// Deadlines that are set, or are no more.
     pub(super) armed: Vec<Armed>,
+    /// Incidents that open, or gain a cause.
+    pub(super) opened: Vec<Opened>,
+    /// Incidents that are resolved, where they are open.
+    pub(super) resolved: Vec<Resolved>,
 }
 
 /// A rule that an event broke.
@@ -248,6 +253,12 @@ pub(super) fn outcome(judged: Judged, fact: &Fact, catalog: &Catalog, ask: &Ask<
     outcome.held = held.filter(|one| !is_hidden(&one.kind, &one.id)).collect();
     let armed = judged.armed.into_iter();
     outcome.armed = armed.filter(|one| !is_hidden(&one.kind, &one.id)).collect();
+    let opened = judged.opened.into_iter();
+    let opened = opened.filter(|one| !one.redacted && !is_hidden(&one.kind, &one.id));
+    outcome.opened = opened.collect();
+    let resolved = judged.resolved.into_iter();
+    let resolved = resolved.filter(|one| !one.redacted && !is_hidden(&one.kind, &one.id));
+    outcome.resolved = resolved.collect();
     for arrived in judged.arrived {
         for key in ask.waiting(&arrived.id).into_iter().flatten() {
             ask.view(key.clone());
@@ -339,9 +350,12 @@ fn raise(fact: &Fact, catalog: &Catalog, finding: Finding) -> Raised {
 }
 
 impl Fold<'_> {
-    /// Takes in what came of judging the event at `seq`: raises what it broke, clears what it mended. Everything that
-    /// this touches is loaded.
-    pub(super) fn take_in(&mut self, outcome: Outcome, seq: u64) {
+    /// Takes in what came of judging an event: raises what it broke, clears what it mended, opens and resolves incidents.
+    /// Everything that this touches is loaded.
+    pub(super) fn take_in(&mut self, outcome: Outcome, fact: &Fact) {
+        let seq = fact.header.seq;
+        let mut opened = outcome.opened;
+        opened.retain(|one| self.is_new(one));
         for Raised {
             verdict,
             found_by,
@@ -402,6 +416,29 @@ impl Fold<'_> {
                 });
             }
         }
+        for opened in opened {
+            self.open_incident(opened, fact);
+        }
+        for resolved in &outcome.resolved {
+            self.resolve_incident(resolved, fact);
+        }
+    }
+
+    /// Whether an incident has a new cause: while a violation is open, what is broken still is none.
+    fn is_new(&self, opened: &Opened) -> bool {
+        let Some(with) = &opened.with else {
+            return true;
+        };
+        let by = found_by(&with.by);
+        let same = |one: &Known| {
+            one.found_by.as_ref() == Some(&by) && one.verdict.detail_key == with.detail_key
+        };
+        let about = Key {
+            kind: with.kind.clone(),
+            id: with.id.clone(),
+        };
+        let open = self.world.open(&about);
+        !open.is_some_and(|open| open.values().any(same))
     }
 
     fn mend(&mut self, key: &Key, by_seq: u64, which: impl Fn(&Known) -> bool) {

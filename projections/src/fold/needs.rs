@@ -10,6 +10,7 @@ use crate::derived::Expected;
 use crate::entity::{Entity, Key};
 use crate::fact::Fact;
 use crate::fold::{Deadline, Known, link};
+use crate::incident::Incident;
 
 /// A look-up: the entities of a kind that say this at that place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,12 +67,14 @@ pub struct DuePage {
 /// What has to be loaded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// These entities, with the verdicts about them that a rule may clear yet and the deadlines that are set for them.
+    /// These entities, with their last incident of each class and the verdicts about them that a rule may clear yet and the deadlines that are set for them.
     pub entities: BTreeSet<Arc<Key>>,
     /// These verdicts.
     pub verdicts: BTreeSet<String>,
     /// Other derived events with these ids.
     pub derived: BTreeSet<String>,
+    /// What these incidents are about.
+    pub incidents: BTreeSet<String>,
     /// The identifiers that these look-ups find.
     pub looks: BTreeSet<Look>,
     /// How many these look-ups find.
@@ -92,6 +95,7 @@ impl Needs {
                 needs.verdicts.insert(violation.to_owned());
                 needs.entities.extend(about.map(Arc::new));
             }
+            needs.incidents.extend(fact.incident().map(str::to_owned));
             if fact.follows() {
                 needs.derived.insert(fact.header.id.clone());
                 needs.entities.extend(fact.about().map(Arc::new));
@@ -105,6 +109,7 @@ impl Needs {
         self.entities.is_empty()
             && self.verdicts.is_empty()
             && self.derived.is_empty()
+            && self.incidents.is_empty()
             && self.looks.is_empty()
             && self.counts.is_empty()
             && self.waiting.is_empty()
@@ -116,6 +121,7 @@ impl Needs {
         self.entities.extend(more.entities);
         self.verdicts.extend(more.verdicts);
         self.derived.extend(more.derived);
+        self.incidents.extend(more.incidents);
         self.looks.extend(more.looks);
         self.counts.extend(more.counts);
         self.waiting.extend(more.waiting);
@@ -133,6 +139,10 @@ pub struct Loaded {
     pub verdicts: HashMap<String, Known>,
     /// The other derived events that are known.
     pub derived: HashMap<String, Expected>,
+    /// What the incidents that exist are about.
+    pub about: HashMap<String, Key>,
+    /// The last incident of each class about the entities.
+    pub incidents: Vec<Incident>,
     /// The verdicts about the entities that a rule may clear yet.
     pub open: Vec<(String, Known)>,
     /// The identifiers that a look-up finds, by the positions of the entities' first events.

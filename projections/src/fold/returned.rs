@@ -16,6 +16,8 @@ impl Fold<'_> {
             self.cleared(fact, catalog);
         } else if fact.follows() {
             self.followed(fact, catalog);
+        } else {
+            self.decided(fact);
         }
     }
 

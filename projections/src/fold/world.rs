@@ -23,6 +23,7 @@ use crate::fact::Fact;
 use crate::fold::changes::{Changed, Changes, Known};
 use crate::fold::link::{self, Link};
 use crate::fold::needs::{Loaded, Look, Needs};
+use crate::incident::Incident;
 use deadlines::{Horizon, Set, Timer};
 use memory::{ENTRY, LOOK, Used, used, weight};
 use seen::{Of, Seen};
@@ -40,6 +41,12 @@ pub struct World {
     entities: HashMap<Arc<Key>, Slot>,
     verdicts: HashMap<String, Tracked>,
     derived: HashMap<String, Followed>,
+    /// What incidents are about, by their ids. Of this batch alone.
+    about: HashMap<String, Option<Key>>,
+    /// The incidents that changed in this batch, and whether an earlier one had them.
+    incidents: BTreeMap<String, (Incident, bool)>,
+    /// Causes that are new in this batch.
+    causes: BTreeSet<(String, u64)>,
     /// By the positions of the entities' first events.
     looks: HashMap<Look, Used<BTreeMap<u64, String>>>,
     counts: HashMap<Look, Used<u64>>,
@@ -68,6 +75,8 @@ struct Slot {
     links: Vec<Link>,
     /// The verdicts about it that a rule may clear yet, by their ids.
     open: BTreeMap<String, Known>,
+    /// The last incident of each class about it.
+    incidents: BTreeMap<String, Incident>,
     /// The deadlines that are set for it.
     due: BTreeMap<Timer, Set>,
     /// Where it changed in this batch: whether it existed before, and its links then.
@@ -107,6 +116,7 @@ impl World {
             .verdicts
             .retain(|violation| !self.verdicts.contains_key(violation));
         needs.derived.retain(|id| !self.derived.contains_key(id));
+        needs.incidents.retain(|id| !self.about.contains_key(id));
         needs.looks.retain(|look| self.look(look).is_none());
         needs.counts.retain(|look| self.count(look).is_none());
         needs.waiting.retain(|key| self.waiting(key).is_none());
@@ -141,6 +151,15 @@ impl World {
             }
             let about = about.map(Arc::new).into_iter();
             lacks.entities.extend(about.filter(unknown));
+        }
+        if let Some(id) = fact.incident() {
+            match self.about.get(id) {
+                None => drop(lacks.incidents.insert(id.to_owned())),
+                Some(about) => {
+                    let about = about.clone().map(Arc::new).into_iter();
+                    lacks.entities.extend(about.filter(unknown));
+                }
+            }
         }
         if fact.follows() {
             if !self.derived.contains_key(&fact.header.id) {
@@ -195,6 +214,18 @@ impl World {
                 used: self.batch,
             };
             self.verdicts.entry(violation).or_insert(tracked);
+        }
+        for incident in loaded.incidents {
+            if let Some(slot) = self.entities.get_mut(&incident.key()) {
+                slot.incidents.insert(incident.class.clone(), incident);
+                slot.weight += ENTRY;
+                self.weight += ENTRY;
+            }
+        }
+        let mut about = loaded.about;
+        for id in needs.incidents {
+            let key = about.remove(&id);
+            self.about.entry(id).or_insert(key);
         }
         let mut derived = loaded.derived;
         for id in needs.derived {
@@ -471,6 +502,51 @@ impl World {
         tracked.used = used;
     }
 
+    /// What an incident is about: `None` where that is not known here, `Some(None)` where there is no such incident.
+    #[expect(
+        clippy::option_option,
+        reason = "not loaded and not there are different things"
+    )]
+    pub(super) fn about_incident(&self, id: &str) -> Option<Option<&Key>> {
+        self.about.get(id).map(Option::as_ref)
+    }
+
+    /// The last incident of each class about an entity, where that is known here.
+    pub(super) fn incidents(&self, about: &Key) -> Option<&BTreeMap<String, Incident>> {
+        self.entities.get(about).map(|slot| &slot.incidents)
+    }
+
+    /// The last incident of a class about an entity.
+    pub(super) fn incident(&self, about: &Key, class: &str) -> Option<&Incident> {
+        self.incidents(about)?.get(class)
+    }
+
+    /// Notes an incident that is new or changed.
+    pub(super) fn note_incident(&mut self, incident: Incident) {
+        let key = incident.key();
+        let mut known = false;
+        let batch = self.batch;
+        if let Some(slot) = self.slot(&key) {
+            let before = slot
+                .incidents
+                .insert(incident.class.clone(), incident.clone());
+            known = before.is_some_and(|before| before.incident == incident.incident);
+            slot.used.store(batch, Relaxed);
+        }
+        self.about.insert(incident.incident.clone(), Some(key));
+        let id = incident.incident.clone();
+        let changed = self
+            .incidents
+            .entry(id)
+            .or_insert_with(|| (incident.clone(), known));
+        changed.0 = incident;
+    }
+
+    /// Notes a cause of an incident.
+    pub(super) fn note_cause(&mut self, incident: &str, cause_seq: u64) {
+        self.causes.insert((incident.to_owned(), cause_seq));
+    }
+
     /// A derived event that was asked for or derived here, where there is one.
     pub(super) fn expected(&self, id: &str) -> Option<&Expected> {
         self.derived.get(id)?.known.as_ref()
@@ -527,6 +603,7 @@ impl World {
         self.finish_verdicts(changes);
         self.finish_deadlines(changes);
         self.finish_derived(changes);
+        self.finish_incidents(changes);
         if !reindexed.is_empty() {
             for kind in &reindexed {
                 if !self.never(Of::Look(&Look::all(kind.as_str().into()))) {
@@ -581,6 +658,19 @@ impl World {
         // Those of the last batch are kept: it may not be written yet.
         let batch = self.batch;
         self.verdicts.retain(|_, one| one.used == batch);
+    }
+
+    fn finish_incidents(&mut self, changes: &mut Changes) {
+        self.about.clear();
+        changes.causes = std::mem::take(&mut self.causes);
+        for (id, (incident, known)) in std::mem::take(&mut self.incidents) {
+            if known {
+                changes.known_incidents.insert(id);
+            }
+            changes.incidents.push(incident);
+        }
+        let at = |one: &Incident| (one.opened_seq, one.incident.clone());
+        changes.incidents.sort_by_key(at);
     }
 
     fn finish_derived(&mut self, changes: &mut Changes) {

@@ -408,6 +408,8 @@ async fn sweep(
             include_str!("../sql/sweep_violation.sql"),
             include_str!("../sql/sweep_deadline.sql"),
             include_str!("../sql/sweep_derived.sql"),
+            include_str!("../sql/sweep_incident.sql"),
+            include_str!("../sql/sweep_incident_cause.sql"),
             include_str!("../sql/sweep_outbox.sql"),
             include_str!("../sql/sweep_quarantine.sql"),
             include_str!("../sql/sweep_activation.sql"),

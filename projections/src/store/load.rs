@@ -10,6 +10,7 @@ use tokio_postgres::{Error, Row};
 use crate::derived::Expected;
 use crate::entity::{Entity, Key, Status, Times};
 use crate::fold::{Clearing, Deadline, DueFound, DuePage, Known, Loaded, Look, Needs};
+use crate::incident::{Incident, Word};
 use crate::store::count;
 use crate::verdict::Verdict;
 
@@ -34,6 +35,11 @@ pub(crate) async fn load(
         let rows = tx.query(&statement, &[&projection, &kinds, &ids]).await?;
         loaded.open = rows.iter().map(known).collect();
         let statement = tx
+            .prepare_cached(include_str!("../sql/load_incidents.sql"))
+            .await?;
+        let rows = tx.query(&statement, &[&projection, &kinds, &ids]).await?;
+        loaded.incidents = rows.iter().map(incident).collect();
+        let statement = tx
             .prepare_cached(include_str!("../sql/load_deadlines.sql"))
             .await?;
         let rows = tx.query(&statement, &[&projection, &kinds, &ids]).await?;
@@ -46,6 +52,18 @@ pub(crate) async fn load(
             .await?;
         let rows = tx.query(&statement, &[&projection, &violations]).await?;
         loaded.verdicts = rows.iter().map(known).collect::<HashMap<_, _>>();
+    }
+    if !needs.incidents.is_empty() {
+        let ids: Vec<&str> = needs.incidents.iter().map(String::as_str).collect();
+        let statement = tx
+            .prepare_cached(include_str!("../sql/load_about.sql"))
+            .await?;
+        let rows = tx.query(&statement, &[&projection, &ids]).await?;
+        let about = |row: &Row| {
+            let (kind, id) = (row.get(1), row.get(2));
+            (row.get(0), Key { kind, id })
+        };
+        loaded.about = rows.iter().map(about).collect();
     }
     if !needs.derived.is_empty() {
         let ids: Vec<&str> = needs.derived.iter().map(String::as_str).collect();
@@ -233,6 +251,31 @@ pub(crate) fn entity(row: &Row) -> (Key, Entity) {
         },
         entity,
     )
+}
+
+fn incident(row: &Row) -> Incident {
+    let word = |seq: usize| {
+        Some(Word {
+            seq: count(row.get::<_, Option<i64>>(seq)?),
+            at_us: row.get::<_, Option<i64>>(seq + 1)?,
+            by: row.get(seq + 2),
+        })
+    };
+    Incident {
+        incident: row.get(0),
+        class: row.get(1),
+        kind: row.get(2),
+        id: row.get(3),
+        severity: row.get(4),
+        rule: row.get(5),
+        judged: row.get(6),
+        opened_seq: count(row.get(7)),
+        opened_us: row.get(8),
+        last_cause: count(row.get(9)),
+        reopens: row.get(10),
+        acknowledged: word(11),
+        resolved: word(14),
+    }
 }
 
 fn expected(row: &Row) -> (String, Expected) {

@@ -12,7 +12,7 @@ use crate::derived::Expected;
 use crate::entity::{Entity, Key, Status};
 use crate::fold::{Changed, Changes, Known, Line, Link};
 use crate::store::copy::Rows;
-use crate::store::{bigint, deadlines, reindex};
+use crate::store::{bigint, deadlines, incidents, reindex};
 
 /// Writes everything but the checkpoint.
 pub(crate) async fn changes(
@@ -33,6 +33,9 @@ pub(crate) async fn changes(
         history(tx, projection, &changes.history).await?;
     }
     links(tx, projection, changes).await?;
+    if !changes.incidents.is_empty() {
+        incidents::write(tx, projection, changes).await?;
+    }
     if !changes.derived.is_empty() {
         derived(tx, projection, &changes.derived).await?;
     }

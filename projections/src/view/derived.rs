@@ -30,6 +30,7 @@ pub(super) const BASE: &[(&str, &str)] = &[
     ("live_fact", include_str!("../sql/live_fact.sql")),
     ("live_event", include_str!("../sql/live_event.sql")),
     ("live_violation", include_str!("../sql/live_violation.sql")),
+    ("live_incident", include_str!("../sql/live_incident.sql")),
 ];
 
 const LEDGER: Documented = ("ledger", Text, "The ledger's name.");
@@ -345,6 +346,79 @@ const DERIVED: &[Derived] = &[
             ("catalog", Text, "The digest of the catalog that judged."),
         ],
         sql: include_str!("../sql/view_ledger_violations.sql"),
+    },
+    Derived {
+        name: "ledger_incidents",
+        about: "Every incident: what it is about, who looks after it, and what became of it.",
+        replaces: Some("ledger.incident"),
+        columns: &[
+            LEDGER,
+            ("incident", Text, "The incident's identifier."),
+            ("class", Text, "What kind of trouble it is."),
+            (
+                "severity",
+                Text,
+                "`info`, `warning`, `error` or `critical`.",
+            ),
+            ("status", Text, "`open`, `acknowledged` or `resolved`."),
+            ("kind", Text, "The kind of the entity that it is about."),
+            ("id", Text, "That entity's identifier."),
+            (
+                "rule",
+                Text,
+                "The rule that opened it; empty where none did.",
+            ),
+            (
+                "opened_at",
+                Timestamptz,
+                "When its first cause was recorded.",
+            ),
+            (
+                "acknowledged_at",
+                Timestamptz,
+                "When somebody said that they look after it.",
+            ),
+            ("acknowledged_by", Text, "Who."),
+            (
+                "resolved_at",
+                Timestamptz,
+                "When what ended it was recorded.",
+            ),
+            (
+                "resolved_by",
+                Text,
+                "Who resolved it; null where a rule did.",
+            ),
+            ("causes", Numeric, "How many causes it has."),
+            ("opened_seq", Numeric, "The position of its first cause."),
+            ("last_cause_seq", Numeric, "The position of its last cause."),
+            (
+                "seq",
+                Numeric,
+                "Where the event stands that says that it opened; null while it is on its way.",
+            ),
+            (
+                "acknowledged_seq",
+                Numeric,
+                "The position of the event by which somebody acknowledged it.",
+            ),
+            (
+                "resolved_seq",
+                Numeric,
+                "The position of the event by which somebody resolved it, or of what mended it.",
+            ),
+            (
+                "reopens",
+                Text,
+                "The incident of the same class about the same entity before it.",
+            ),
+            (
+                "judged",
+                Boolean,
+                "False where its facts were deleted before the views were made.",
+            ),
+        ],
+        sql: include_str!("../sql/view_ledger_incidents.sql"),
     },
 ];
 

@@ -174,6 +174,24 @@ pub struct Opened {
     pub severity: Severity,
     /// The rule that opens it; empty where none does.
     pub rule: String,
+    /// Whether data that this was judged from was deleted: then nothing is concluded from it.
+    pub redacted: bool,
+    /// The violation that it comes with, where that can be mended. While that is open already, what is broken still is
+    /// no new cause.
+    pub with: Option<Violation>,
+}
+
+/// A violation that is open, or could be.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Violation {
+    /// The rule that found it.
+    pub by: RuleKey,
+    /// The kind of the entity that it is about.
+    pub kind: String,
+    /// That entity.
+    pub id: String,
+    /// Its key.
+    pub detail_key: String,
 }
 
 /// An incident that is resolved, if one of its class is open about the entity.
@@ -185,6 +203,8 @@ pub struct Resolved {
     pub kind: String,
     /// That entity.
     pub id: String,
+    /// Whether data that this was judged from was deleted: then nothing is concluded from it.
+    pub redacted: bool,
 }
 
 impl Rules {
@@ -268,10 +288,24 @@ impl Judged {
         self.held.sort();
         self.arrived.sort();
         self.armed.sort();
+        for opened in &mut self.opened {
+            // What is said once has one violation, whichever of its rules found it.
+            if let Some(with) = &mut opened.with
+                && let Some(said) = self.findings.iter().find(|one| {
+                    (&one.kind, &one.id, &one.rule, &one.detail_key)
+                        == (&with.kind, &with.id, &opened.rule, &with.detail_key)
+                })
+                && let Some(by) = &said.by
+            {
+                with.by.clone_from(by);
+            }
+        }
         let of = |one: &Opened| (one.class.clone(), one.kind.clone(), one.id.clone());
-        self.opened
-            .sort_by(|a, b| of(a).cmp(&of(b)).then(b.severity.cmp(&a.severity)));
-        self.opened.dedup_by(|next, kept| of(next) == of(kept));
+        self.opened.sort_by(|a, b| {
+            let severe = b.severity.cmp(&a.severity);
+            of(a).cmp(&of(b)).then(severe).then(a.cmp(b))
+        });
+        self.opened.dedup();
         self.resolved.sort();
         self.resolved.dedup();
         self.tasks.sort();

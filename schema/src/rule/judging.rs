@@ -9,6 +9,7 @@ use super::finds::{Base, Found};
 use super::inputs::{Inputs, Known, Need, RuleKey};
 use super::judge::{
     Armed, Arrived, Due, Emitted, Finding, Held, Judged, NOT_JUDGED, Opened, Resolved, TaskOpened,
+    Violation,
 };
 use super::shape::{Broke, Case, Deadline, Shape};
 use crate::cel::{BUDGET, Failure, Value, evaluate};
@@ -285,11 +286,11 @@ impl<'a, 'o> Judging<'a, 'o> {
                 return Ok(());
             }
             for broke in shape.judge(case)? {
-                let (opens, rule) = (broke.opens, broke.rule);
+                let opens = broke.opens;
                 let found = finding(compiled, about, case, broke)?;
                 // What somebody was allowed to do is in the register of overrides, and wakes nobody.
                 if found.overridden_by.is_none() {
-                    opened.extend(opening(opens, about, rule, case)?);
+                    opened.extend(opening_with(&found, opens, about, case)?);
                 }
                 findings.push(found);
             }
@@ -376,9 +377,13 @@ impl<'a, 'o> Judging<'a, 'o> {
             missed = true;
             let mut broke = case.broke();
             broke.judged_from.push(due.armed_seq);
-            opened.extend(opening(broke.opens, &about, broke.rule, case)?);
             if deadline.raise {
-                findings.push(finding(compiled, &about, case, broke)?);
+                let opens = broke.opens;
+                let found = finding(compiled, &about, case, broke)?;
+                opened.extend(opening_with(&found, opens, &about, case)?);
+                findings.push(found);
+            } else {
+                opened.extend(opening(broke.opens, &about, broke.rule, case)?);
             }
             if let Some((verb, members)) = &deadline.emit {
                 let mut data = serde_json::Map::new();
@@ -446,6 +451,7 @@ impl<'a, 'o> Judging<'a, 'o> {
                 class: class.to_owned(),
                 kind,
                 id,
+                redacted: base.entity.is_some_and(|view| view.redacted),
             });
         }
         Ok(())
@@ -517,6 +523,24 @@ fn opening(
     .opens(opens, about, rule)
 }
 
+/// The incident that opens with a finding, where it does.
+fn opening_with(
+    finding: &Finding,
+    opens: Option<&Opens>,
+    about: &About,
+    case: &mut Case<'_, '_>,
+) -> Result<Option<Opened>, Failure> {
+    let opened = opening(opens, about, &finding.rule, case)?;
+    let by = finding.by.clone().filter(|_| finding.clears);
+    let with = by.map(|by| Violation {
+        by,
+        kind: finding.kind.clone(),
+        id: finding.id.clone(),
+        detail_key: finding.detail_key.clone(),
+    });
+    Ok(opened.map(|opened| Opened { with, ..opened }))
+}
+
 /// What an incident's opening is judged with.
 struct Opening<'c, 'a> {
     base: &'c Base<'a>,
@@ -565,6 +589,9 @@ impl Opening<'_, '_> {
             id,
             severity,
             rule: rule.to_owned(),
+            redacted: self.base.entity.is_some_and(|view| view.redacted)
+                || self.found.iter().any(Found::redacted),
+            with: None,
         }))
     }
 }

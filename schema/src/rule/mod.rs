@@ -31,11 +31,11 @@ pub use declare::{
 pub use inputs::{Event, Inputs, Known, Lookup, Need, RuleKey};
 pub use judge::{
     Armed, Arrived, Due, Emitted, Finding, Held, Judged, NOT_AUTHORIZED, NOT_JUDGED, Opened,
-    Resolved, Step, TaskOpened,
+    Resolved, Step, TaskOpened, Violation,
 };
 pub use settings::{Holds, Setting, Settings};
 pub use words::{Law, Said, Words};
-pub use world::{Told, Violation, World};
+pub use world::{Told, World};
 
 use crate::indexed::Path;
 

@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::inputs::{Event, Inputs, Known, Lookup, RuleKey};
-use super::judge::{Armed, Due, Emitted, Finding, Judged, Opened, Resolved, Step, TaskOpened};
+use super::judge::{
+    Armed, Due, Emitted, Finding, Judged, Opened, Resolved, Step, TaskOpened, Violation,
+};
 use super::{FROM_MISMATCH, ILLEGAL};
 use crate::catalog::Catalog;
 use crate::cel::View;
@@ -55,23 +57,11 @@ pub struct World {
     entities: BTreeMap<(KindName, String), Entity>,
     /// By rule, entity and key: the position of the cause.
     open: BTreeMap<Violation, u64>,
-    incidents: BTreeSet<(String, String, String)>,
+    /// The last of each class and entity: the position that opened it, and that of its last cause; whether it is open.
+    incidents: BTreeMap<(String, String, String), (u64, u64, bool)>,
     tasks: BTreeSet<(String, String, String)>,
     /// By rule, entity and key.
     deadlines: BTreeMap<Violation, Deadline>,
-}
-
-/// A violation that is open, or could be.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Violation {
-    /// The rule that found it.
-    pub by: RuleKey,
-    /// The kind of the entity that it is about.
-    pub kind: String,
-    /// That entity.
-    pub id: String,
-    /// Its key.
-    pub detail_key: String,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -90,6 +80,8 @@ pub struct Told {
     pub cleared: Vec<Violation>,
     /// Incidents that open.
     pub opened: Vec<Opened>,
+    /// Incidents that are open and gain a cause.
+    pub causes: Vec<Opened>,
     /// Incidents that were open and are resolved.
     pub resolved: Vec<Resolved>,
     /// Tasks that open.
@@ -212,6 +204,14 @@ impl World {
     }
 
     fn take_in(&mut self, judged: Judged, seq: u64, told: &mut Told) {
+        // While a violation is open, what is broken still is no new cause.
+        let news = |one: &Opened| {
+            one.with
+                .as_ref()
+                .is_none_or(|of| !self.open.contains_key(of))
+        };
+        let mut new = judged.opened;
+        new.retain(news);
         for finding in judged.findings {
             if let (Some(by), true) = (&finding.by, finding.overridden_by.is_none()) {
                 let of = Violation {
@@ -242,19 +242,22 @@ impl World {
         for armed in judged.armed {
             self.arm(&armed, seq, told);
         }
-        for opened in judged.opened {
+        for opened in new {
             let of = (opened.class.clone(), opened.kind.clone(), opened.id.clone());
-            if self.incidents.insert(of) {
-                told.opened.push(opened);
+            match self.incidents.get_mut(&of) {
+                Some((_, last, true)) if *last == seq => {}
+                Some((_, last, true)) => {
+                    *last = seq;
+                    told.causes.push(opened);
+                }
+                _ => {
+                    self.incidents.insert(of, (seq, seq, true));
+                    told.opened.push(opened);
+                }
             }
         }
         for resolved in judged.resolved {
-            let of = (
-                resolved.class.clone(),
-                resolved.kind.clone(),
-                resolved.id.clone(),
-            );
-            if self.incidents.remove(&of) {
+            if self.end(&resolved.class, &resolved.kind, &resolved.id, None) {
                 told.resolved.push(resolved);
             }
         }
@@ -311,6 +314,19 @@ impl World {
                 fired: false,
             };
             self.deadlines.entry(of(key)).or_insert(new);
+        }
+    }
+
+    /// Ends the incident of a class about an entity, if one is open; with a position, only the one that it opened. This is
+    /// also what somebody does who resolves one by hand.
+    pub fn end(&mut self, class: &str, kind: &str, id: &str, opened_seq: Option<u64>) -> bool {
+        let of = (class.to_owned(), kind.to_owned(), id.to_owned());
+        match self.incidents.get_mut(&of) {
+            Some((opened, _, open)) if *open && opened_seq.is_none_or(|seq| seq == *opened) => {
+                *open = false;
+                true
+            }
+            _ => false,
         }
     }
 

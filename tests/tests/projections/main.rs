@@ -4,6 +4,7 @@ mod asked;
 mod deadlines;
 mod derived;
 mod fold;
+mod incidents;
 mod links;
 mod outbox;
 mod support;

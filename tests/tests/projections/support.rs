@@ -235,6 +235,8 @@ impl Fixture {
             "violation",
             "deadline",
             "derived",
+            "incident",
+            "incident_cause",
             "outbox",
             "quarantine",
             "activation",
