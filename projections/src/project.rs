@@ -3,6 +3,7 @@
 
 mod batch;
 mod error;
+mod pipeline;
 mod rebuild;
 
 use std::sync::Arc;
@@ -13,12 +14,12 @@ use ledger::read::Reader;
 use schema::LedgerName;
 use tokio::sync::{Notify, watch};
 
-use crate::fact::Fact;
-use crate::fold::{Changes, Scope};
+use crate::fold::Scope;
 use crate::metrics::Metrics;
 use crate::store::{Place, State};
 use crate::view;
-use batch::{BATCH, Folding, not_folded, read_facts, take_over};
+use batch::{Folding, take_over};
+use pipeline::{Pipeline, Written};
 
 pub(crate) use batch::compile;
 pub use error::ProjectError;
@@ -49,7 +50,7 @@ pub async fn run(
                     projector = Some(new);
                     1
                 }),
-            Some(projector) => projector.step().await,
+            Some(projector) => projector.go_on().await,
         };
         if folded.is_ok() {
             metrics.project_outage.end();
@@ -77,8 +78,12 @@ pub async fn run(
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = wake.notified() => {}
-            ended = stop.changed() => if ended.is_err() { return Ok(()) },
+            ended = stop.changed() => if ended.is_err() { break },
         }
+    }
+    if let Some(projector) = &mut projector {
+        // What cannot be written now is folded again by whoever comes next.
+        let _ = projector.settle().await;
     }
     Ok(())
 }
@@ -100,9 +105,7 @@ async fn refresh_views(folding: &Folding) -> Result<(), ProjectError> {
 /// The one projector of a ledger, as long as nobody takes over from it.
 #[derive(Debug)]
 pub struct Projector {
-    folding: Folding,
-    /// Facts that were read and are not folded yet, from the next position on.
-    ahead: Vec<Fact>,
+    pipeline: Pipeline,
     /// False after an error: how far the views are is not known then.
     certain: bool,
     metrics: Arc<Metrics>,
@@ -121,138 +124,97 @@ impl Projector {
         refresh_views(&folding).await?;
         Metrics::set(&metrics.next_seq, folding.next());
         Ok(Self {
-            folding,
-            ahead: Vec::new(),
+            pipeline: Pipeline::new(folding, State::Live),
             certain: true,
             metrics,
         })
     }
 
-    /// Folds one batch and gives its length; 0 where there is nothing to fold.
+    /// Folds one batch, writes it, and gives its length; 0 where there is nothing to fold.
     ///
     /// After an error the views are as before the batch or as after it, and the next call finds out which.
     pub async fn step(&mut self) -> Result<usize, ProjectError> {
-        if !self.certain {
-            self.find_place().await?;
-        }
-        if self.ahead.is_empty() {
-            let records = self
-                .folding
-                .reader
-                .records(self.folding.next(), BATCH)
-                .await?;
-            self.ahead = read_facts(records)?;
-        }
-        if self.ahead.is_empty() {
-            return Ok(0);
-        }
-        self.certain = false;
-        let facts = self.folding.cut(&mut self.ahead).await?;
-        let changes = self.commit(&facts).await?;
-        self.certain = true;
-        self.folding.committed(&changes);
-        let length = facts.len();
-        let mut rest = not_folded(facts, &changes);
-        self.count(&changes, length - rest.len());
-        if !rest.is_empty() {
-            rest.append(&mut self.ahead);
-            self.ahead = rest;
-        }
+        let length = self.go_on().await?;
+        self.settle().await?;
         Ok(length)
     }
 
-    async fn commit(&mut self, facts: &[Fact]) -> Result<Changes, ProjectError> {
-        let db = self.folding.reader.database().clone();
-        let failed = db.error("folding a batch");
-        let mut client = db.client().await?;
-        let tx = client.transaction().await.map_err(&failed)?;
-        let place = Place::fence(&tx, self.folding.place.projection, State::Live)
-            .await
-            .map_err(&failed)?;
-        self.ours(place.as_ref())?;
-        let changes = self.folding.fold(&tx, facts, &failed).await?;
-        let full = u64::try_from(facts.len()).is_ok_and(|length| length >= BATCH);
-        let reader = &self.folding.reader;
-        // The next batch is read while PostgreSQL writes this one.
-        let whole = facts.last().map(|last| last.header.seq + 1) == Some(changes.checkpoint.next);
-        let idle = full && whole && self.ahead.is_empty();
-        let next = async {
-            let mut facts = Vec::new();
-            if idle {
-                let records = reader.records(changes.checkpoint.next, BATCH).await?;
-                facts = read_facts(records)?;
-            }
-            Ok::<_, ProjectError>(facts)
-        };
-        let written = async {
-            self.folding.write(&tx, &changes, &failed).await?;
-            if !changes.activations.is_empty() {
-                let catalog = self.folding.catalog(changes.checkpoint.next);
-                view::refresh(&tx, reader.id(), catalog)
-                    .await
-                    .map_err(&failed)?;
-            }
-            tx.commit()
-                .await
-                .map_err(|error| ProjectError::Database(failed(error)))
-        };
-        let (written, next) = tokio::join!(written, next);
-        written?;
-        // What could not be read ahead is read again by the next step.
-        if idle {
-            self.ahead = next.unwrap_or_default();
+    /// Folds one batch, while the one before is written, and gives its length; 0 where there is nothing to fold, and then
+    /// everything is written. An error may be about the batch before.
+    pub async fn go_on(&mut self) -> Result<usize, ProjectError> {
+        if !self.certain {
+            self.find_place().await?;
         }
-        Ok(changes)
+        self.certain = false;
+        let length = self.pipeline.advance(u64::MAX).await?;
+        self.certain = true;
+        self.count();
+        Ok(length)
+    }
+
+    /// Waits until everything that was folded is written.
+    pub async fn settle(&mut self) -> Result<(), ProjectError> {
+        let was = std::mem::replace(&mut self.certain, false);
+        self.pipeline.settle().await?;
+        self.certain = was;
+        self.count();
+        Ok(())
     }
 
     async fn find_place(&mut self) -> Result<(), ProjectError> {
-        let reader = &self.folding.reader;
+        self.pipeline.let_go().await;
+        let reader = &self.pipeline.folding.reader;
         let place = Place::read(reader.database(), reader.id(), State::Live).await?;
         let ours = self.ours(place.as_ref())?;
-        self.folding.found(ours);
-        self.ahead.clear();
+        self.pipeline.folding.found(ours);
         self.certain = true;
         Ok(())
     }
 
     /// Whether the live views are those that we fold, and nobody took over.
     fn ours(&self, place: Option<&Place>) -> Result<Place, ProjectError> {
-        let ours = &self.folding.place;
+        let ours = &self.pipeline.folding.place;
         match place {
             Some(place) if place.projection != ours.projection => Err(self.switched()),
             Some(place) if place.epoch == ours.epoch => Ok(place.clone()),
             None => Err(self.switched()),
-            theirs => Err(self.folding.fenced(theirs)),
+            theirs => Err(self.pipeline.folding.fenced(theirs)),
         }
     }
 
     fn switched(&self) -> ProjectError {
         ProjectError::Switched {
-            ledger: self.folding.ledger.clone(),
+            ledger: self.pipeline.folding.ledger.clone(),
         }
     }
 
-    fn count(&self, changes: &Changes, events: usize) {
-        let metrics = &self.metrics;
-        Metrics::set(&metrics.next_seq, self.folding.next());
-        Metrics::set(
-            &metrics.recorded_us,
-            u64::try_from(self.folding.place.checkpoint.recorded_us).unwrap_or_default(),
-        );
-        Metrics::add(&metrics.events, events);
-        Metrics::add(&metrics.batches, 1);
-        let derived = changes
-            .verdicts
-            .iter()
-            .filter(|(_, known)| known.judged && known.seq.is_none());
-        Metrics::add(&metrics.verdicts, derived.count());
-        Metrics::add(
-            &metrics.unexpected,
-            usize::try_from(changes.unexpected).unwrap_or_default(),
-        );
-        let told = changes.publish.is_empty() && changes.announce.is_empty();
-        if !told || !changes.send.is_empty() {
-            metrics.new_in_outbox.notify_one();
+    fn count(&mut self) {
+        for written in self.pipeline.written() {
+            count(&self.metrics, &written);
         }
+    }
+}
+
+fn count(metrics: &Metrics, Written { changes, events }: &Written) {
+    let at = &changes.checkpoint;
+    Metrics::set(&metrics.next_seq, at.next);
+    Metrics::set(
+        &metrics.recorded_us,
+        u64::try_from(at.recorded_us).unwrap_or_default(),
+    );
+    Metrics::add(&metrics.events, *events);
+    Metrics::add(&metrics.batches, 1);
+    let derived = changes
+        .verdicts
+        .iter()
+        .filter(|(_, known)| known.judged && known.seq.is_none());
+    Metrics::add(&metrics.verdicts, derived.count());
+    Metrics::add(
+        &metrics.unexpected,
+        usize::try_from(changes.unexpected).unwrap_or_default(),
+    );
+    let told = changes.publish.is_empty() && changes.announce.is_empty();
+    if !told || !changes.send.is_empty() {
+        metrics.new_in_outbox.notify_one();
     }
 }

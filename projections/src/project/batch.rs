@@ -12,6 +12,7 @@ use crate::catalogs::Catalogs;
 use crate::fact::{Fact, Unreadable};
 use crate::fold::{self, Changes, Fold, Scope, World};
 use crate::project::error::ProjectError;
+use crate::project::pipeline::Source;
 use crate::store::{self, Place};
 
 /// How many events one transaction folds at most. An entity is written once a batch, however often it changed, and a
@@ -120,6 +121,11 @@ impl Folding {
         self.catalogs.at(seq)
     }
 
+    /// The same, to keep.
+    pub(super) fn active(&self, seq: u64) -> Arc<Catalog> {
+        Arc::clone(self.catalogs.at(seq))
+    }
+
     /// Takes the facts of the next batch from the front of those that were read. Its catalogs are compiled.
     pub(super) async fn cut(&mut self, facts: &mut Vec<Fact>) -> Result<Vec<Fact>, ProjectError> {
         let rest = facts.split_off(fold::batch(facts));
@@ -139,10 +145,10 @@ impl Folding {
     /// Folds facts that are one batch, and loads what the fold asks for. After an error nothing is known any more.
     pub(super) async fn fold(
         &mut self,
-        tx: &Transaction<'_>,
         facts: &[Fact],
-        failed: &impl Fn(tokio_postgres::Error) -> DbError,
+        source: &mut Source<'_>,
     ) -> Result<Changes, ProjectError> {
+        let db = self.reader.database();
         let world = std::mem::take(&mut self.world);
         let at = self.place.checkpoint;
         let mut fold = Fold::begin(&self.ledger, &self.catalogs, &self.scope, at, world);
@@ -150,8 +156,8 @@ impl Folding {
         let mut rest = facts;
         loop {
             if !needs.is_empty() {
-                let loaded = store::load(tx, self.place.projection, &needs).await;
-                fold = fold.supply(needs, loaded.map_err(failed)?);
+                let loaded = source.load(db, self.place.projection, &needs).await?;
+                fold = fold.supply(needs, loaded);
             }
             let (next, taken, lacks) = fold.steps(rest)?;
             (fold, needs) = (next, lacks);

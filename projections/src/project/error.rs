@@ -26,6 +26,9 @@ pub enum ProjectError {
         /// The ledger.
         ledger: LedgerName,
     },
+    /// The program ends.
+    #[error("the program ends in the middle of a batch")]
+    Ending,
     /// Somebody else rebuilds.
     #[error("somebody else is rebuilding the views of ledger {ledger}: wait for them")]
     Rebuilding {

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::fold::Scope;
 use crate::project::batch::{BATCH, Folding, compile, engine, not_folded, read_facts};
 use crate::project::error::ProjectError;
+use crate::project::pipeline::{Pipeline, Source};
 use crate::store::{Place, State, bigint};
 
 /// The first of the two numbers of the lock: one rebuild of a ledger at a time.
@@ -63,21 +64,21 @@ pub async fn rebuild(
     let reader = Reader::open(db, ledger).await?;
     let _lock = lock(db, &reader, ledger).await?;
     sweep(db, &reader, &mut told).await?;
-    let mut folding = begin(db, &reader, ledger, what).await?;
+    let folding = begin(db, &reader, ledger, what).await?;
     told(Progress::From(folding.next()));
+    let mut pipeline = Pipeline::new(folding, State::Building);
     let folded = loop {
         let until = until(db, &reader, ledger, what).await?;
-        if folding.next().saturating_add(NEAR) >= until.live
-            && let Some(size) = switch(db, &mut folding, what).await?
-        {
-            break size;
+        if pipeline.folding.next().saturating_add(NEAR) >= until.live {
+            pipeline.settle().await?;
+            pipeline.let_go().await;
+            if let Some(size) = switch(db, &mut pipeline.folding, what).await? {
+                break size;
+            }
         }
-        let limit = until.end.saturating_sub(folding.next()).min(BATCH);
-        batch(db, &mut folding, limit).await?;
-        told(Progress::Folded(
-            folding.next(),
-            until.end.max(folding.next()),
-        ));
+        pipeline.advance(until.end).await?;
+        let next = pipeline.folding.next();
+        told(Progress::Folded(next, until.end.max(next)));
     };
     told(Progress::Switched(folded));
     sweep(db, &reader, &mut told).await?;
@@ -221,17 +222,6 @@ async fn check_package(
     })
 }
 
-/// Folds one batch in a transaction of its own.
-async fn batch(db: &Database, folding: &mut Folding, limit: u64) -> Result<(), ProjectError> {
-    let failed = db.error("folding a batch of a rebuild");
-    let mut client = db.client().await?;
-    let tx = client.transaction().await.map_err(&failed)?;
-    fence(&tx, folding, &failed).await?;
-    fold(&tx, folding, limit, &failed).await?;
-    tx.commit().await.map_err(&failed)?;
-    Ok(())
-}
-
 async fn fence(
     tx: &Transaction<'_>,
     folding: &Folding,
@@ -261,7 +251,7 @@ async fn fold(
     let read = ahead.len();
     while !ahead.is_empty() {
         let facts = folding.cut(&mut ahead).await?;
-        let changes = folding.fold(tx, &facts, failed).await?;
+        let changes = folding.fold(&facts, &mut Source::Within(tx)).await?;
         folding.write(tx, &changes, failed).await?;
         // Should the transaction fail, so does the rebuild, and the next one reads where it stands.
         folding.committed(&changes);
