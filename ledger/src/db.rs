@@ -49,7 +49,7 @@ pub struct DbError {
 enum Cause {
     #[error("{}", describe(.0))]
     Postgres(#[source] tokio_postgres::Error),
-    #[error("no connection")]
+    #[error("the pool gives no connection")]
     Pool(#[source] PoolError),
     #[error("the answer has another form than this version writes: {0}")]
     Form(String),
@@ -73,9 +73,7 @@ impl DbError {
     /// statement took effect is not known.
     pub fn is_unavailable(&self) -> bool {
         match &self.cause {
-            Cause::Postgres(error) | Cause::Pool(PoolError::Backend(error)) => {
-                is_unavailable(error)
-            }
+            Cause::Postgres(error) => is_unavailable(error),
             Cause::Pool(_) => true,
             Cause::Form(_) => false,
         }
@@ -84,7 +82,7 @@ impl DbError {
     /// Whether the server has no TLS, and we may not do without.
     pub fn lacks_tls(&self) -> bool {
         match &self.cause {
-            Cause::Postgres(error) | Cause::Pool(PoolError::Backend(error)) => lacks_tls(error),
+            Cause::Postgres(error) => lacks_tls(error),
             _ => false,
         }
     }
@@ -173,7 +171,12 @@ impl Database {
         self.pool.get().await.map_err(|error| DbError {
             server: self.server.clone(),
             step: "connecting",
-            cause: Cause::Pool(error),
+            cause: match error {
+                // The server's own words; the pool adds nothing to them.
+                PoolError::Backend(error)
+                | PoolError::PostCreateHook(HookError::Backend(error)) => Cause::Postgres(error),
+                other => Cause::Pool(other),
+            },
         })
     }
 

@@ -17,11 +17,15 @@ use tokio_postgres::config::{Host, SslMode};
 
 use crate::config::{Config, NatsUser, Secret};
 use crate::exit::{Context, Exit, Failure};
+use crate::output;
 use crate::tls::{self, Check, Mode};
 use crate::up::publishers::{inbox, password_file};
 
 /// How long to wait for a server to let us in.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a question waits for the fold, which is done with a batch in much less.
+const FOLDING: Duration = Duration::from_secs(2);
 
 const AWAY: &str =
     "is the server running, and does the configuration lead to it? ledger up runs one here";
@@ -111,6 +115,28 @@ pub async fn reader(config: &Config) -> Result<Reader, Failure> {
     let reader = Reader::open(&db, &config.ledger).await?;
     check_origin(config, &reader.head().await?)?;
     Ok(reader)
+}
+
+/// The same for questions to the views: they have all that the chain has now, or it is said that they have not.
+/// Whoever saw an event recorded finds it.
+pub async fn views(config: &Config) -> Result<Reader, Failure> {
+    let reader = reader(config).await?;
+    let size = reader.head().await?.size;
+    let until = tokio::time::Instant::now() + FOLDING;
+    loop {
+        let folded = projections::query::folded(&reader).await?;
+        if folded >= size {
+            return Ok(reader);
+        }
+        if tokio::time::Instant::now() > until {
+            output::say(&format!(
+                "the views have {folded} of the chain's {size} positions, so this may be old: ledger status says whether the role \
+                 project is at work"
+            ));
+            return Ok(reader);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// A database that holds another ledger under our name is refused.

@@ -294,6 +294,15 @@ async fn output_has_five_forms_and_what_is_not_there_says_so() {
     ];
     let earlier = ledger.ask(before_all).await;
     assert_eq!(earlier.as_array().map(Vec::len), Some(0), "{earlier}");
+    // Who saw an event recorded finds its entity.
+    for number in 0..10 {
+        let id = format!("fresh-{number}");
+        let event = feed::created(&id, &id);
+        let publish = ["publish", "--wait", "-"];
+        ledger.run_with(publish, &event).await.expect(0);
+        let state = ["state", "platform.environment", &id];
+        ledger.run(state).await.expect(0);
+    }
     // Nothing found is said, and what cannot be found is refused: it must not look as if all were well.
     let none = ledger.run(["state", "gitops.commit"]).await.expect(0);
     assert!(none.out.is_empty() && !none.err.is_empty(), "{}", none.out);

@@ -53,7 +53,7 @@ impl History {
     pub async fn run(self, app: &App) -> Outcome {
         let when = self.past.when()?;
         let config = app.config()?;
-        let reader = connect::reader(&config).await?;
+        let reader = connect::views(&config).await?;
         let key = Key {
             kind: self.kind.to_string(),
             id: self.id,

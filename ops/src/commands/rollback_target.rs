@@ -55,7 +55,7 @@ impl RollbackTarget {
     pub async fn run(self, app: &App) -> Outcome {
         let when = self.moment.when()?;
         let config = app.config()?;
-        let reader = connect::reader(&config).await?;
+        let reader = connect::views(&config).await?;
         let path = self.path.trim_matches('/');
         let path = if path == "." { "" } else { path };
         let criteria = Criteria {

@@ -43,7 +43,11 @@ impl Serve {
         let mut flags = Settings::default();
         flags.http.listen = self.listen.map(|address| address.to_string());
         let config = app.config_with(flags)?;
-        logging::start(&config, "info,async_nats=warn", app.colour_of_stderr())?;
+        logging::start(
+            &config,
+            "info,async_nats=warn,deadpool=error",
+            app.colour_of_stderr(),
+        )?;
         let (_tell, told) = stop::on_signal()?;
         let mut wanted = if self.role.is_empty() {
             Role::ALL.to_vec()

@@ -101,7 +101,7 @@ impl Show {
     }
 
     async fn entity(&self, app: &App, config: &Config, key: &Key) -> Outcome {
-        let reader = connect::reader(config).await?;
+        let reader = connect::views(config).await?;
         let (db, ledger) = (reader.database(), &config.ledger);
         let which = Which {
             kind: Some(&key.kind),
@@ -149,7 +149,7 @@ impl Show {
     }
 
     async fn list_dangling(&self, app: &App, config: &Config, kind: Option<&str>) -> Outcome {
-        let reader = connect::reader(config).await?;
+        let reader = connect::views(config).await?;
         let most = self.limit.most();
         let found = query::dangling(reader.database(), &config.ledger, kind, most).await?;
         let mut rows = app.rows(DANGLING);

@@ -56,7 +56,7 @@ impl State {
     pub async fn run(self, app: &App) -> Outcome {
         let when = self.past.when()?;
         let config = app.config()?;
-        let reader = connect::reader(&config).await?;
+        let reader = connect::views(&config).await?;
         let kind = self.kind.as_ref().map(ToString::to_string);
         let asked = States {
             which: Which {

@@ -52,7 +52,11 @@ impl Up {
     pub async fn run(self, app: &App) -> Outcome {
         let data = config::data_folder(app.globals.data.as_deref(), &app.variables)?;
         let config = self.configured(app, &data)?;
-        logging::start(&config, "warn,ledger::roles=info", app.colour_of_stderr())?;
+        logging::start(
+            &config,
+            "warn,deadpool=error,ledger::roles=info",
+            app.colour_of_stderr(),
+        )?;
         let (tell, told) = stop::on_signal()?;
         let publishers = [
             std::slice::from_ref(&config.publisher),

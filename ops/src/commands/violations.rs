@@ -77,7 +77,7 @@ impl Violations {
     pub async fn run(self, app: &App) -> Outcome {
         let when = self.moment.when()?;
         let config = app.config()?;
-        let reader = connect::reader(&config).await?;
+        let reader = connect::views(&config).await?;
         let kind = self.kind.as_ref().map(ToString::to_string);
         let which = Which {
             kind: kind.as_deref(),
