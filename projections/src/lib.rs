@@ -21,6 +21,7 @@ pub mod migrate;
 pub mod outbox;
 pub mod project;
 pub mod query;
+pub mod rejudge;
 pub mod rollback;
 mod store;
 pub mod verdict;

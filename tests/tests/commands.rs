@@ -264,6 +264,10 @@ async fn json_has_the_keys_that_scripts_rely_on() {
         "problems",
     ];
     has(&ledger.ask(["verify"]).await, &verify);
+    let judged = ledger.ask(["verify", "--rules"]).await;
+    has(&judged, &verify);
+    let note = judged["notes"].to_string();
+    assert!(note.contains("verdicts follow from the chain"), "{note}");
     ledger.ask(["status"]).await;
 }
 

@@ -85,6 +85,12 @@ async fn a_bundle_holds_without_the_ledger_and_nothing_in_it_can_be_changed() {
     assert!(report["size"].as_u64() >= Some(size), "{report}");
     assert_eq!(serving.stop().await, 0, "{}", ledger.log());
 
+    // The verdicts follow from what is in the bundle, too, and from nothing else.
+    let judge = ["verify", "--bundle", bundle, "--rules", "-o", "json"];
+    let judged = ledger.run(judge).await.expect(0).json();
+    let note = judged["notes"].to_string();
+    assert!(note.contains("verdicts follow from the chain"), "{note}");
+
     // With the ledger's key pinned, which is not in the bundle's hands.
     let keys = fs::read_to_string(folder.join("keys")).expect("keys");
     let key = keys.lines().next().expect("a key");

@@ -1,5 +1,6 @@
-//! The events of a bundle as records, for whoever fills a database from it.
+//! The events of a bundle as records, for whoever fills a database from it or judges it anew.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::form::Line;
@@ -10,12 +11,21 @@ use super::{BundleError, CHECKPOINT, EVENTS, MANIFEST, failed, quote};
 use crate::record::{Body, Record};
 
 /// A bundle that was verified, read again event by event. Nothing here is checked: that is `super::verify`.
-pub(crate) struct Events {
+pub struct Events {
     path: PathBuf,
+    /// What the bundle says of itself.
     pub manifest: Manifest,
     /// The signed head.
     pub checkpoint: String,
     lines: Lines,
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Events {

@@ -22,7 +22,7 @@ mod write;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub(crate) use events::Events;
+pub use events::Events;
 pub use form::{Line, Redacted};
 pub use manifest::Manifest;
 pub use tlog_proof::{Prover, TlogProof};

@@ -1,5 +1,7 @@
 //! `ledger verify`: recompute everything from what is stored, or from a bundle alone.
 
+mod rules;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +27,7 @@ Examples:
   ledger verify                                        the database, and the heads that were let out
   ledger verify --bundle evidence.tar.zst --key \"ledger.example/main+4ce2b4a9+AV…\"
   ledger verify --deep                                 also the keys that tell a repeated event from a new one
+  ledger verify --rules                                also every verdict: judges the whole chain anew
   ledger verify -o json | jq '.problems[]'
 
 Exit 0 where everything holds, 3 where anything does not; every problem names its position.";
@@ -42,6 +45,10 @@ pub struct Verify {
     /// Also whether the table of identities holds every event's and no other; nothing that is signed rests on it
     #[arg(long, conflicts_with = "bundle")]
     deep: bool,
+    /// Also every verdict: judge the whole chain anew and name what was added, dropped or softened. Needs memory for
+    /// the states of all entities
+    #[arg(long)]
+    rules: bool,
 }
 
 fn key(text: &str) -> Result<VerifyingKey, String> {
@@ -53,8 +60,8 @@ impl Verify {
     /// Verifies and says what was found.
     pub async fn run(self, app: &App) -> Outcome {
         let report = match self.bundle {
-            Some(path) => offline(path, self.key).await?,
-            None => online(app, self.key, self.deep).await?,
+            Some(path) => offline(path, self.key, self.rules).await?,
+            None => online(app, self.key, self.deep, self.rules).await?,
         };
         print(app, &report)?;
         Ok(if report.ok {
@@ -66,7 +73,12 @@ impl Verify {
 }
 
 /// Verifies the database, with the heads that were let out: the file's, and the stream's where NATS answers.
-async fn online(app: &App, mut keys: Vec<VerifyingKey>, deep: bool) -> Result<Report, Failure> {
+async fn online(
+    app: &App,
+    mut keys: Vec<VerifyingKey>,
+    deep: bool,
+    rules: bool,
+) -> Result<Report, Failure> {
     let config = app.config()?;
     let reader = connect::reader(&config).await?;
     let head = reader.head().await?;
@@ -102,6 +114,9 @@ async fn online(app: &App, mut keys: Vec<VerifyingKey>, deep: bool) -> Result<Re
         let count = |done| bar.set_position(done);
         identities::verify(reader.database(), &ledger, &mut report, &count).await?;
         bar.finish_and_clear();
+    }
+    if rules {
+        rules::of_database(&reader, &ledger, &mut report).await?;
     }
     Ok(report)
 }
@@ -140,14 +155,21 @@ async fn published(config: &Config) -> Option<String> {
 }
 
 /// Verifies a bundle; files are read, so it runs where it may block.
-async fn offline(path: PathBuf, keys: Vec<VerifyingKey>) -> Result<Report, Failure> {
+async fn offline(path: PathBuf, keys: Vec<VerifyingKey>, rules: bool) -> Result<Report, Failure> {
     if !path.exists() {
         return Err(Failure::not_found(format!(
             "there is no bundle {}",
             path.display()
         )));
     }
-    let verified = tokio::task::spawn_blocking(move || verify_bundle(&path, &keys)).await;
+    let verified = tokio::task::spawn_blocking(move || {
+        let mut report = verify_bundle(&path, &keys)?;
+        if rules {
+            rules::of_bundle(&path, &mut report)?;
+        }
+        Ok(report)
+    })
+    .await;
     verified.map_err(|error| Failure::new("the verification broke off").because(error))?
 }
 

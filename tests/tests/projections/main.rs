@@ -7,6 +7,7 @@ mod fold;
 mod incidents;
 mod links;
 mod outbox;
+mod rejudged;
 mod support;
 mod verdicts;
 mod views;

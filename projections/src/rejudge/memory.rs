@@ -1,0 +1,206 @@
+//! What a fold has written, as maps: the views of one ledger without a database.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use schema::rule::Due;
+
+use crate::derived::Expected;
+use crate::entity::{Entity, Key};
+use crate::fold::{
+    Changes, Deadline, DueFound, DuePage, Known, Link, Loaded, Look, Needs, Reindex, links,
+};
+
+/// How many deadlines are given at a time.
+const PAGE: usize = 1000;
+
+/// Every row that later events can ask for.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    entities: HashMap<Arc<Key>, Arc<Entity>>,
+    links: HashMap<Arc<Key>, BTreeSet<Link>>,
+    /// By the positions of the entities' first events.
+    looks: HashMap<Look, BTreeMap<u64, String>>,
+    verdicts: HashMap<String, Known>,
+    /// The verdicts that a rule may clear yet, by entity.
+    open: HashMap<Key, BTreeSet<String>>,
+    /// The same, by their keys.
+    waiting: HashMap<String, BTreeSet<String>>,
+    deadlines: HashMap<Key, BTreeSet<Deadline>>,
+    unfired: BTreeSet<Due>,
+    derived: HashMap<String, Expected>,
+}
+
+fn look_of(key: &Key, link: &Link) -> Look {
+    Look {
+        kind: key.kind.as_str().into(),
+        field: link.field.clone(),
+        target_kind: link.target_kind.clone(),
+        target_id: link.target_id.clone(),
+    }
+}
+
+fn about(deadline: &Deadline) -> Key {
+    Key {
+        kind: deadline.due.kind.clone(),
+        id: deadline.due.id.clone(),
+    }
+}
+
+impl Memory {
+    /// What was asked for.
+    pub(super) fn load(&self, needs: &Needs) -> Loaded {
+        let mut loaded = Loaded::default();
+        for key in &needs.entities {
+            if let Some(entity) = self.entities.get(key) {
+                loaded.entities.push(((**key).clone(), (**entity).clone()));
+            }
+            for id in self.open.get(&**key).into_iter().flatten() {
+                if let Some(known) = self.verdicts.get(id) {
+                    loaded.open.push((id.clone(), known.clone()));
+                }
+            }
+            let deadlines = self.deadlines.get(&**key).into_iter().flatten();
+            loaded.deadlines.extend(deadlines.cloned());
+        }
+        let verdict = |id: &String| Some((id.clone(), self.verdicts.get(id)?.clone()));
+        loaded.verdicts = needs.verdicts.iter().filter_map(verdict).collect();
+        let derived = |id: &String| Some((id.clone(), self.derived.get(id)?.clone()));
+        loaded.derived = needs.derived.iter().filter_map(derived).collect();
+        let look = |look: &Look| Some((look.clone(), self.looks.get(look)?.clone()));
+        loaded.looks = needs.looks.iter().filter_map(look).collect();
+        let count = |look: &Look| {
+            let found = self.looks.get(look)?;
+            Some((look.clone(), u64::try_from(found.len()).ok()?))
+        };
+        loaded.counts = needs.counts.iter().filter_map(count).collect();
+        for key in &needs.waiting {
+            let ids = self.waiting.get(key).into_iter().flatten();
+            let known = ids.filter_map(|id| self.verdicts.get(id));
+            let keys = known.map(|one| (key.clone(), one.verdict.key()));
+            loaded.waiting.extend(keys);
+        }
+        if let Some(page) = &needs.due {
+            loaded.due = self.due(page);
+        }
+        loaded
+    }
+
+    fn due(&self, asked: &DuePage) -> DueFound {
+        let page: Vec<Due> = self
+            .unfired
+            .iter()
+            .skip_while(|due| due.due_us < asked.from_us)
+            .take_while(|due| due.due_us < asked.before_us)
+            .filter(|due| asked.after.as_ref().is_none_or(|after| *due > after))
+            .take(PAGE)
+            .cloned()
+            .collect();
+        DueFound {
+            more: page.len() == PAGE,
+            page,
+        }
+    }
+
+    /// Takes in what a batch changed.
+    pub(super) fn write(&mut self, changes: Changes) {
+        for one in changes.entities {
+            if one.new {
+                let all = Look::all(one.key.kind.as_str().into());
+                let ids = self.looks.entry(all).or_default();
+                ids.insert(one.entity.created_seq, one.key.id.clone());
+            }
+            self.entities.insert(one.key, one.entity);
+        }
+        for (key, link) in changes.unlinked {
+            self.unlink(&key, &link);
+        }
+        for (key, link) in changes.linked {
+            self.link(&key, link);
+        }
+        for (id, known) in changes.verdicts {
+            self.verdict(id, known);
+        }
+        for one in changes.disarmed {
+            self.unfired.remove(&one.due);
+            if let Some(set) = self.deadlines.get_mut(&about(&one)) {
+                set.remove(&one);
+            }
+        }
+        for one in changes.armed {
+            if !one.fired {
+                self.unfired.insert(one.due.clone());
+            }
+            self.deadlines.entry(about(&one)).or_default().insert(one);
+        }
+        self.derived.extend(changes.derived);
+        for one in changes.reindex {
+            self.reindex(&one);
+        }
+    }
+
+    fn link(&mut self, key: &Arc<Key>, link: Link) {
+        if let Some(entity) = self.entities.get(key) {
+            let ids = self.looks.entry(look_of(key, &link)).or_default();
+            ids.insert(entity.created_seq, key.id.clone());
+        }
+        self.links.entry(key.clone()).or_default().insert(link);
+    }
+
+    fn unlink(&mut self, key: &Arc<Key>, link: &Link) {
+        if let Some(set) = self.links.get_mut(key) {
+            set.remove(link);
+        }
+        let Some(entity) = self.entities.get(key) else {
+            return;
+        };
+        let look = look_of(key, link);
+        if let Some(ids) = self.looks.get_mut(&look) {
+            ids.remove(&entity.created_seq);
+            if ids.is_empty() {
+                self.looks.remove(&look);
+            }
+        }
+    }
+
+    fn verdict(&mut self, id: String, known: Known) {
+        let (about, key) = (known.verdict.key(), known.verdict.detail_key.clone());
+        if known.found_by.is_some() && known.cleared.is_none() {
+            self.waiting.entry(key).or_default().insert(id.clone());
+            self.open.entry(about).or_default().insert(id.clone());
+        } else {
+            for (set, gone) in [
+                (self.waiting.get_mut(&key), &id),
+                (self.open.get_mut(&about), &id),
+            ] {
+                if let Some(set) = set {
+                    set.remove(gone);
+                }
+            }
+        }
+        self.verdicts.insert(id, known);
+    }
+
+    /// Derives the links of a kind's entities anew.
+    fn reindex(&mut self, what: &Reindex) {
+        let kind = what.kind.to_string();
+        let keys: Vec<Arc<Key>> = self
+            .entities
+            .keys()
+            .filter(|key| key.kind == kind)
+            .cloned()
+            .collect();
+        self.looks
+            .retain(|look, _| *look.kind != *kind || look.is_all());
+        for key in keys {
+            self.links.remove(&key);
+            let Some(entity) = self.entities.get(&key).cloned() else {
+                continue;
+            };
+            let found = links(&what.places, entity.status.name(), &entity.attributes);
+            for link in found {
+                self.link(&key, link);
+            }
+        }
+    }
+}
