@@ -16,38 +16,45 @@ COMMENT ON TABLE ledger.deletion IS
 CREATE FUNCTION ledger.is_permanent(event_type text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN event_type ~ '^ledger\.(catalog|chain|hold|incident|key|redaction|retention|stream|violation)\.';
 
--- Whether a hold keeps the data of a position: one in force when the event at applied_seq was recorded, or one in force
--- now, though it came later. Holds are events of the chain.
+-- The position of the first hold that keeps the data of a position and is in force at another one: placed before it and
+-- not released before it. Holds are events of the chain, and so are the causes of the incidents that they may name.
+CREATE FUNCTION ledger.hold_of(which integer, at_seq bigint, by_seq bigint) RETURNS bigint
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT h.seq
+      FROM ledger.event h
+      JOIN ledger.body hb ON hb.ledger = h.ledger AND hb.seq = h.seq
+     CROSS JOIN LATERAL (SELECT convert_from(hb.data, 'UTF8')::json -> 'scope' AS scope) s
+      JOIN ledger.event e ON e.ledger = which AND e.seq = at_seq
+     WHERE h.ledger = which AND h.seq < by_seq AND h.event_type IN ('ledger.hold.placed', 'ledger.hold.placed.v1')
+       AND h.event_type >= 'ledger.' AND h.event_type < 'ledger/'
+       AND NOT EXISTS (
+            SELECT FROM ledger.event r
+             WHERE r.ledger = which AND r.event_type IN ('ledger.hold.released', 'ledger.hold.released.v1')
+               AND r.event_type >= 'ledger.' AND r.event_type < 'ledger/'
+               AND r.subject = h.subject AND r.seq > h.seq AND r.seq < by_seq)
+       AND (s.scope ->> 'kind' IS NULL OR starts_with(e.event_type, (s.scope ->> 'kind') || '.'))
+       AND (s.scope ->> 'id' IS NULL OR e.subject = s.scope ->> 'id')
+       AND (s.scope ->> 'from_us' IS NULL OR e.recorded_us >= (s.scope ->> 'from_us')::bigint)
+       AND (s.scope ->> 'to_us' IS NULL OR e.recorded_us <= (s.scope ->> 'to_us')::bigint)
+       AND (s.scope ->> 'incident' IS NULL OR EXISTS (
+            SELECT FROM ledger.event i
+              JOIN ledger.body ib ON ib.ledger = i.ledger AND ib.seq = i.seq
+             CROSS JOIN LATERAL (SELECT convert_from(ib.data, 'UTF8')::jsonb AS said) j
+             WHERE i.ledger = which AND i.publisher = 'ledger' AND i.seq < by_seq
+               AND i.event_type IN ('ledger.incident.opened', 'ledger.incident.opened.v1',
+                                    'ledger.incident.cause_added', 'ledger.incident.cause_added.v1')
+               AND i.event_type >= 'ledger.' AND i.event_type < 'ledger/'
+               AND j.said ->> 'incident' = s.scope ->> 'incident'
+               AND (j.said -> 'causes' @> to_jsonb(at_seq) OR j.said -> 'cause_seq' = to_jsonb(at_seq))))
+     ORDER BY h.seq LIMIT 1
+$$;
+
+-- Whether a hold keeps the data of a position: one in force when the event at applied_seq was recorded, which forbids that
+-- event for ever, or one in force now, though it came later.
 CREATE FUNCTION ledger.is_held(which integer, at_seq bigint, applied_seq bigint) RETURNS boolean
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (
-        SELECT FROM ledger.event h
-          JOIN ledger.body hb ON hb.ledger = h.ledger AND hb.seq = h.seq
-         CROSS JOIN LATERAL (SELECT convert_from(hb.data, 'UTF8')::json -> 'scope' AS scope) s
-          LEFT JOIN LATERAL (
-                SELECT r.seq FROM ledger.event r
-                 WHERE r.ledger = which AND r.event_type IN ('ledger.hold.released', 'ledger.hold.released.v1')
-                   AND r.event_type >= 'ledger.' AND r.event_type < 'ledger/'
-                   AND r.subject = h.subject AND r.seq > h.seq
-                 ORDER BY r.seq LIMIT 1) released ON true
-          JOIN ledger.event e ON e.ledger = which AND e.seq = at_seq
-         WHERE h.ledger = which AND h.event_type IN ('ledger.hold.placed', 'ledger.hold.placed.v1')
-           AND h.event_type >= 'ledger.' AND h.event_type < 'ledger/'
-           AND (released.seq IS NULL OR (h.seq < applied_seq AND released.seq > applied_seq))
-           AND (s.scope ->> 'kind' IS NULL OR starts_with(e.event_type, (s.scope ->> 'kind') || '.'))
-           AND (s.scope ->> 'id' IS NULL OR e.subject = s.scope ->> 'id')
-           AND (s.scope ->> 'from_us' IS NULL OR e.recorded_us >= (s.scope ->> 'from_us')::bigint)
-           AND (s.scope ->> 'to_us' IS NULL OR e.recorded_us <= (s.scope ->> 'to_us')::bigint)
-           AND (s.scope ->> 'incident' IS NULL OR EXISTS (
-                SELECT FROM ledger.event i
-                  JOIN ledger.body ib ON ib.ledger = i.ledger AND ib.seq = i.seq
-                 CROSS JOIN LATERAL (SELECT convert_from(ib.data, 'UTF8')::jsonb AS said) j
-                 WHERE i.ledger = which AND i.publisher = 'ledger'
-                   AND i.event_type IN ('ledger.incident.opened', 'ledger.incident.opened.v1',
-                                        'ledger.incident.cause_added', 'ledger.incident.cause_added.v1')
-                   AND i.event_type >= 'ledger.' AND i.event_type < 'ledger/'
-                   AND j.said ->> 'incident' = s.scope ->> 'incident'
-                   AND (j.said -> 'causes' @> to_jsonb(at_seq) OR j.said -> 'cause_seq' = to_jsonb(at_seq)))))
+    SELECT ledger.hold_of(which, at_seq, applied_seq) IS NOT NULL
+        OR ledger.hold_of(which, at_seq, 9223372036854775807) IS NOT NULL
 $$;
 
 -- Deletes the salt and data of these positions, as far as the ledger.retention.applied at applied_seq names them and
@@ -92,12 +99,16 @@ BEGIN
 END $$;
 
 REVOKE ALL ON FUNCTION ledger.is_permanent(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ledger.hold_of(integer, bigint, bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ledger.is_held(integer, bigint, bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ledger.delete_data(integer, bigint, bigint, bigint[]) FROM PUBLIC;
 ALTER TABLE ledger.deletion OWNER TO ledger_owner;
 ALTER FUNCTION ledger.is_permanent(text) OWNER TO ledger_owner;
+ALTER FUNCTION ledger.hold_of(integer, bigint, bigint) OWNER TO ledger_owner;
 ALTER FUNCTION ledger.is_held(integer, bigint, bigint) OWNER TO ledger_owner;
 ALTER FUNCTION ledger.delete_data(integer, bigint, bigint, bigint[]) OWNER TO ledger_owner;
 GRANT SELECT ON ledger.deletion TO ledger_writer, ledger_projector, ledger_auditor;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ledger.deletion TO ledger_retention;
 GRANT EXECUTE ON FUNCTION ledger.delete_data(integer, bigint, bigint, bigint[]) TO ledger_retention;
+-- The fold says which holds an event disregards.
+GRANT EXECUTE ON FUNCTION ledger.hold_of(integer, bigint, bigint) TO ledger_projector, ledger_auditor;

@@ -244,16 +244,16 @@ impl Coverage {
         if spot.is_permanent() {
             return Word::Kept;
         }
-        let mut held = None;
+        let mut forbidden = None;
         let mut naming: Vec<&Applied> = self.naming(spot.seq).collect();
         naming.sort_unstable_by_key(|applied| applied.by);
         for applied in naming {
             match self.inner.holds.at(spot, applied.by) {
                 None => return Word::Covered(applied),
-                Some(hold) => held = held.or(Some(Word::Held(applied, hold))),
+                Some(hold) => forbidden = forbidden.or(Some(Word::Held(applied, hold))),
             }
         }
-        held.unwrap_or(Word::Kept)
+        forbidden.unwrap_or(Word::Kept)
     }
 
     /// The event that takes the data at a position.

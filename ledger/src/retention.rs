@@ -5,6 +5,7 @@
 //! crash. See `docs/decisions/0007-retention.md`.
 
 mod plan;
+mod stand;
 
 use bytes::Bytes;
 use deadpool_postgres::Transaction;
@@ -18,6 +19,7 @@ use crate::read::Reader;
 use crate::redaction::{Applied, REDACTION, Spot};
 
 pub use plan::{Entry, Stage, by_class, due, plan, remaining};
+pub use stand::{activated, sealed};
 
 /// A position that is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -105,7 +105,7 @@ fn within(shared: &Shared, role: Role) -> Option<(Standing, String)> {
         Role::Outbox => &shared.folding.outbox_outage,
         Role::Clock => &shared.folding.clock_outage,
         Role::Notify => &shared.metrics.notify_outage,
-        Role::Seal | Role::Http => return None,
+        Role::Seal | Role::Retain | Role::Http => return None,
     };
     outage.why().map(|why| (Standing::Waiting, why))
 }

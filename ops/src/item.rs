@@ -1,9 +1,13 @@
 //! Positions of the chain as they are printed.
 
 use ledger::Record;
+use ledger::read::Reader;
 use ledger::redaction::{Coverage, Spot};
+use projections::query::Redaction;
 use serde::Serialize;
 use serde_json::value::RawValue;
+
+use crate::exit::Failure;
 
 /// One position, with the keys that scripts may rely on.
 #[derive(Debug, Serialize)]
@@ -22,43 +26,15 @@ pub struct Item {
     stream_seq: u64,
     context: Option<Box<RawValue>>,
     data: Option<Box<RawValue>>,
-    redacted: Option<Redacted>,
-}
-
-/// Why there is no data, and by which event it is gone.
-#[derive(Debug, Serialize)]
-struct Redacted {
-    by: Option<u64>,
-    /// The retention class, or `redaction`.
-    rule: Option<String>,
-    at: Option<String>,
-    /// Why, where somebody asked for it.
-    reason: Option<String>,
-}
-
-impl Redacted {
-    /// What the chain says of a position without data; nothing where no event took it.
-    fn of(coverage: Option<&Coverage>, record: &Record) -> Self {
-        let spot = Spot::from(&record.header);
-        let applied = coverage.and_then(|coverage| coverage.by(&spot));
-        let request = coverage.and_then(|coverage| coverage.request_of(applied?));
-        Self {
-            by: applied.map(|applied| applied.by),
-            rule: applied.map(|applied| applied.class.clone()),
-            at: applied.map(|applied| schema::time::format_us(applied.recorded_us)),
-            reason: request.map(|request| request.reason.clone()),
-        }
-    }
+    redacted: Option<Redaction>,
 }
 
 impl Item {
     /// Shows a position. Data is given as it was received, but for white space between its lines.
-    pub fn new(record: &Record, coverage: Option<&Coverage>) -> Self {
+    fn new(record: &Record, coverage: &Coverage) -> Self {
         let header = &record.header;
-        let redacted = record
-            .body
-            .is_none()
-            .then(|| Redacted::of(coverage, record));
+        let gone = record.body.is_none();
+        let redacted = gone.then(|| Redaction::of(coverage, record));
         Self {
             seq: header.seq,
             event_type: header.event_type.clone(),
@@ -75,6 +51,23 @@ impl Item {
             data: record.body.as_ref().and_then(|body| raw(&body.data)),
             redacted,
         }
+    }
+}
+
+/// What the chain says about deleting, read as far as what is shown needs it.
+#[derive(Debug, Default)]
+pub struct Explained(Coverage);
+
+impl Explained {
+    /// Shows a position. Where its data is gone and what was read does not say why, more is read.
+    pub async fn item(&mut self, reader: &Reader, record: &Record) -> Result<Item, Failure> {
+        let spot = Spot::from(&record.header);
+        if record.body.is_none() && self.0.by(&spot).is_none() {
+            let db = reader.database();
+            let client = db.client().await?;
+            self.0.refresh(db, &client, reader.id()).await?;
+        }
+        Ok(Item::new(record, &self.0))
     }
 }
 

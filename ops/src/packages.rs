@@ -157,7 +157,13 @@ pub fn messages(
 }
 
 /// One of the ledger's own events, in structured mode.
-fn message(ledger: &LedgerName, event_type: &str, id: &str, subject: &str, data: &str) -> Outbound {
+pub fn message(
+    ledger: &LedgerName,
+    event_type: &str,
+    id: &str,
+    subject: &str,
+    data: &str,
+) -> Outbound {
     let envelope = json!({
         "specversion": "1.0",
         "id": id,

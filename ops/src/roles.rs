@@ -7,6 +7,7 @@ mod key_care;
 pub mod lease;
 mod notify_role;
 mod project_role;
+mod retain_role;
 mod seal_role;
 
 use std::sync::Arc;
@@ -39,19 +40,22 @@ pub enum Role {
     Seal,
     /// Publish receipts, quarantine, violations and heads outward
     Notify,
+    /// Delete data whose time is over, and what people asked to have deleted
+    Retain,
     /// Health, metrics and tiles, read-only
     Http,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Ingest,
         Self::Project,
         Self::Outbox,
         Self::Clock,
         Self::Seal,
         Self::Notify,
+        Self::Retain,
         Self::Http,
     ];
 
@@ -64,6 +68,7 @@ impl Role {
             Self::Clock => "clock",
             Self::Seal => "seal",
             Self::Notify => "notify",
+            Self::Retain => "retain",
             Self::Http => "http",
         }
     }
@@ -220,6 +225,7 @@ async fn start(shared: &Shared, role: Role, stop: watch::Receiver<bool>) -> Resu
         Role::Clock => clock_role::run(shared, stop).await,
         Role::Seal => seal_role::run(shared, stop).await,
         Role::Notify => notify_role::run(shared, stop).await,
+        Role::Retain => retain_role::run(shared, stop).await,
         Role::Http => Ok(()),
     }
 }

@@ -15,6 +15,7 @@
 //!
 //! A batch ends with an activation ([`batch`]), so that one catalog judges all of it.
 
+mod blocked;
 mod changes;
 mod derived;
 mod due;
@@ -39,7 +40,7 @@ pub use changes::{
     Changed, Changes, Checkpoint, Clearing, Deadline, Known, Line, Quarantined, Reindex,
 };
 pub use link::{Link, links, target_id};
-pub use needs::{DueFound, DuePage, Loaded, Look, Needs};
+pub use needs::{Blocked, DueFound, DuePage, Loaded, Look, Naming, Needs};
 pub use world::World;
 
 /// How many facts are tried ahead at least, and at most, where one lacks something.
@@ -102,6 +103,8 @@ pub struct Fold<'a> {
     fires: usize,
     /// How many facts are tried ahead.
     ahead: usize,
+    /// What must be kept of what the event at a position names to be deleted.
+    blocked: Option<(u64, Blocked)>,
 }
 
 /// What became of a step.
@@ -145,6 +148,7 @@ impl<'a> Fold<'a> {
             changes: Changes::default(),
             fires: due::MOST,
             ahead: AHEAD.0,
+            blocked: None,
         }
     }
 
@@ -173,6 +177,7 @@ impl<'a> Fold<'a> {
     #[must_use]
     pub fn supply(mut self, needs: Needs, loaded: Loaded) -> Self {
         let catalog = self.catalogs.at(self.checkpoint.next);
+        self.supply_blocked(&needs, loaded.blocked);
         self.world.supply(needs, loaded, catalog);
         self
     }
@@ -241,6 +246,9 @@ impl<'a> Fold<'a> {
             Fired::Lacks(needs) => return Ok(Step::Lacks(self, *needs)),
             Fired::Full => return Ok(Step::Full(self)),
         }
+        if let Some(lacks) = self.lacks_blocked(fact, catalog) {
+            return Ok(Step::Lacks(self, lacks));
+        }
         if self.scope.has(fact) {
             let mut lacks = self.world.lacks_of(fact);
             if lacks.is_empty()
@@ -254,6 +262,7 @@ impl<'a> Fold<'a> {
         }
         if *self.scope == Scope::All {
             self.returned(fact, catalog);
+            self.judge_blocked(fact, catalog);
             if fact.is_own("event", "quarantined") {
                 self.changes.quarantined.push(quarantined(fact));
             }

@@ -22,6 +22,7 @@ pub mod outbox;
 pub mod project;
 pub mod query;
 pub mod rejudge;
+pub mod retention;
 pub mod rollback;
 mod store;
 pub mod verdict;

@@ -66,6 +66,8 @@ pub async fn run(
                 projector = None;
                 continue;
             }
+            // It has let go of what it knew, and goes on from what is left.
+            Err(ProjectError::Redacted { .. }) => continue,
             Err(error) if error.is_unavailable() => {
                 Metrics::add(&metrics.outages, 1);
                 metrics.project_outage.begin(in_full(&error));
@@ -134,9 +136,16 @@ impl Projector {
     ///
     /// After an error the views are as before the batch or as after it, and the next call finds out which.
     pub async fn step(&mut self) -> Result<usize, ProjectError> {
-        let length = self.go_on().await?;
-        self.settle().await?;
-        Ok(length)
+        loop {
+            let folded = match self.go_on().await {
+                Ok(length) => self.settle().await.map(|()| length),
+                Err(error) => Err(error),
+            };
+            match folded {
+                Err(ProjectError::Redacted { .. }) => {}
+                folded => return folded,
+            }
+        }
     }
 
     /// Folds one batch, while the one before is written, and gives its length; 0 where there is nothing to fold, and then

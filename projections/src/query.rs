@@ -5,6 +5,7 @@ mod law;
 mod links;
 mod list;
 mod past;
+mod redaction;
 mod rollback;
 mod rows;
 mod state;
@@ -25,6 +26,7 @@ pub use links::{Dangling, Named, NamedBy, dangling, named_by, names};
 pub use list::{
     Refused, Violations, histories, history, quarantine, refused, violated, violations,
 };
+pub use redaction::Redaction;
 pub use rollback::{BasedOn, Rollback, rollback};
 pub use rows::{HistoryRow, QuarantineRow, StateRow, ViolationRow, ViolationStatus};
 pub use state::{States, states};

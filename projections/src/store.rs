@@ -6,11 +6,13 @@ mod deadlines;
 mod incidents;
 mod load;
 mod place;
+mod redact;
 mod reindex;
 mod write;
 
 pub(crate) use load::{entity, load};
 pub(crate) use place::{Place, State};
+pub(crate) use redact::{Gone, redact};
 pub(crate) use write::changes;
 
 /// A position or a count as PostgreSQL keeps it. Positions count from 0 and never reach 2⁶³.

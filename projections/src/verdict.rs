@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::entity::Key;
 
+/// The rule that data is not deleted which must be kept.
+pub const BLOCKED: &str = "retention.blocked";
+
 /// The entity of package `ledger` whose events verdicts are.
 pub const ENTITY: &str = "violation";
 const RAISED: &str = "ledger.violation.raised";

@@ -16,8 +16,8 @@ use projections::derived::Expected;
 use projections::entity::{Entity, Key};
 use projections::fact::Fact;
 use projections::fold::{
-    Changes, Checkpoint, Deadline, DueFound, DuePage, Fold, Known, Link, Loaded, Look, Needs,
-    Scope, World,
+    Blocked, Changes, Checkpoint, Deadline, DueFound, DuePage, Fold, Known, Link, Loaded, Look,
+    Needs, Scope, World,
 };
 use projections::incident::Incident;
 use projections::verdict::{Cleared, How, Verdict};
@@ -307,6 +307,7 @@ impl Rows {
                 .due
                 .as_ref()
                 .map_or_else(DueFound::default, |page| self.due(page)),
+            blocked: Blocked::default(),
         }
     }
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::form::Line;
 use crate::record::Header;
-use crate::redaction::joined;
+use crate::redaction::{Coverage, Spot, joined};
 use crate::report::{Report, What};
 
 /// So many stretches of redacted events are looked up; memory stays bounded.
@@ -17,6 +18,25 @@ pub(super) struct Redactions {
     by: BTreeMap<u64, Vec<(u64, u64)>>,
     held: usize,
     unmatched: u64,
+    /// The same positions one by one, by the same event: a hold may keep some of a stretch.
+    spots: BTreeMap<u64, Vec<Spotted>>,
+    spotted: usize,
+    /// What the events so far say of holds.
+    coverage: Coverage,
+}
+
+/// A redacted position, as far as holds look at it.
+struct Spotted {
+    seq: u64,
+    event_type: Box<str>,
+    subject: Box<str>,
+    recorded_us: i64,
+}
+
+impl Spotted {
+    fn spot(&self) -> Spot<'_> {
+        Spot::new(self.seq, &self.event_type, &self.subject, self.recorded_us)
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -25,8 +45,9 @@ struct Applied {
 }
 
 impl Redactions {
-    /// The data of `seq` is said to have been taken by the event at `by`, which is after it.
-    pub fn expect(&mut self, seq: u64, by: u64) {
+    /// The data of a line is said to have been taken by the event at `by`, which is after it.
+    pub fn expect(&mut self, line: &Line<'_>, by: u64) {
+        let seq = line.seq;
         let stretches = self.by.entry(by).or_default();
         match stretches.last_mut() {
             Some((_, to)) if to.checked_add(1) == Some(seq) => *to = seq,
@@ -34,12 +55,47 @@ impl Redactions {
                 self.held += 1;
                 stretches.push((seq, seq));
             }
-            _ => self.unmatched += 1,
+            _ => {
+                self.unmatched += 1;
+                return;
+            }
+        }
+        if self.spotted < MOST_REDACTIONS {
+            self.spotted += 1;
+            self.spots.entry(by).or_default().push(Spotted {
+                seq,
+                event_type: line.event_type.as_ref().into(),
+                subject: line.subject.as_ref().into(),
+                recorded_us: line.recorded_us,
+            });
+        }
+    }
+
+    /// What is said to be redacted by this event, and a hold or its own nature keeps.
+    fn check_kept(&mut self, header: &Header, report: &mut Report) {
+        for one in self.spots.remove(&header.seq).unwrap_or_default() {
+            self.spotted = self.spotted.saturating_sub(1);
+            let by = header.seq;
+            let detail = if one.spot().is_permanent() {
+                format!("redacted by position {by}, and its data is never deleted")
+            } else if let Some(hold) = self.coverage.holds().at(&one.spot(), by) {
+                let (hold, placed) = (&hold.hold, hold.placed);
+                format!(
+                    "redacted by position {by}, which the hold {hold:?} at position {placed} forbids"
+                )
+            } else {
+                continue;
+            };
+            report.problem(Some(one.seq), What::Redaction, detail);
         }
     }
 
     /// Checks what is said to have been redacted by this event.
     pub fn settle(&mut self, header: &Header, data: Option<&[u8]>, report: &mut Report) {
+        self.check_kept(header, report);
+        if let Some(data) = data {
+            self.coverage.read(header, data);
+        }
         let Some(stretches) = self.by.remove(&header.seq) else {
             return;
         };

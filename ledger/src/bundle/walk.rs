@@ -245,7 +245,7 @@ impl<'a> Walk<'a> {
                 let detail = format!("redacted by position {by}, which is not after it");
                 self.problem(seq, What::Redaction, detail);
             } else {
-                self.redactions.expect(seq, redacted.by);
+                self.redactions.expect(line, redacted.by);
             }
         }
     }

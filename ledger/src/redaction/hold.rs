@@ -66,7 +66,7 @@ struct Placed {
 }
 
 #[derive(Deserialize)]
-struct Incident {
+struct Caused {
     incident: String,
     #[serde(default)]
     causes: Vec<u64>,
@@ -136,7 +136,7 @@ impl Holds {
             "ledger.incident.opened" | "ledger.incident.cause_added"
                 if header.publisher == "ledger" =>
             {
-                let Ok(incident) = serde_json::from_slice::<Incident>(data) else {
+                let Ok(incident) = serde_json::from_slice::<Caused>(data) else {
                     return;
                 };
                 let causes = self.causes.entry(incident.incident).or_default();

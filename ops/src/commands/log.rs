@@ -5,7 +5,6 @@ use std::time::Duration;
 use clap::Args;
 use ledger::Record;
 use ledger::read::Reader;
-use ledger::redaction::Coverage;
 use schema::KindName;
 
 use super::catalog::kind_name;
@@ -14,7 +13,7 @@ use crate::app::App;
 use crate::cli::text;
 use crate::connect;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::item::Item;
+use crate::item::Explained;
 use crate::output::Column;
 
 const EXAMPLES: &str = "\
@@ -114,7 +113,7 @@ impl Log {
         if let Some(to) = self.to {
             after = after.min(to.saturating_add(1));
         }
-        let coverage = Coverage::read_all(&reader).await?;
+        let mut explained = Explained::default();
         let mut rows = app.rows(COLUMNS);
         let mut left = self.limit.unwrap_or(u64::MAX);
         while first < after && left > 0 {
@@ -141,7 +140,7 @@ impl Log {
                     break;
                 }
                 left -= 1;
-                rows.row(&Item::new(&record, Some(&coverage)))?;
+                rows.row(&explained.item(&reader, &record).await?)?;
             }
         }
         rows.finish()?;
@@ -189,6 +188,7 @@ impl Tail {
         let size = reader.head().await?.size;
         let mut next = self.from.unwrap_or_else(|| size.saturating_sub(self.last));
         let mut rows = app.rows(COLUMNS).unbuffered();
+        let mut explained = Explained::default();
         loop {
             let page = match reader.records(next, PAGE).await {
                 // A server that restarts is waited for; what was shown is not shown again.
@@ -198,7 +198,7 @@ impl Tail {
             for record in &page {
                 next = record.header.seq + 1;
                 if self.filter.takes(record) {
-                    rows.row(&Item::new(record, None))?;
+                    rows.row(&explained.item(&reader, record).await?)?;
                 }
             }
             if page.is_empty() {

@@ -64,6 +64,29 @@ pub struct DuePage {
     pub before_us: i64,
 }
 
+/// Positions that an event names to be deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Naming {
+    /// The event's position.
+    pub seq: u64,
+    /// First and last of each range.
+    pub ranges: Vec<(u64, u64)>,
+    /// When they are to be deleted, in µs, and how long each kind's data is kept at least, in µs: for ever where a kind
+    /// is not here. `None` where that is not asked.
+    pub least: Option<(i64, Vec<(String, i64)>)>,
+    /// Whether holds are asked for.
+    pub holds: bool,
+}
+
+/// Which of the positions that an event names must not be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Blocked {
+    /// The first that must be kept longer.
+    pub least: Option<u64>,
+    /// The first that a hold keeps, and that hold's position.
+    pub held: Option<(u64, u64)>,
+}
+
 /// What has to be loaded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needs {
@@ -83,6 +106,8 @@ pub struct Needs {
     pub waiting: BTreeSet<String>,
     /// The first of these deadlines, as many as are read at a time.
     pub due: Option<Box<DuePage>>,
+    /// Which of the positions that an event names must not be deleted.
+    pub named: Option<Box<Naming>>,
 }
 
 impl Needs {
@@ -114,6 +139,7 @@ impl Needs {
             && self.counts.is_empty()
             && self.waiting.is_empty()
             && self.due.is_none()
+            && self.named.is_none()
     }
 
     /// Both.
@@ -126,6 +152,7 @@ impl Needs {
         self.counts.extend(more.counts);
         self.waiting.extend(more.waiting);
         self.due = self.due.take().or(more.due);
+        self.named = self.named.take().or(more.named);
     }
 }
 
@@ -155,6 +182,8 @@ pub struct Loaded {
     pub deadlines: Vec<Deadline>,
     /// A page of deadlines that have not fired.
     pub due: DueFound,
+    /// Which of the named positions must not be deleted.
+    pub blocked: Blocked,
 }
 
 /// A page of deadlines.

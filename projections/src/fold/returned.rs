@@ -157,7 +157,7 @@ impl Fold<'_> {
     }
 
     /// Takes in a verdict that follows from the chain, and that nothing clears.
-    fn derive(&mut self, verdict: Verdict) {
+    pub(super) fn derive(&mut self, verdict: Verdict) {
         let violation = verdict.violation();
         self.world.note(violation, Known::derived(verdict));
     }

@@ -199,6 +199,14 @@ impl Folding {
         self.place = place;
     }
 
+    /// Where values were taken out since, what is in memory may be what was deleted.
+    pub(super) fn heed(&mut self, place: &Place) {
+        if place.redactions != self.place.redactions {
+            self.place.redactions = place.redactions;
+            self.world = world_of(&self.place);
+        }
+    }
+
     pub(super) fn fenced(&self, theirs: Option<&Place>) -> ProjectError {
         ProjectError::Fenced {
             ledger: self.ledger.clone(),

@@ -26,6 +26,15 @@ pub enum ProjectError {
         /// The ledger.
         ledger: LedgerName,
     },
+    /// Data was deleted and its values taken out of the views since this batch was begun: it is thrown away, and folded
+    /// again from what is left.
+    #[error(
+        "data was deleted while the views of ledger {ledger} were folded: they are folded on from what is left"
+    )]
+    Redacted {
+        /// The ledger.
+        ledger: LedgerName,
+    },
     /// The program ends.
     #[error("the program ends in the middle of a batch")]
     Ending,

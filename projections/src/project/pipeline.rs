@@ -227,7 +227,14 @@ impl Batch {
             .await
             .map_err(&failed)?;
         match place {
-            Some(place) if place.epoch == self.place.epoch => {}
+            Some(place) if place.epoch == self.place.epoch => {
+                // What was folded may rest on values that are not to be known any more.
+                if place.redactions != self.place.redactions {
+                    return Err(ProjectError::Redacted {
+                        ledger: self.ledger,
+                    });
+                }
+            }
             None if self.state == State::Live => {
                 return Err(ProjectError::Switched {
                     ledger: self.ledger,

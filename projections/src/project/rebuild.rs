@@ -69,20 +69,53 @@ pub async fn rebuild(
     let mut pipeline = Pipeline::new(folding, State::Building);
     let folded = loop {
         let until = until(db, &reader, ledger, what).await?;
-        if pipeline.folding.next().saturating_add(NEAR) >= until.live {
-            pipeline.settle().await?;
-            pipeline.let_go().await;
-            if let Some(size) = switch(db, &mut pipeline.folding, what).await? {
-                break size;
-            }
+        match go_on(db, &mut pipeline, what, &until).await {
+            Ok(Some(size)) => break size,
+            Ok(None) => {}
+            Err(ProjectError::Redacted { .. }) => found_anew(db, &reader, &mut pipeline).await?,
+            Err(error) => return Err(error),
         }
-        pipeline.advance(until.end).await?;
         let next = pipeline.folding.next();
         told(Progress::Folded(next, until.end.max(next)));
     };
     told(Progress::Switched(folded));
     sweep(db, &reader, &mut told).await?;
     Ok(folded)
+}
+
+/// Folds a batch, or puts the new views in place where they are near enough: then gives of how many positions they are.
+async fn go_on(
+    db: &Database,
+    pipeline: &mut Pipeline,
+    what: &Rebuild,
+    until: &Until,
+) -> Result<Option<u64>, ProjectError> {
+    if pipeline.folding.next().saturating_add(NEAR) >= until.live {
+        pipeline.settle().await?;
+        pipeline.let_go().await;
+        if let Some(size) = switch(db, &mut pipeline.folding, what).await? {
+            return Ok(Some(size));
+        }
+    }
+    pipeline.advance(until.end).await?;
+    Ok(None)
+}
+
+/// Data was deleted: goes on from where the new views are, and reads what comes anew.
+async fn found_anew(
+    db: &Database,
+    reader: &Reader,
+    pipeline: &mut Pipeline,
+) -> Result<(), ProjectError> {
+    pipeline.let_go().await;
+    let ours = pipeline.folding.place.projection;
+    match Place::read(db, reader.id(), State::Building).await? {
+        Some(place) if place.projection == ours => {
+            pipeline.folding.found(place);
+            Ok(())
+        }
+        theirs => Err(pipeline.folding.fenced(theirs.as_ref())),
+    }
 }
 
 /// How far there is to fold.
@@ -224,14 +257,17 @@ async fn check_package(
 
 async fn fence(
     tx: &Transaction<'_>,
-    folding: &Folding,
+    folding: &mut Folding,
     failed: &impl Fn(tokio_postgres::Error) -> DbError,
 ) -> Result<(), ProjectError> {
     let place = Place::fence(tx, folding.place.projection, State::Building)
         .await
         .map_err(failed)?;
     match place {
-        Some(place) if place.epoch == folding.place.epoch => Ok(()),
+        Some(place) if place.epoch == folding.place.epoch => {
+            folding.heed(&place);
+            Ok(())
+        }
         theirs => Err(folding.fenced(theirs.as_ref())),
     }
 }

@@ -9,6 +9,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::entity::Key;
 use crate::query::law::{self, Wordless};
+use crate::query::redaction::explain;
 use crate::query::rows::{HistoryRow, QuarantineRow, ViolationRow, ViolationStatus};
 use crate::query::words;
 use crate::query::{Listed, QueryError, When, Which, one_more, size};
@@ -64,8 +65,16 @@ pub async fn histories(
         actor: row.get(7),
         legal: row.get(8),
         redacted: row.get(9),
+        redaction: None,
     };
-    Ok(Listed::cut(rows.iter().map(line).collect(), limit))
+    drop(client);
+    let mut lines: Vec<HistoryRow> = rows.iter().map(line).collect();
+    let redacted = lines.iter().filter(|line| line.redacted);
+    let mut why = explain(&reader, redacted.map(|line| line.seq).collect()).await?;
+    for line in &mut lines {
+        line.redaction = why.remove(&line.seq);
+    }
+    Ok(Listed::cut(lines, limit))
 }
 
 /// Which verdicts.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::entity::{Entity, Key, Status};
+use crate::query::redaction::Redaction;
 
 /// The state of one entity.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -32,6 +33,12 @@ pub struct StateRow {
     pub events: u64,
     /// Whether data of its events was deleted, so that attributes may be missing.
     pub redacted: bool,
+    /// The first of those events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redacted_seq: Option<u64>,
+    /// Why its data is gone, and by which event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redaction: Option<Redaction>,
 }
 
 impl StateRow {
@@ -56,6 +63,8 @@ impl StateRow {
             created_seq: entity.created_seq,
             events: entity.events,
             redacted: entity.redacted_seq.is_some(),
+            redacted_seq: entity.redacted_seq,
+            redaction: None,
         }
     }
 }
@@ -84,6 +93,9 @@ pub struct HistoryRow {
     pub legal: Option<bool>,
     /// Whether its data was deleted.
     pub redacted: bool,
+    /// Why, and by which event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redaction: Option<Redaction>,
 }
 
 /// What became of a violation.

@@ -6,6 +6,7 @@ use schema::LedgerName;
 use tokio_postgres::types::ToSql;
 
 use crate::entity::{Entity, Key};
+use crate::query::redaction::explain;
 use crate::query::rows::StateRow;
 use crate::query::{Listed, QueryError, When, Which, past, size};
 use crate::store::{self, bigint};
@@ -60,15 +61,28 @@ pub async fn states(
             }
             if u64::try_from(listed.rows.len()).is_ok_and(|length| length >= limit) {
                 listed.more = true;
-                return Ok(listed);
+                return explained(&reader, listed).await;
             }
             listed.rows.push(StateRow::new(key, entity));
         }
         if whole {
-            return Ok(listed);
+            return explained(&reader, listed).await;
         }
         page = PAGE;
     }
+}
+
+/// Says of each state whose data is gone in part why.
+async fn explained(
+    reader: &Reader,
+    mut listed: Listed<StateRow>,
+) -> Result<Listed<StateRow>, QueryError> {
+    let redacted = listed.rows.iter().filter_map(|row| row.redacted_seq);
+    let why = explain(reader, redacted.collect()).await?;
+    for row in &mut listed.rows {
+        row.redaction = row.redacted_seq.and_then(|seq| why.get(&seq).cloned());
+    }
+    Ok(listed)
 }
 
 async fn past_of(

@@ -67,6 +67,16 @@ pub(super) fn violation(
                 ),
             }
         }
+        verdict::BLOCKED => {
+            let why = if row.detail_key == "hold" {
+                "a hold keeps"
+            } else {
+                "must be kept longer"
+            };
+            format!(
+                "{event} (position {cause_seq}) of class {id} names data that {why}; that data is not deleted by it"
+            )
+        }
         verdict::UNEXPECTED if !kind.ends_with(".violation") => {
             let what = if row.detail_key == "differs" {
                 "which says something else than follows from the chain"

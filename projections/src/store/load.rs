@@ -9,9 +9,11 @@ use tokio_postgres::{Error, Row};
 
 use crate::derived::Expected;
 use crate::entity::{Entity, Key, Status, Times};
-use crate::fold::{Clearing, Deadline, DueFound, DuePage, Known, Loaded, Look, Needs};
+use crate::fold::{
+    Blocked, Clearing, Deadline, DueFound, DuePage, Known, Loaded, Look, Naming, Needs,
+};
 use crate::incident::{Incident, Word};
-use crate::store::count;
+use crate::store::{bigint, count};
 use crate::verdict::Verdict;
 
 /// Loads what a fold asks for, as far as it exists.
@@ -78,7 +80,40 @@ pub(crate) async fn load(
     if let Some(page) = &needs.due {
         loaded.due = due(tx, projection, page).await?;
     }
+    if let Some(naming) = &needs.named {
+        loaded.blocked = blocked(tx, projection, naming).await?;
+    }
     Ok(loaded)
+}
+
+/// Which of the positions that an event names must not be deleted.
+async fn blocked(tx: &Transaction<'_>, projection: i32, naming: &Naming) -> Result<Blocked, Error> {
+    let (first, last): (Vec<i64>, Vec<i64>) = naming
+        .ranges
+        .iter()
+        .map(|(first, last)| (bigint(*first), bigint(*last)))
+        .unzip();
+    let (at_us, terms) = naming.least.clone().unwrap_or_default();
+    let (kinds, terms): (Vec<String>, Vec<i64>) = terms.into_iter().unzip();
+    let parameters: [&(dyn ToSql + Sync); 9] = [
+        &projection,
+        &first,
+        &last,
+        &bigint(naming.seq),
+        &kinds,
+        &terms,
+        &naming.least.is_some(),
+        &at_us,
+        &naming.holds,
+    ];
+    let row = tx
+        .query_one(include_str!("../sql/load_blocked.sql"), &parameters)
+        .await?;
+    let seq = |at: usize| row.get::<_, Option<i64>>(at).map(count);
+    Ok(Blocked {
+        least: seq(0),
+        held: seq(1).zip(seq(2)),
+    })
 }
 
 /// How many deadlines are read at a time.

@@ -33,6 +33,8 @@ pub(crate) struct Place {
     pub(crate) engine: i32,
     pub(crate) package: Option<String>,
     pub(crate) checkpoint: Checkpoint,
+    /// How often values were taken out because data was deleted.
+    pub(crate) redactions: i64,
 }
 
 impl Place {
@@ -49,6 +51,7 @@ impl Place {
                 chain: chain.and_then(|chain| chain.try_into().ok()),
                 recorded_us: row.get("recorded_us"),
             },
+            redactions: row.get("redactions"),
         }
     }
 

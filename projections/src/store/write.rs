@@ -225,7 +225,7 @@ pub(super) async fn write_links<'a>(
     rows.send(tx, include_str!("../sql/copy_links.sql")).await
 }
 
-async fn delete_links(
+pub(super) async fn delete_links(
     tx: &Transaction<'_>,
     projection: i32,
     links: &[(Arc<Key>, Link)],

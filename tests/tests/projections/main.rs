@@ -8,6 +8,7 @@ mod incidents;
 mod links;
 mod outbox;
 mod rejudged;
+mod retention;
 mod support;
 mod verdicts;
 mod views;

@@ -102,7 +102,7 @@ impl Fixture {
         self.activate_with(&Package::builtin(), settings).await;
     }
 
-    async fn activate_with(&mut self, packages: &[Package], operators: Value) {
+    pub async fn activate_with(&mut self, packages: &[Package], operators: Value) {
         for package in packages {
             let data = json!({ "package": package.name().as_str(), "digest": package.digest(), "text": package.text() });
             self.own(

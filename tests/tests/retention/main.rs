@@ -2,7 +2,9 @@
 #![allow(
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::too_many_lines,
     reason = "a test reports by panicking"
 )]
 
+mod redacted;
 mod refused;

@@ -1,0 +1,226 @@
+//! Deletes data whose time is over, and what people asked to have deleted: says so in the chain first, then does it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ingest::nats::{Connection, NatsError};
+use ingest::publish::{self, Options, Outbound};
+use ingest::{scrub, streams};
+use ledger::read::Reader;
+use projections::retention::{Desk, RetentionError, Saying};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use super::board::Standing;
+use super::{Role, Shared, backoff};
+use crate::exit::Failure;
+use crate::{app, connect, packages};
+
+/// How often to look for requests and for what has come true.
+const POLL: Duration = Duration::from_secs(1);
+/// How often to look for messages that are to be deleted from the stream.
+const SCRUB_EVERY: Duration = Duration::from_secs(30);
+/// How far our clock may be ahead of that by which messages are recorded: nobody must be told that data was named too
+/// early. Data may well stay a few minutes longer.
+const SKEW_US: i64 = 300_000_000;
+/// How long something said may take into the chain before it is looked at anew what there is to say.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Why one opening ended.
+enum End {
+    /// A server is away: open again.
+    Waiting(Failure),
+    /// Somebody must mend it.
+    Failed(Failure),
+}
+
+impl From<RetentionError> for End {
+    fn from(error: RetentionError) -> Self {
+        let away = error.is_unavailable();
+        let failure = connect::failed(error, away);
+        if away {
+            Self::Waiting(failure)
+        } else {
+            Self::Failed(failure)
+        }
+    }
+}
+
+impl From<NatsError> for End {
+    fn from(error: NatsError) -> Self {
+        if error.is_unavailable() {
+            Self::Waiting(error.into())
+        } else {
+            Self::Failed(error.into())
+        }
+    }
+}
+
+impl From<Failure> for End {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// Deletes until told to stop, through outages of both servers.
+pub async fn run(shared: &Shared, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
+    let mut backoff = backoff();
+    let mut said = false;
+    while !*stop.borrow() {
+        match once(shared, &mut stop).await {
+            Ok(()) => return Ok(()),
+            Err(End::Failed(failure)) => return Err(failure),
+            Err(End::Waiting(failure)) => {
+                let why = failure.render();
+                if !said {
+                    tracing::warn!(role = "retain", "retain is waiting: {why}");
+                    said = true;
+                }
+                shared.board.set(Role::Retain, Standing::Waiting, &why);
+                backoff.wait(&mut stop).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn once(shared: &Shared, stop: &mut watch::Receiver<bool>) -> Result<(), End> {
+    let config = &shared.config;
+    let connection = connect::nats(config)?.connect("retain").await?;
+    let reader = Reader::open(&shared.db, &config.ledger)
+        .await
+        .map_err(RetentionError::from)?;
+    let mut session = Session {
+        shared,
+        connection,
+        desk: Desk::open(reader.clone()).await?,
+        reader,
+        scrub_at: Instant::now(),
+    };
+    shared.board.set(Role::Retain, Standing::Running, "running");
+    while !*stop.borrow() {
+        session.round(stop).await?;
+        if session.connection.is_lost() {
+            let servers = connect::nats(config)?.names();
+            return Err(NatsError::Lost { servers }.into());
+        }
+        tokio::select! {
+            () = sleep(POLL) => {}
+            () = ingest::backoff::stopped(stop) => {}
+        }
+    }
+    Ok(())
+}
+
+struct Session<'a> {
+    shared: &'a Shared,
+    connection: Connection,
+    reader: Reader,
+    desk: Desk,
+    /// When to look for messages to delete.
+    scrub_at: Instant,
+}
+
+impl Session<'_> {
+    async fn round(&mut self, stop: &watch::Receiver<bool>) -> Result<(), End> {
+        self.desk.refresh().await?;
+        while !*stop.borrow() {
+            let Some(saying) = self.desk.next(app::now_us() - SKEW_US).await? else {
+                break;
+            };
+            if !self.say(&saying, stop).await? {
+                return Ok(());
+            }
+            self.desk.refresh().await?;
+        }
+        let deleted = self.desk.delete(self.sealed().await?).await?;
+        if deleted > 0 {
+            tracing::info!(
+                deleted,
+                "deleted the data of {deleted} positions, as events of the chain say"
+            );
+        }
+        self.scrub().await
+    }
+
+    /// The size of the last signed head that the database has.
+    async fn sealed(&self) -> Result<u64, End> {
+        Ok(ledger::retention::sealed(&self.reader)
+            .await
+            .map_err(RetentionError::from)?)
+    }
+
+    /// Publishes and waits until it is in the chain; false where it is not in time.
+    async fn say(&self, saying: &Saying, stop: &watch::Receiver<bool>) -> Result<bool, End> {
+        let config = &self.shared.config;
+        let ledger = &config.ledger;
+        let options = Options {
+            nats: connect::nats(config)?,
+            ledger: ledger.clone(),
+            in_flight: 1,
+            spool: None,
+            wait: None,
+        };
+        let (event_type, subject) = (saying.event_type, &saying.subject);
+        let item: Outbound =
+            packages::message(ledger, event_type, &saying.id, subject, &saying.data);
+        publish::publish(&options, [item], |_, _, _| ())
+            .await
+            .map_err(Failure::from)
+            .map_err(|failure| {
+                if failure.exit() == crate::exit::Exit::Away {
+                    End::Waiting(failure)
+                } else {
+                    End::Failed(failure)
+                }
+            })?;
+        let patience = Instant::now() + PATIENCE;
+        while Instant::now() < patience && !*stop.borrow() {
+            if let Some(seq) = self.desk.position(ledger, saying).await? {
+                tracing::info!(seq, "position {seq} is a {event_type} of class {subject}");
+                return Ok(true);
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        Ok(false)
+    }
+
+    /// Overwrites messages whose data is deleted, once the event that says so is old enough: until then a lost tail
+    /// could need them to be replayed bit for bit.
+    async fn scrub(&mut self) -> Result<(), End> {
+        let config = &self.shared.config;
+        if Instant::now() < self.scrub_at {
+            return Ok(());
+        }
+        self.scrub_at = Instant::now() + SCRUB_EVERY.min(config.stream_secret_age);
+        let age = i64::try_from(config.stream_secret_age.as_micros()).unwrap_or(i64::MAX);
+        let before_us = app::now_us().saturating_sub(age);
+        let waiting = self.desk.messages(before_us).await?;
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let kept = streams::kept(&self.connection, &config.ledger).await?;
+        for (by, messages) in waiting {
+            let mut many = 0;
+            for (stream, numbers) in messages {
+                let first = match &kept {
+                    Some(kept) if kept.identity == stream => kept.first_seq,
+                    // Gone with its stream.
+                    _ => continue,
+                };
+                let there: BTreeSet<u64> = numbers.range(first..).copied().collect();
+                let there: Vec<u64> = there.into_iter().collect();
+                many += scrub::scrub(&self.connection, &config.ledger, &stream, &there).await?;
+            }
+            if many > 0 {
+                tracing::info!(
+                    by,
+                    many,
+                    "deleted {many} messages from the stream, as position {by} says"
+                );
+            }
+            self.desk.scrubbed(by).await?;
+        }
+        Ok(())
+    }
+}

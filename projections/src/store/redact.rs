@@ -1,0 +1,137 @@
+//! Taking out of the views what deleted data said.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use deadpool_postgres::Transaction;
+use ledger::retention::Found;
+use schema::Catalog;
+use serde_json::Value;
+use tokio_postgres::Error;
+
+use crate::entity::Key;
+use crate::fold::{Link, Needs, links};
+use crate::retention::without_said;
+use crate::store::{bigint, load, write};
+
+/// A position whose data is deleted, and what that was.
+#[derive(Debug)]
+pub(crate) struct Gone<'a> {
+    /// The position.
+    pub(crate) found: &'a Found,
+    /// What its data said.
+    pub(crate) said: Value,
+}
+
+/// Takes values out of a projection: of what was asked for, all that the events said; else what is sensitive. Histories
+/// are marked; what the state of an entity was stays.
+pub(crate) async fn redact(
+    tx: &Transaction<'_>,
+    projection: i32,
+    catalog: &Catalog,
+    gone: &[&Gone<'_>],
+    asked_for: bool,
+) -> Result<(), Error> {
+    let mut by_key: BTreeMap<Key, Vec<&Gone<'_>>> = BTreeMap::new();
+    for one in gone {
+        let spot = one.found.spot();
+        let key = Key {
+            kind: spot.kind.to_owned(),
+            id: spot.id.to_owned(),
+        };
+        by_key.entry(key).or_default().push(one);
+    }
+    history(tx, projection, &by_key).await?;
+    let needs = Needs {
+        entities: by_key.keys().cloned().map(Arc::new).collect(),
+        ..Needs::default()
+    };
+    let loaded = load(tx, projection, &needs).await?;
+    for (key, entity) in loaded.entities {
+        let Some(gone) = by_key.get(&key) else {
+            continue;
+        };
+        let name = key.kind.parse().ok();
+        let kind = name.as_ref().and_then(|name| catalog.kind(name));
+        let mut attributes = entity.attributes.clone();
+        for one in gone {
+            without_said(
+                &mut attributes,
+                kind,
+                &one.found.event_type,
+                &one.said,
+                asked_for,
+            );
+        }
+        let first = gone.iter().map(|one| one.found.seq).min();
+        let text = serde_json::to_string(&attributes);
+        let text = text.unwrap_or_else(|_| unreachable!("a JSON object can be written"));
+        let statement = tx
+            .prepare_cached(include_str!("../sql/redact_entity.sql"))
+            .await?;
+        tx.execute(
+            &statement,
+            &[&projection, &key.kind, &key.id, &text, &first.map(bigint)],
+        )
+        .await?;
+        let places = name.as_ref().map_or(&[][..], |name| catalog.indexed(name));
+        let status = entity.status.name();
+        let before = links(places, status, &entity.attributes);
+        let after = links(places, status, &attributes);
+        relink(tx, projection, Arc::new(key), &before, &after).await?;
+    }
+    let refused: Vec<i64> = gone
+        .iter()
+        .filter(|one| one.found.spot().kind == "ledger.event")
+        .map(|one| bigint(one.found.seq))
+        .collect();
+    if !refused.is_empty() {
+        let sql = include_str!("../sql/redact_quarantine.sql");
+        tx.execute(sql, &[&projection, &refused]).await?;
+    }
+    let sql = include_str!("../sql/count_redaction.sql");
+    tx.execute(sql, &[&projection]).await?;
+    Ok(())
+}
+
+async fn history(
+    tx: &Transaction<'_>,
+    projection: i32,
+    by_key: &BTreeMap<Key, Vec<&Gone<'_>>>,
+) -> Result<(), Error> {
+    let (mut kinds, mut ids, mut seqs) = (Vec::new(), Vec::new(), Vec::new());
+    for (key, gone) in by_key {
+        for one in gone {
+            kinds.push(key.kind.as_str());
+            ids.push(key.id.as_str());
+            seqs.push(bigint(one.found.seq));
+        }
+    }
+    let sql = include_str!("../sql/redact_history.sql");
+    tx.execute(sql, &[&projection, &kinds, &ids, &seqs]).await?;
+    Ok(())
+}
+
+async fn relink(
+    tx: &Transaction<'_>,
+    projection: i32,
+    key: Arc<Key>,
+    before: &[Link],
+    after: &[Link],
+) -> Result<(), Error> {
+    let only = |these: &[Link], those: &[Link]| -> Vec<(Arc<Key>, Link)> {
+        let missing = these
+            .iter()
+            .filter(|link| those.binary_search(link).is_err());
+        missing.map(|link| (key.clone(), link.clone())).collect()
+    };
+    let (gone, new) = (only(before, after), only(after, before));
+    if !gone.is_empty() {
+        write::delete_links(tx, projection, &gone).await?;
+    }
+    if !new.is_empty() {
+        let new = new.iter().map(|(key, link)| (&**key, link));
+        write::write_links(tx, projection, new).await?;
+    }
+    Ok(())
+}
