@@ -138,6 +138,7 @@ pub enum Command {
     Retention(commands::retention::Retention),
     Hold(commands::hold::Hold),
     Redact(commands::redact::Redact),
+    Rule(commands::rule::Rule),
     Status(commands::status::Status),
     Completions(commands::completions::Completions),
     Man(commands::man::Man),

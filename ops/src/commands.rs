@@ -19,6 +19,7 @@ pub mod recover;
 pub mod redact;
 pub mod retention;
 pub mod rollback_target;
+pub mod rule;
 pub mod sample;
 pub mod serve;
 pub mod show;
@@ -76,6 +77,7 @@ async fn run_short(app: &App, command: Command) -> Outcome {
         Command::Retention(command) => command.run(app).await,
         Command::Hold(command) => command.run(app).await,
         Command::Redact(command) => command.run(app).await,
+        Command::Rule(command) => command.run(app).await,
         Command::Status(command) => command.run(app).await,
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),

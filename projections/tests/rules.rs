@@ -62,6 +62,8 @@ enum Act {
     Return(usize),
     /// Somebody acknowledges the incident of that number, or resolves it.
     Decided(usize, bool),
+    /// The rule of the verdict of that number is silenced, about its entity alone or about all, for so many minutes.
+    Silence(usize, bool, u32),
     /// A message is refused: an event about no entity.
     Refused,
     /// So many minutes pass without anything.
@@ -81,6 +83,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (0..8_usize).prop_map(Act::Return),
         1 => (0..8_usize, any::<bool>()).prop_map(|(number, ends)| Act::Decided(number, ends)),
         1 => Just(Act::Refused),
+        1 => (0..20_usize, any::<bool>(), 0..60_u32)
+            .prop_map(|(number, alone, minutes)| Act::Silence(number, alone, minutes)),
         2 => prop_oneof![1..300_u32, 300..200_000_u32].prop_map(Act::Pause),
     ]
 }
@@ -447,6 +451,8 @@ struct Came {
     incidents: BTreeSet<Opened>,
     raised: BTreeSet<(u64, String, String, String, String, String)>,
     cleared: BTreeSet<(u64, String, String, String, String)>,
+    /// By position, rule, entity and key, the event by which it is silenced.
+    silenced: BTreeSet<(u64, String, String, String, String, u64)>,
 }
 
 impl Came {
@@ -480,6 +486,11 @@ impl Came {
                 continue;
             }
             let severity = one.severity.to_string();
+            if let Some(by) = one.silenced_by {
+                let (rule, kind, id) = (one.rule.clone(), one.kind.clone(), one.id.clone());
+                self.silenced
+                    .insert((header.seq, rule, kind, id, one.detail_key.clone(), by));
+            }
             self.raised.insert((
                 header.seq,
                 one.kind,
@@ -547,6 +558,7 @@ impl Came {
             raised: &self.raised - &other.raised,
             cleared: &self.cleared - &other.cleared,
             incidents: &self.incidents - &other.incidents,
+            silenced: &self.silenced - &other.silenced,
         }
     }
 
@@ -582,6 +594,16 @@ impl Came {
                     one.detail_key.clone(),
                 ));
             }
+            if let Some(clearing) = known.cleared.filter(|one| one.how == How::Silenced) {
+                came.silenced.insert((
+                    one.cause_seq,
+                    one.rule.clone(),
+                    one.kind.clone(),
+                    one.id.clone(),
+                    one.detail_key.clone(),
+                    clearing.by_seq,
+                ));
+            }
             came.raised.insert((
                 one.cause_seq,
                 one.kind,
@@ -596,6 +618,23 @@ impl Came {
 }
 
 const PACKAGES: [&str; 5] = ["", "cluster", "delivery", "platform", "release"];
+
+/// The rule of a verdict is silenced until then.
+fn silence(verdict: &Verdict, alone: bool, until_us: i64) -> Said {
+    let Verdict { rule, kind, id, .. } = verdict;
+    let mut data = json!({ "rule": rule, "reason": "r", "until_us": until_us });
+    let mut subject = rule.clone();
+    if alone {
+        data["kind"] = json!(kind);
+        data["id"] = json!(id);
+        subject = format!("{rule}/{kind}/{id}");
+    }
+    Said {
+        event_type: "ledger.rule.silenced".to_owned(),
+        subject,
+        data,
+    }
+}
 
 /// How much is remembered from batch to batch, in bytes: nothing, some of it, all.
 fn most() -> impl Strategy<Value = usize> {
@@ -649,6 +688,11 @@ proptest! {
                     })
                 }
                 Act::Refused => refused(seq, now),
+                Act::Silence(number, alone, minutes) => {
+                    let many = living.verdicts.len().max(1);
+                    let Some(known) = living.verdicts.values().nth(number % many) else { continue };
+                    happened(seq, now, 0, &silence(&known.verdict, *alone, time(minute + minutes)))
+                }
                 Act::Pause(minutes) => {
                     minute += minutes;
                     continue;

@@ -10,6 +10,7 @@ mod cel;
 mod check;
 pub mod describe;
 pub mod diagnostic;
+pub mod difference;
 pub mod draw;
 pub mod envelope;
 pub mod event;

@@ -1,5 +1,6 @@
 //! `ledger catalog`: what the ledger knows and judges by.
 
+mod diff;
 mod views;
 
 use std::path::PathBuf;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use ingest::publish::{self, Options, Status};
-use ledger::read::Reader;
+use ledger::read::{ActiveCatalog, Reader};
 use projections::query;
 use schema::{Activation, Catalog as Known, KindName, Package};
 use serde_json::{Value, json};
@@ -27,6 +28,8 @@ Examples:
   ledger catalog views                            what Grafana reads: a flat view a kind, and derived ones
   ledger catalog views platform_environments      its columns, with types and sentences
   ledger catalog validate ./kinds                 check packages of your own, offline
+  ledger catalog diff active ./kinds              what activating them would change
+  ledger catalog diff 8 4711                      what was activated between two positions
   ledger catalog activate --kinds ./kinds         put them into the chain, and judge by them from there on";
 
 const COLUMNS: &[Column] = &[
@@ -79,6 +82,16 @@ enum Inner {
         /// A package (a folder of <entity>.toml files), or a folder of packages
         folder: PathBuf,
     },
+    /// Say what two catalogs say differently: kinds, fields, events, states, edges, rules, settings, authorities
+    Diff {
+        /// The first: `active`, `program` (what this one would activate), a position, the beginning of an activation's
+        /// digest, or a folder of packages beside the built-in ones
+        #[arg(value_parser = text, value_name = "FIRST")]
+        first: String,
+        /// The second, likewise
+        #[arg(value_parser = text, value_name = "SECOND", default_value = "program")]
+        second: String,
+    },
     /// Put what has changed into the chain and activate it; wait until it is there
     Activate {
         /// A folder of packages beside the built-in ones
@@ -112,6 +125,7 @@ impl Catalog {
             } => show(app, &kind, builtin, source).await,
             Inner::Views { name, builtin } => views::run(app, name.as_deref(), builtin).await,
             Inner::Validate { folder } => validate(app, &folder),
+            Inner::Diff { first, second } => diff::run(app, &first, &second).await,
             Inner::Activate {
                 kinds,
                 operators,
@@ -175,9 +189,12 @@ pub async fn from_chain(
     reader: &Reader,
     seq: u64,
 ) -> Result<Option<(Known, Vec<Package>)>, Failure> {
-    let Some(found) = reader.catalog_at(seq).await? else {
-        return Ok(None);
-    };
+    let found = reader.catalog_at(seq).await?;
+    found.as_ref().map(read).transpose()
+}
+
+/// An activation of the chain, compiled.
+fn read(found: &ActiveCatalog) -> Result<(Known, Vec<Package>), Failure> {
     let broken = |why: String| {
         Failure::new(format!(
             "the catalog activated at position {} cannot be used: {why}",
@@ -194,7 +211,7 @@ pub async fn from_chain(
         .iter()
         .filter_map(|(name, digest)| Package::from_text(name, found.texts.get(digest)?).ok())
         .collect();
-    Ok(Some((known, packages)))
+    Ok((known, packages))
 }
 
 async fn list(app: &App, builtin: bool) -> Outcome {
@@ -354,11 +371,9 @@ async fn activate(app: &App, config: &Config, patience: Duration) -> Outcome {
         app.one(&json!({"digest": wanted.digest(), "seq": active.map(|active| active.seq), "changed": false}))?;
         return Ok(Exit::Done);
     }
-    let known = |digest: &str| {
-        active
-            .as_ref()
-            .is_some_and(|active| active.texts.contains_key(digest))
-    };
+    // Of every package that ever was recorded the text is there: an earlier catalog needs its activation alone.
+    let recorded = reader.packages_at(u64::MAX).await?;
+    let known = |digest: &str| recorded.contains_key(digest);
     let attempt = active.as_ref().map_or(0, |active| active.seq).to_string();
     let messages = packages::messages(&config.ledger, &packages, settings, &known, &attempt);
     let status = publish_and_wait(config, messages, patience).await?;
@@ -368,6 +383,7 @@ async fn activate(app: &App, config: &Config, patience: Duration) -> Outcome {
                 app.one(&json!({"digest": wanted.digest(), "seq": seq, "changed": true}))?;
                 Ok(Exit::Done)
             }
+            // Somebody else activated the same at the same time.
             ingest::Fate::Duplicate { of } => {
                 app.one(&json!({"digest": wanted.digest(), "seq": of, "changed": false}))?;
                 Ok(Exit::Done)

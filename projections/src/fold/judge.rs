@@ -197,6 +197,8 @@ pub(super) struct Raised {
     pub(super) found_by: Option<String>,
     /// The position of the override that excuses it.
     pub(super) overridden_by: Option<u64>,
+    /// The position of the event by which its rule is silenced.
+    pub(super) silenced_by: Option<u64>,
 }
 
 /// A rule as verdicts remember it.
@@ -325,6 +327,7 @@ fn finding(moment: &Moment<'_>, broken: &Broken) -> Finding {
         judged_from: broken.judged_from.clone(),
         clears: false,
         overridden_by: None,
+        silenced_by: None,
         redacted: false,
         instead_of: Vec::new(),
         not_judged: None,
@@ -346,6 +349,7 @@ fn raise(fact: &Fact, catalog: &Catalog, finding: Finding) -> Raised {
         },
         found_by,
         overridden_by: finding.overridden_by,
+        silenced_by: finding.silenced_by,
     }
 }
 
@@ -360,6 +364,7 @@ impl Fold<'_> {
             verdict,
             found_by,
             overridden_by,
+            silenced_by,
         } in outcome.raised
         {
             let same = |one: &Known| {
@@ -371,9 +376,11 @@ impl Fold<'_> {
             if found_by.is_some() && overridden_by.is_none() && open {
                 continue;
             }
-            let cleared = overridden_by.map(|by_seq| Clearing {
+            let overridden = overridden_by.map(|by_seq| (by_seq, How::Overridden));
+            let silenced = silenced_by.map(|by_seq| (by_seq, How::Silenced));
+            let cleared = overridden.or(silenced).map(|(by_seq, how)| Clearing {
                 by_seq,
-                how: How::Overridden,
+                how,
                 seq: None,
             });
             let violation = verdict.violation();

@@ -52,6 +52,16 @@ impl Rule {
         settings(self.conditions())
     }
 
+    /// The names that it raises: its own, and those of its outcomes.
+    pub fn names(&self) -> BTreeSet<&str> {
+        let mut names = BTreeSet::from([self.id.as_str()]);
+        if let Shape::Precedes(one) = &self.shape {
+            let outcomes = [&one.missing, &one.after, &one.backdated];
+            names.extend(outcomes.into_iter().flatten().map(|one| one.id.as_str()));
+        }
+        names
+    }
+
     /// What opens when it is broken, by any of its outcomes.
     pub fn classes(&self) -> BTreeSet<&str> {
         let outcomes = match &self.shape {
@@ -67,13 +77,53 @@ impl Rule {
 impl Incident {
     /// The settings that it names.
     pub fn settings(&self) -> BTreeSet<String> {
+        settings(self.conditions())
+    }
+
+    /// Every condition of it.
+    pub(crate) fn conditions(&self) -> Vec<&Condition> {
         let mut all: Vec<&Condition> = self.id_of.iter().collect();
         all.extend(self.find.iter().flat_map(of_find));
         all.extend(of_opening(&self.opening));
         if let Some(Resolve { id_of, when, .. }) = &self.resolve {
             all.extend([id_of, when].into_iter().flatten());
         }
-        settings(all)
+        all
+    }
+}
+
+impl Shape {
+    /// The fields, the order and the outcomes that it names, in words.
+    pub(crate) fn fields(&self) -> String {
+        match self {
+            Self::Unique { fields, .. } => fields.join(", "),
+            Self::Reference { field, kind, .. } => match kind {
+                Some(kind) => format!("{field} ({kind})"),
+                None => field.clone(),
+            },
+            Self::Acyclic { field } => field.clone(),
+            Self::Precedes(one) => {
+                let order = if one.event_first { "then" } else { "first" };
+                let outcomes = [&one.missing, &one.after, &one.backdated];
+                let outcomes = outcomes.into_iter().map(|outcome| match outcome {
+                    Some(outcome) => format!("{} {}", outcome.id, outcome.severity),
+                    None => "nothing".to_owned(),
+                });
+                let outcomes: Vec<String> = outcomes.collect();
+                format!("{order} {}: {}", one.other, outcomes.join(", "))
+            }
+            Self::Deadline(one) => {
+                let task = one.task.as_ref().map(|task| format!("task {}", task.class));
+                let emit = one
+                    .emit
+                    .as_ref()
+                    .map(|emit| format!("publishes {}", emit.verb));
+                let silent = (!one.raise).then(|| "raises nothing".to_owned());
+                let all: Vec<String> = task.into_iter().chain(emit).chain(silent).collect();
+                all.join(", ")
+            }
+            Self::Require(_) | Self::Authority { .. } => String::new(),
+        }
     }
 }
 

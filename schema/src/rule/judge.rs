@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::compile::Rules;
 use super::inputs::{Inputs, Known, Need, RuleKey};
 use super::judging::Judging;
+use super::silence::Silences;
 use crate::kind::Severity;
 use crate::name::{KindName, Name};
 
@@ -66,6 +67,8 @@ pub struct Finding {
     pub clears: bool,
     /// The position of the override that excuses it.
     pub overridden_by: Option<u64>,
+    /// The position of the event by which the rule is silenced about this entity.
+    pub silenced_by: Option<u64>,
     /// Whether data that it was judged from was deleted: then the finding may be wrong.
     pub redacted: bool,
     /// Rules that are not raised about the same entity and event, since this one says it better.
@@ -242,11 +245,13 @@ impl Rules {
                 judged_from: vec![inputs.event.seq],
                 clears: false,
                 overridden_by: None,
+                silenced_by: None,
                 redacted: false,
                 instead_of: Vec::new(),
                 not_judged: None,
             });
         }
+        judged.silence(inputs, known, &mut needs);
         judged.settled(needs)
     }
 
@@ -259,11 +264,22 @@ impl Rules {
             let mut judging = Judging::new(self, compiled, inputs, known, &mut needs, &mut judged);
             judging.when_due(due);
         }
+        judged.silence(inputs, known, &mut needs);
         judged.settled(needs)
     }
 }
 
 impl Judged {
+    /// Says of what was found by which event it is silenced.
+    fn silence(&mut self, inputs: &Inputs<'_>, known: &dyn Known, needs: &mut BTreeSet<Need>) {
+        let silences = Silences::new(&inputs.event, known);
+        for one in &mut self.findings {
+            if one.overridden_by.is_none() {
+                one.silenced_by = silences.of(&one.rule, &one.kind, &one.id, needs);
+            }
+        }
+    }
+
     /// What is better said by another rule goes; the same thing is said once, by its worst severity.
     fn settled(mut self, needs: BTreeSet<Need>) -> Step {
         if !needs.is_empty() {

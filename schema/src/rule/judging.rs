@@ -12,6 +12,7 @@ use super::judge::{
     Violation,
 };
 use super::shape::{Broke, Case, Deadline, Shape};
+use super::silence::Silences;
 use crate::cel::{BUDGET, Failure, Value, evaluate};
 use crate::kind::Severity;
 use crate::name::KindName;
@@ -182,6 +183,7 @@ impl<'a, 'o> Judging<'a, 'o> {
             judged_from: vec![self.inputs.event.seq],
             clears: false,
             overridden_by: None,
+            silenced_by: None,
             redacted: self.inputs.entity.is_some_and(|view| view.redacted),
             instead_of: Vec::new(),
             not_judged: Some(failure.to_string()),
@@ -288,8 +290,9 @@ impl<'a, 'o> Judging<'a, 'o> {
             for broke in shape.judge(case)? {
                 let opens = broke.opens;
                 let found = finding(compiled, about, case, broke)?;
-                // What somebody was allowed to do is in the register of overrides, and wakes nobody.
-                if found.overridden_by.is_none() {
+                // What somebody was allowed to do is in the register of overrides, and wakes nobody; nor does what
+                // nobody wants to hear of.
+                if found.overridden_by.is_none() && !case.is_silenced(&found.rule, about) {
                     opened.extend(opening_with(&found, opens, about, case)?);
                 }
                 findings.push(found);
@@ -380,9 +383,11 @@ impl<'a, 'o> Judging<'a, 'o> {
             if deadline.raise {
                 let opens = broke.opens;
                 let found = finding(compiled, &about, case, broke)?;
-                opened.extend(opening_with(&found, opens, &about, case)?);
+                if !case.is_silenced(&found.rule, &about) {
+                    opened.extend(opening_with(&found, opens, &about, case)?);
+                }
                 findings.push(found);
-            } else {
+            } else if !case.is_silenced(broke.rule, &about) {
                 opened.extend(opening(broke.opens, &about, broke.rule, case)?);
             }
             if let Some((verb, members)) = &deadline.emit {
@@ -458,6 +463,15 @@ impl<'a, 'o> Judging<'a, 'o> {
     }
 }
 
+impl Case<'_, '_> {
+    /// Whether the rule that is raised is silenced about this entity.
+    fn is_silenced(&mut self, rule: &str, about: &About) -> bool {
+        let silences = Silences::new(&self.base.inputs.event, self.known);
+        let silenced = silences.of(rule, &about.kind, &about.id, self.needs);
+        silenced.is_some()
+    }
+}
+
 fn clears(compiled: &Compiled) -> bool {
     compiled.rule.as_ref().is_some_and(|rule| rule.clears)
 }
@@ -500,6 +514,7 @@ fn finding<'a>(
         judged_from,
         clears: rule.clears,
         overridden_by,
+        silenced_by: None,
         redacted: hidden || case.found.iter().any(Found::redacted),
         instead_of: rule.instead_of.clone(),
         not_judged: None,

@@ -15,6 +15,7 @@ mod judge;
 mod judging;
 mod settings;
 mod shape;
+mod silence;
 mod words;
 mod world;
 

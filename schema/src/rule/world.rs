@@ -224,7 +224,9 @@ impl World {
                 if finding.clears && self.open.contains_key(&of) {
                     continue;
                 }
-                self.open.insert(of, seq);
+                if finding.silenced_by.is_none() {
+                    self.open.insert(of, seq);
+                }
             }
             told.raised.push(finding);
         }
@@ -376,6 +378,7 @@ fn lifecycle(event: &Event<'_>, rule: &str) -> Finding {
         judged_from: vec![event.seq],
         clears: false,
         overridden_by: None,
+        silenced_by: None,
         redacted: false,
         instead_of: Vec::new(),
         not_judged: None,
