@@ -10,6 +10,7 @@ use crate::entity::{Entity, Key};
 use crate::fold::{
     Changes, Deadline, DueFound, DuePage, Known, Link, Loaded, Look, Needs, Reindex, links,
 };
+use crate::incident::Incident;
 
 /// How many deadlines are given at a time.
 const PAGE: usize = 1000;
@@ -29,6 +30,10 @@ pub(super) struct Memory {
     deadlines: HashMap<Key, BTreeSet<Deadline>>,
     unfired: BTreeSet<Due>,
     derived: HashMap<String, Expected>,
+    /// Whom each incident is about.
+    about: HashMap<String, Key>,
+    /// The last incident of each class, by entity.
+    incidents: HashMap<Key, BTreeMap<String, Incident>>,
 }
 
 fn look_of(key: &Key, link: &Link) -> Look {
@@ -62,7 +67,13 @@ impl Memory {
             }
             let deadlines = self.deadlines.get(&**key).into_iter().flatten();
             loaded.deadlines.extend(deadlines.cloned());
+            let incidents = self.incidents.get(&**key).into_iter().flatten();
+            loaded
+                .incidents
+                .extend(incidents.map(|(_, one)| one.clone()));
         }
+        let about = |id: &String| Some((id.clone(), self.about.get(id)?.clone()));
+        loaded.about = needs.incidents.iter().filter_map(about).collect();
         let verdict = |id: &String| Some((id.clone(), self.verdicts.get(id)?.clone()));
         loaded.verdicts = needs.verdicts.iter().filter_map(verdict).collect();
         let derived = |id: &String| Some((id.clone(), self.derived.get(id)?.clone()));
@@ -134,6 +145,9 @@ impl Memory {
             self.deadlines.entry(about(&one)).or_default().insert(one);
         }
         self.derived.extend(changes.derived);
+        for one in changes.incidents {
+            self.incident(one);
+        }
         for one in changes.reindex {
             self.reindex(&one);
         }
@@ -179,6 +193,15 @@ impl Memory {
             }
         }
         self.verdicts.insert(id, known);
+    }
+
+    fn incident(&mut self, one: Incident) {
+        self.about.insert(one.incident.clone(), one.key());
+        let classes = self.incidents.entry(one.key()).or_default();
+        let newer = classes.get(&one.class);
+        if newer.is_none_or(|last| last.opened_seq <= one.opened_seq) {
+            classes.insert(one.class.clone(), one);
+        }
     }
 
     /// Derives the links of a kind's entities anew.

@@ -48,6 +48,22 @@ async fn an_honest_chain_holds_however_it_is_read() {
     }
     fixture.fold().await;
     fixture.publish().await;
+    // Trouble that comes, ends and comes again: an incident and one that reopens it.
+    for to in ["ready", "degraded", "recovering", "ready", "degraded"] {
+        fixture
+            .environment("production", "status_changed", json!({ "to": to }))
+            .await;
+        fixture.fold().await;
+        fixture.publish().await;
+        fixture.fold().await;
+    }
+    fixture.publish().await;
+    let client = fixture.superuser().await;
+    let row = client
+        .query_one("SELECT count(*) FROM views.incident", &[])
+        .await
+        .expect("counted");
+    assert!(row.get::<_, i64>(0) >= 2, "there are incidents");
     let (problems, counts) = judged(&fixture, 4000).await;
     assert_eq!(problems, []);
     assert!(counts.verdicts >= 5, "{counts:?}");
