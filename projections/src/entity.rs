@@ -1,5 +1,6 @@
 //! The state of one entity, and how an event advances it.
 
+use schema::KindName;
 use schema::kind::{EventDef, Kind};
 use schema::rule::View;
 use serde_json::{Map, Value};
@@ -14,6 +15,11 @@ pub struct Key {
     pub kind: String,
     /// The identifier (CloudEvents `subject`).
     pub id: String,
+}
+
+/// A kind's name as keys have it. Formatting it takes several times as long, and every event does this often.
+pub(crate) fn kind_text(kind: &KindName) -> String {
+    [kind.package.as_str(), ".", kind.entity.as_str()].concat()
 }
 
 /// What is known of the status of an entity.

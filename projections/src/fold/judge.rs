@@ -17,7 +17,7 @@ use schema::rule::{
 use schema::{Catalog, KindName};
 use serde_json::{Map, Value};
 
-use crate::entity::{Broken, Entity, Key};
+use crate::entity::{self, Broken, Entity, Key};
 use crate::fact::Fact;
 use crate::fold::needs::{Look, Needs};
 use crate::fold::world::World;
@@ -82,9 +82,18 @@ impl<'w> Ask<'w> {
         found.map(|one| one.map(|(key, entity)| entity.view(key)))
     }
 
+    /// Whether a verdict about an entity is open that a rule may clear. Mostly there is none, and nothing to mend.
+    fn has_open(&self, kind: &str, id: &str) -> bool {
+        let key = Key {
+            kind: kind.to_owned(),
+            id: id.to_owned(),
+        };
+        self.world.open(&key).is_some_and(|open| !open.is_empty())
+    }
+
     /// The look-ups that a rule's comes to, one a field. Nothing is at a place that the catalog does not index.
     fn looks(&self, lookup: &Lookup) -> Option<Vec<Look>> {
-        let kind: Arc<str> = lookup.kind.to_string().into();
+        let kind: Arc<str> = entity::kind_text(&lookup.kind).into();
         let places = self.catalog.indexed(&lookup.kind);
         let look = |(path, value): &(String, String)| {
             let mut there = places.iter().filter(|one| **one.path().text() == **path);
@@ -117,7 +126,7 @@ impl<'w> Ask<'w> {
 impl rule::Known for Ask<'_> {
     fn entity(&self, kind: &KindName, id: &str) -> Option<Option<View<'_>>> {
         self.view(Key {
-            kind: kind.to_string(),
+            kind: entity::kind_text(kind),
             id: id.to_owned(),
         })
     }
@@ -152,7 +161,7 @@ impl rule::Known for Ask<'_> {
             return Some(0);
         };
         match looks.as_slice() {
-            [] => Ask::count(self, &Look::all(lookup.kind.to_string().into())),
+            [] => Ask::count(self, &Look::all(entity::kind_text(&lookup.kind).into())),
             [look] => Ask::count(self, look),
             several => u64::try_from(self.meet(several)?.count()).ok(),
         }
@@ -252,7 +261,9 @@ pub(super) fn outcome(judged: Judged, fact: &Fact, catalog: &Catalog, ask: &Ask<
         about.flatten().is_some_and(|view| view.redacted)
     };
     let held = judged.held.into_iter();
-    outcome.held = held.filter(|one| !is_hidden(&one.kind, &one.id)).collect();
+    outcome.held = held
+        .filter(|one| !is_hidden(&one.kind, &one.id) && ask.has_open(&one.kind, &one.id))
+        .collect();
     let armed = judged.armed.into_iter();
     outcome.armed = armed.filter(|one| !is_hidden(&one.kind, &one.id)).collect();
     let opened = judged.opened.into_iter();
@@ -411,8 +422,11 @@ impl Fold<'_> {
             }
         }
         for armed in outcome.armed {
-            let by = found_by(&armed.by);
             let mended = self.world.arm(&armed, seq);
+            if mended.is_empty() {
+                continue;
+            }
+            let by = found_by(&armed.by);
             let key = Key {
                 kind: armed.kind,
                 id: armed.id,

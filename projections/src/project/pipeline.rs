@@ -16,6 +16,10 @@ use crate::project::error::ProjectError;
 use crate::store::{self, Place, State};
 use crate::view;
 
+/// From how many events on statements are planned anew for each batch: plans that were made when the tables were young
+/// may look through them whole.
+const MANY: usize = 500;
+
 /// A projection that is folded batch by batch.
 #[derive(Debug)]
 pub(super) struct Pipeline {
@@ -241,6 +245,10 @@ impl Batch {
                 });
             }
             theirs => return Err(self.fenced(theirs.as_ref())),
+        }
+        if self.changes.history.len() > MANY {
+            let sql = "SET LOCAL plan_cache_mode = force_custom_plan";
+            tx.batch_execute(sql).await.map_err(&failed)?;
         }
         store::changes(&tx, self.place.projection, &self.ledger, &self.changes)
             .await
