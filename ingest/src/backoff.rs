@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ledger::words::in_full;
 use tokio::sync::watch;
 
 /// Draws a number in `0.0..1.0`; randomness is a parameter.
@@ -76,7 +77,7 @@ impl Health {
     /// It does not work. Logged on the first time in a row.
     pub fn failed(&mut self, error: &(dyn std::error::Error + 'static)) {
         if !self.down {
-            let why = chain(error);
+            let why = in_full(error);
             tracing::warn!(role = self.what, "{} is waiting: {why}", self.what);
         }
         self.down = true;
@@ -89,18 +90,6 @@ impl Health {
         }
         self.down = false;
     }
-}
-
-/// An error and what it came from, in one line.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        next = source.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -6,16 +6,61 @@ use schema::{EventType, LedgerName};
 use serde_json::{Map, Value};
 
 /// What we add; a publisher's attribute of the same name is not repeated.
-const OURS: [&str; 4] = [
+const OURS: [&str; 5] = [
     "ledgerseq",
     "ledgerrecorded",
     "ledgerpublisher",
     "ledgerredacted",
+    "ledgeromitted",
 ];
+
+/// What of a refused message makes its event large: what was received, in base64.
+const RECEIVED: [&str; 2] = ["headers", "body"];
 
 /// Writes the event with `data`'s bytes as they were received. Where data and salt were deleted, `data` is
 /// absent and `ledgerredacted` is `true`.
 pub fn structured(record: &Record) -> Bytes {
+    let mut bytes = attributes(record).into_bytes();
+    match &record.body {
+        Some(body) => {
+            bytes.extend_from_slice(br#","datacontenttype":"application/json","data":"#);
+            bytes.extend_from_slice(&body.data);
+        }
+        None => bytes.extend_from_slice(br#","ledgerredacted":true"#),
+    }
+    bytes.push(b'}');
+    bytes.into()
+}
+
+/// The same within `most` bytes, as far as that goes: of a refused message what was received is left out, of any other
+/// event the data, and `ledgeromitted` says so. The whole of it is in the chain. A publisher's message must not keep back
+/// what comes after it because the server takes nothing as large as its receipt.
+pub fn within(record: &Record, most: usize) -> Bytes {
+    let whole = structured(record);
+    if whole.len() <= most {
+        return whole;
+    }
+    let mut text = attributes(record);
+    let data = record.body.as_ref();
+    let data = data.and_then(|body| serde_json::from_slice::<Map<String, Value>>(&body.data).ok());
+    match data {
+        Some(mut data)
+            if record.header.event_type == "ledger.event.quarantined"
+                && RECEIVED.iter().any(|name| data.contains_key(*name)) =>
+        {
+            data.retain(|name, _| !RECEIVED.contains(&name.as_str()));
+            member(&mut text, "ledgeromitted", &RECEIVED.join(" "));
+            text.push_str(r#","datacontenttype":"application/json","data":"#);
+            text.push_str(&Value::from(data).to_string());
+        }
+        _ => member(&mut text, "ledgeromitted", "data"),
+    }
+    text.push('}');
+    text.into()
+}
+
+/// The event up to its data, without the closing brace.
+fn attributes(record: &Record) -> String {
     let header = &record.header;
     let mut text = String::with_capacity(512);
     text.push_str(r#"{"specversion":"1.0""#);
@@ -45,16 +90,7 @@ pub fn structured(record: &Record) -> Bytes {
     let recorded = schema::time::format_us(header.recorded_us);
     member(&mut text, "ledgerrecorded", &recorded);
     member(&mut text, "ledgerpublisher", &header.publisher);
-    let mut bytes = text.into_bytes();
-    match &record.body {
-        Some(body) => {
-            bytes.extend_from_slice(br#","datacontenttype":"application/json","data":"#);
-            bytes.extend_from_slice(&body.data);
-        }
-        None => bytes.extend_from_slice(br#","ledgerredacted":true"#),
-    }
-    bytes.push(b'}');
-    bytes.into()
+    text
 }
 
 fn member(text: &mut String, name: &str, value: &str) {

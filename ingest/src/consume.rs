@@ -15,13 +15,14 @@ use ledger::append::{AppendError, Appender, Outcome};
 use ledger::db::Database;
 use ledger::head::Head;
 use ledger::read::ReadError;
+use ledger::words::in_full;
 use schema::Catalog;
 use tokio::sync::{mpsc, watch};
 
 use self::ahead::{Ahead, Next, Todo};
 use self::catalogs::Judged;
 use self::receive::{Batch, Done, Receiver};
-use crate::backoff::{Backoff, Health, chain, is_stopped, stopped};
+use crate::backoff::{Backoff, Health, is_stopped, stopped};
 use crate::checks::{Lost, PlaceError};
 use crate::metrics::{Metrics, State};
 use crate::nats::{Nats, NatsError};
@@ -176,7 +177,7 @@ pub async fn run(
                 return Err(error);
             }
             End::Waiting(error) => {
-                role.metrics.consume_outage.begin(chain(error.as_ref()));
+                role.metrics.consume_outage.begin(in_full(error.as_ref()));
                 role.metrics.enter(State::Waiting);
                 health.failed(error.as_ref());
                 backoff.wait(&mut stop).await;

@@ -18,12 +18,13 @@ use futures_util::stream::FuturesOrdered;
 use ledger::Record;
 use ledger::db::Database;
 use ledger::read::{ReadError, Reader};
+use ledger::words::in_full;
 use schema::LedgerName;
 use serde::Deserialize;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
-use crate::backoff::{Backoff, Health, chain, is_stopped, stopped};
+use crate::backoff::{Backoff, Health, is_stopped, stopped};
 use crate::cloudevent::{self, Special};
 use crate::metrics::Metrics;
 use crate::nats::{Connection, Nats, NatsError};
@@ -35,6 +36,9 @@ const PAGE: u64 = 500;
 const IN_FLIGHT: usize = 512;
 /// How long to sleep where nothing wakes us.
 const POLL: Duration = Duration::from_millis(100);
+
+/// More than our own headers take of what the server allows a message.
+const OUR_HEADERS: usize = 1 << 10;
 
 /// How to publish outward.
 #[derive(Debug, Clone)]
@@ -136,7 +140,7 @@ pub async fn run(
             End::Again => {}
             End::Failed(error) => return Err(error),
             End::Waiting(error) => {
-                metrics.notify_outage.begin(chain(error.as_ref()));
+                metrics.notify_outage.begin(in_full(error.as_ref()));
                 health.failed(error.as_ref());
                 backoff.wait(&mut stop).await;
             }
@@ -288,7 +292,8 @@ impl<'a> Notifier<'a> {
 
     /// The messages of a position: what stands out first, the receipt last.
     async fn messages(&mut self, record: &Record) -> Result<Vec<Message>, End> {
-        let body = cloudevent::structured(record);
+        let most = self.connection.client.server_info().max_payload;
+        let body = cloudevent::within(record, most.saturating_sub(OUR_HEADERS));
         let id = hex::encode(record.chain.get(..16).unwrap_or_default());
         let mut messages = Vec::with_capacity(2);
         let sent = self.special_sent && record.header.seq == self.next;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use ledger::digest;
+use ledger::words::in_full;
 use schema::{EventType, LedgerName, Name};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
@@ -368,7 +369,7 @@ impl<'a> Sending<'a> {
     async fn begin(&mut self, item: &Outbound, named: Named) -> Result<PublishAckFuture, Unsent> {
         if let Some(follower) = &mut self.follower {
             let listening = follower.listen(item.publisher()).await;
-            listening.map_err(|error| Unsent::Away(crate::backoff::chain(&error)))?;
+            listening.map_err(|error| Unsent::Away(in_full(&error)))?;
         }
         let (headers, body) = (item.headers(named), item.body.clone());
         let js = &self.connection.js;
@@ -397,7 +398,7 @@ async fn finish(
 }
 
 fn unsent(kind: PublishErrorKind, error: &(dyn std::error::Error + 'static)) -> Unsent {
-    let why = crate::backoff::chain(error);
+    let why = in_full(error);
     match kind {
         PublishErrorKind::MaxPayloadExceeded => Unsent::Refused(why),
         _ => Unsent::Away(why),

@@ -31,5 +31,6 @@ pub mod tile;
 pub mod tls;
 pub mod tree;
 pub mod verify;
+pub mod words;
 
 pub use record::{Header, Record};

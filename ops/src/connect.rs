@@ -12,6 +12,7 @@ use ledger::db::{Database, DbError};
 use ledger::head::Head;
 use ledger::migrate::MigrateError;
 use ledger::read::{ReadError, Reader};
+use ledger::words;
 use rustls::ClientConfig;
 use tokio_postgres::config::{Host, SslMode};
 
@@ -260,24 +261,10 @@ pub fn stream_settings(config: &Config) -> Result<StreamSettings, Failure> {
 pub fn failed(error: impl Error + Send + Sync + 'static, away: bool) -> Failure {
     let exit = if away { Exit::Away } else { Exit::Failed };
     let failure = Failure::with(exit, error.to_string());
-    match error.source().map(ToString::to_string) {
-        Some(source) => failure.because(deepest(&error).unwrap_or(source)),
+    match words::because(&error) {
+        Some(causes) => failure.because(causes),
         None => failure,
     }
-}
-
-/// The causes of an error in one line, without the error itself.
-fn deepest(error: &dyn Error) -> Option<String> {
-    let mut said: Vec<String> = Vec::new();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let text = source.to_string();
-        if !text.is_empty() && !said.last().is_some_and(|before| before.contains(&text)) {
-            said.push(text);
-        }
-        next = source.source();
-    }
-    (!said.is_empty()).then(|| said.join(": "))
 }
 
 impl From<DbError> for Failure {

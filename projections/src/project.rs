@@ -23,7 +23,7 @@ use pipeline::{Pipeline, Written};
 
 pub(crate) use batch::compile;
 pub use error::ProjectError;
-pub(crate) use error::in_full;
+pub(crate) use ledger::words::in_full;
 pub use rebuild::{Progress, Rebuild, rebuild};
 
 /// How long to wait before looking again when nobody rings.

@@ -239,3 +239,32 @@ async fn what_becomes_of_an_incident_goes_where_its_opening_went() {
     notify.stop().await.expect("stopped in order");
     ingest.stop().await.expect("stopped in order");
 }
+
+/// In base64 what a publisher sent is a third larger than what the server takes of anybody.
+#[tokio::test]
+async fn a_message_whose_receipt_would_be_too_large_keeps_nothing_back() {
+    let nats = Nats::start_with("max_payload: 65536").await;
+    let world = World::on(nats, Postgres::shared().await).await;
+    let (ingest, notify) = (world.consume().await, world.notify());
+    let junk = vec![b'j'; 60_000];
+    let message: (&[u8], &[u8], &[u8]) = (b"ledger.main.ingest.ci.a.b.c", b"", &junk);
+    publish_raw(&world.nats.url(), &[message]).await;
+    world.publish_beats(0..1).await;
+    assert_in_order(&wait_for(&world, 3).await, 3);
+    let js = world.nats.jetstream().await;
+    let out = js.get_stream("LEDGER-main-OUT").await.expect("the stream");
+    let told = out
+        .get_last_raw_message_by_subject("ledger.main.quarantine.ci")
+        .await
+        .expect("it went out");
+    let told: serde_json::Value = serde_json::from_slice(&told.payload).expect("JSON");
+    assert_eq!(told["ledgeromitted"], "headers body");
+    assert_eq!(told["data"]["reason"], "envelope.mode");
+    assert_eq!(told["data"]["size"], 60_000);
+    // The chain has all of it.
+    let record = world.chain_of(3).await.remove(1);
+    let data = record.body.expect("it is there").data;
+    assert!(data.len() > 80_000, "{}", data.len());
+    notify.stop().await.expect("stopped in order");
+    ingest.stop().await.expect("stopped in order");
+}
