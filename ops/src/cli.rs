@@ -127,6 +127,7 @@ pub enum Command {
     Show(commands::show::Show),
     History(commands::history::History),
     Violations(commands::violations::Violations),
+    Tasks(commands::tasks::Tasks),
     Quarantine(commands::quarantine::Quarantine),
     RollbackTarget(commands::rollback_target::RollbackTarget),
     Verify(commands::verify::Verify),

@@ -25,6 +25,7 @@ pub mod serve;
 pub mod show;
 pub mod state;
 pub mod status;
+pub mod tasks;
 pub mod up;
 pub mod verify;
 pub mod violations;
@@ -66,6 +67,7 @@ async fn run_short(app: &App, command: Command) -> Outcome {
         Command::Show(command) => command.run(app).await,
         Command::History(command) => command.run(app).await,
         Command::Violations(command) => command.run(app).await,
+        Command::Tasks(command) => command.run(app).await,
         Command::Quarantine(command) => command.run(app).await,
         Command::RollbackTarget(command) => command.run(app).await,
         Command::Verify(command) => command.run(app).await,

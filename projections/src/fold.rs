@@ -23,7 +23,9 @@ mod incidents;
 pub mod judge;
 mod link;
 mod needs;
+mod publishers;
 mod returned;
+mod tasks;
 mod world;
 
 use std::sync::Arc;
@@ -41,6 +43,8 @@ pub use changes::{
 };
 pub use link::{Link, links, target_id};
 pub use needs::{Blocked, DueFound, DuePage, Loaded, Look, Naming, Needs};
+pub use publishers::Numbers;
+pub use tasks::{Task, TaskOf};
 pub use world::World;
 
 /// How many facts are tried ahead at least, and at most, where one lacks something.
@@ -206,6 +210,10 @@ impl<'a> Fold<'a> {
         let mut lacking = 0;
         for fact in facts.iter().filter(|fact| self.scope.has(fact)) {
             let mut lacks = self.world.lacks_of(fact);
+            let closes = self.closes(fact);
+            lacks
+                .tasks
+                .extend(closes.filter(|of| !self.world.knows_task(of)));
             let judged = *self.scope == Scope::All && judge::has_rules(fact, catalog);
             if lacks.is_empty()
                 && let Some(key) = fact.key.as_ref().filter(|_| judged)
@@ -249,8 +257,16 @@ impl<'a> Fold<'a> {
         if let Some(lacks) = self.lacks_blocked(fact, catalog) {
             return Ok(Step::Lacks(self, lacks));
         }
+        let heard = match self.heard(fact, catalog) {
+            Ok(heard) => heard,
+            Err(needs) => return Ok(Step::Lacks(self, *needs)),
+        };
         if self.scope.has(fact) {
             let mut lacks = self.world.lacks_of(fact);
+            let closes = self.closes(fact);
+            lacks
+                .tasks
+                .extend(closes.filter(|of| !self.world.knows_task(of)));
             if lacks.is_empty()
                 && let Some(key) = &fact.key
             {
@@ -261,8 +277,11 @@ impl<'a> Fold<'a> {
             }
         }
         if *self.scope == Scope::All {
+            self.take_in(heard, fact);
+            self.count_number(fact);
             self.returned(fact, catalog);
             self.judge_blocked(fact, catalog);
+            self.close_task(fact);
             if fact.is_own("event", "quarantined") {
                 self.changes.quarantined.push(quarantined(fact));
             }

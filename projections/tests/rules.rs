@@ -17,7 +17,7 @@ use projections::entity::{Entity, Key};
 use projections::fact::Fact;
 use projections::fold::{
     Blocked, Changes, Checkpoint, Deadline, DueFound, DuePage, Fold, Known, Link, Loaded, Look,
-    Needs, Scope, World,
+    Needs, Numbers, Scope, Task, TaskOf, World,
 };
 use projections::incident::Incident;
 use projections::verdict::{Cleared, How, Verdict};
@@ -31,7 +31,10 @@ const RAISED: &str = "ledger.violation.raised";
 const CLEARED: &str = "ledger.violation.cleared";
 
 static CATALOG: LazyLock<Arc<Catalog>> = LazyLock::new(|| {
-    let compiled = Catalog::of(&Package::builtin(), json!({}));
+    let compiled = Catalog::of(
+        &Package::builtin(),
+        json!({ "publisher": { "silent_after": "2d" } }),
+    );
     Arc::new(compiled.expect("the built-in packages fit together"))
 });
 
@@ -64,6 +67,10 @@ enum Act {
     Decided(usize, bool),
     /// The rule of the verdict of that number is silenced, about its entity alone or about all, for so many minutes.
     Silence(usize, bool, u32),
+    /// Somebody closes the task of that number.
+    Closed(usize),
+    /// The first publisher's next number is so much higher than it would be, or lower.
+    Skips(i8),
     /// A message is refused: an event about no entity.
     Refused,
     /// So many minutes pass without anything.
@@ -82,6 +89,8 @@ fn act() -> impl Strategy<Value = Act> {
         5 => (mutation, 0..3_u8).prop_map(|(mutation, who)| Act::Happens(mutation, who)),
         1 => (0..8_usize).prop_map(Act::Return),
         1 => (0..8_usize, any::<bool>()).prop_map(|(number, ends)| Act::Decided(number, ends)),
+        1 => (0..8_usize).prop_map(Act::Closed),
+        1 => (-3..20_i8).prop_map(Act::Skips),
         1 => Just(Act::Refused),
         1 => (0..20_usize, any::<bool>(), 0..60_u32)
             .prop_map(|(number, alone, minutes)| Act::Silence(number, alone, minutes)),
@@ -151,8 +160,10 @@ fn record(header: Header, data: Vec<u8>) -> Record {
     }
 }
 
-fn happened(seq: u64, now_us: i64, who: u8, said: &Said) -> Record {
+fn happened(seq: u64, now_us: i64, who: u8, number: Option<i64>, said: &Said) -> Record {
+    let context = number.map(|number| format!(r#"{{"sequence":"{number}"}}"#));
     let header = Header {
+        context: context.unwrap_or_default(),
         seq,
         occurred_us: now_us - i64::from(who) * 90_000_000,
         recorded_us: now_us,
@@ -207,6 +218,10 @@ struct Rows {
     verdicts: BTreeMap<String, Known>,
     deadlines: BTreeSet<Deadline>,
     derived: BTreeMap<String, Expected>,
+    /// Everything that was sent but verdicts and incidents: cause, type, subject and data.
+    sent: BTreeSet<(u64, String, String, String)>,
+    tasks: BTreeMap<TaskOf, Task>,
+    numbers: BTreeMap<Numbers, u64>,
     incidents: BTreeMap<String, Incident>,
     causes: BTreeSet<(String, u64)>,
     outbox: BTreeMap<String, Message>,
@@ -229,6 +244,9 @@ impl Rows {
             verdicts: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             derived: BTreeMap::new(),
+            sent: BTreeSet::new(),
+            tasks: BTreeMap::new(),
+            numbers: BTreeMap::new(),
             incidents: BTreeMap::new(),
             causes: BTreeSet::new(),
             outbox: BTreeMap::new(),
@@ -276,6 +294,12 @@ impl Rows {
             entities: needs.entities.iter().filter_map(entity).collect(),
             verdicts: needs.verdicts.iter().filter_map(verdict).collect(),
             derived: needs.derived.iter().filter_map(derived).collect(),
+            tasks: (needs.tasks.iter())
+                .filter_map(|of| self.tasks.get(of).cloned())
+                .collect(),
+            numbers: (needs.numbers.iter())
+                .filter_map(|of| Some((of.clone(), *self.numbers.get(of)?)))
+                .collect(),
             about: needs
                 .incidents
                 .iter()
@@ -385,7 +409,20 @@ impl Rows {
         for one in changes.causes {
             assert!(self.causes.insert(one), "one event is one cause");
         }
+        for one in changes.tasks_closed {
+            assert_eq!(self.tasks.remove(&one.of), Some(one));
+        }
+        for one in changes.tasks_opened {
+            assert_eq!(self.tasks.insert(one.of.clone(), one), None);
+        }
+        self.numbers.extend(changes.numbers);
         for event in changes.send {
+            if !event.event_type.starts_with("ledger.incident.") {
+                let data: Value = serde_json::from_slice(&event.data).expect("JSON");
+                let (subject, data) = said_of(&event.event_type, &event.subject, &data);
+                self.sent
+                    .insert((event.cause_seq, event.event_type.clone(), subject, data));
+            }
             let message = (event.event_type, event.subject, event.data);
             assert!(self.outbox.insert(event.id, message).is_none());
         }
@@ -432,6 +469,15 @@ impl Rows {
     }
 }
 
+/// What an event says that was sent: of a task what it is about, since its id follows from that.
+fn said_of(event_type: &str, subject: &str, data: &Value) -> (String, String) {
+    if event_type != "ledger.task.opened" {
+        return (subject.to_owned(), data.to_string());
+    }
+    let about = format!("{}/{}", data["kind"], data["id"]).replace('"', "");
+    (about, data["class"].as_str().expect("a class").to_owned())
+}
+
 /// An incident: what opened it, its class and entity, how bad it is; what opened the one before; what ended it; its causes.
 type Opened = (
     u64,
@@ -449,6 +495,7 @@ type Opened = (
 #[derive(Debug, Default, PartialEq)]
 struct Came {
     incidents: BTreeSet<Opened>,
+    sent: BTreeSet<(u64, String, String, String)>,
     raised: BTreeSet<(u64, String, String, String, String, String)>,
     cleared: BTreeSet<(u64, String, String, String, String)>,
     /// By position, rule, entity and key, the event by which it is silenced.
@@ -468,7 +515,7 @@ impl Came {
             source: &header.source,
             actor: &header.actor,
             publisher: &header.publisher,
-            context: &Map::new(),
+            context: &serde_json::from_str(&header.context).unwrap_or_default(),
             occurred_us: header.occurred_us,
             recorded_us: header.recorded_us,
             seq: header.seq,
@@ -504,6 +551,20 @@ impl Came {
             let by = format!("{}/{}/{}", one.by.owner, one.by.id, one.by.part);
             self.cleared
                 .insert((header.seq, by, one.kind, one.id, one.detail_key));
+        }
+        for one in told.tasks {
+            let about = format!("{}/{}", one.kind, one.id);
+            let what = "ledger.task.opened".to_owned();
+            self.sent.insert((header.seq, what, about, one.class));
+        }
+        for one in told.emitted {
+            let said = (
+                header.seq,
+                one.event_type,
+                one.subject,
+                one.data.to_string(),
+            );
+            self.sent.insert(said);
         }
         for one in told.opened {
             let severity = one.severity.to_string();
@@ -559,12 +620,16 @@ impl Came {
             cleared: &self.cleared - &other.cleared,
             incidents: &self.incidents - &other.incidents,
             silenced: &self.silenced - &other.silenced,
+            sent: &self.sent - &other.sent,
         }
     }
 
     /// What the fold says in the end.
     fn of_fold(rows: &Rows) -> Self {
-        let mut came = Self::default();
+        let mut came = Self {
+            sent: rows.sent.clone(),
+            ..Self::default()
+        };
         for one in rows.incidents.values().cloned() {
             let before = one.reopens.and_then(|id| rows.incidents.get(&id));
             let causes = rows.causes.iter().filter(|(of, _)| *of == one.incident);
@@ -658,6 +723,7 @@ proptest! {
         let mut living = Rows::new();
         let (mut said, mut facts): (Vec<Said>, Vec<Fact>) = (Vec::new(), Vec::new());
         let mut minute = 0;
+        let mut number = 0;
         for act in &acts {
             let seq = living.checkpoint.next;
             minute += 1;
@@ -669,7 +735,11 @@ proptest! {
                     let new = Said { event_type: new.event_type, subject: new.subject, data: new.data };
                     let new = mutate(new, mutation, &said);
                     said.push(new.clone());
-                    happened(seq, now, *who, &new)
+                    let said = (*who == 0).then(|| {
+                        number += 1;
+                        number
+                    });
+                    happened(seq, now, *who, said, &new)
                 }
                 Act::Return(number) => {
                     let many = living.outbox.len().max(1);
@@ -681,17 +751,31 @@ proptest! {
                     let Some(one) = living.incidents.values().nth(number % many).cloned() else { continue };
                     decided = ends.then(|| one.clone());
                     let verb = if *ends { "resolved" } else { "acknowledged" };
-                    happened(seq, now, 1, &Said {
+                    happened(seq, now, 1, None, &Said {
                         event_type: format!("ledger.incident.{verb}"),
                         subject: one.incident.clone(),
                         data: json!({ "incident": one.incident }),
                     })
                 }
+                Act::Closed(which) => {
+                    let tasks = living.entities.keys().filter(|key| key.kind == "ledger.task");
+                    let tasks: Vec<String> = tasks.map(|key| key.id.clone()).collect();
+                    let Some(task) = tasks.get(which % tasks.len().max(1)) else { continue };
+                    happened(seq, now, 1, None, &Said {
+                        event_type: "ledger.task.closed".to_owned(),
+                        subject: task.clone(),
+                        data: json!({ "task": task }),
+                    })
+                }
+                Act::Skips(by) => {
+                    number = (number + i64::from(*by)).max(0);
+                    continue;
+                }
                 Act::Refused => refused(seq, now),
                 Act::Silence(number, alone, minutes) => {
                     let many = living.verdicts.len().max(1);
                     let Some(known) = living.verdicts.values().nth(number % many) else { continue };
-                    happened(seq, now, 0, &silence(&known.verdict, *alone, time(minute + minutes)))
+                    happened(seq, now, 0, None, &silence(&known.verdict, *alone, time(minute + minutes)))
                 }
                 Act::Pause(minutes) => {
                     minute += minutes;
@@ -743,7 +827,7 @@ fn a_forged_clearing_is_a_verdict() {
     let mut rows = Rows::new();
     let facts: Vec<Fact> = story()
         .iter()
-        .map(|said| happened(1, time(1), 0, said))
+        .map(|said| happened(1, time(1), 0, None, said))
         .chain([{
             let forged = Cleared {
                 violation: "a".repeat(64),

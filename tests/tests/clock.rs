@@ -95,6 +95,12 @@ async fn what_is_due_is_found_where_nothing_else_happens() {
     );
     assert!(ticks(&ledger).await.len() <= before + 2);
     assert_eq!(serving.stop().await, 0);
+    let tasks = ledger.ask(["tasks", "list"]).await;
+    assert_eq!(tasks.as_array().map(Vec::len), Some(2), "{tasks}");
+    assert_eq!(
+        (&tasks[0]["class"], &tasks[0]["kind"]),
+        (&json!("alert_escalation"), &json!("platform.alert"))
+    );
     let all = ledger.ask(["violations"]).await;
     assert!(!all.to_string().contains("verdict.unexpected"), "{all}");
     ledger.run(["verify"]).await.expect(0);

@@ -10,6 +10,8 @@ use schema::{Indexed, KindName};
 use crate::derived::{Derived, Expected};
 use crate::entity::{Entity, Entry, Key};
 use crate::fold::Link;
+use crate::fold::publishers::Numbers;
+use crate::fold::tasks::Task;
 use crate::incident::Incident;
 use crate::verdict::{Cleared, How, Verdict};
 
@@ -167,6 +169,12 @@ pub struct Changes {
     pub disarmed: Vec<Deadline>,
     /// Deadlines that are new or otherwise now, in the order of entity and rule.
     pub armed: Vec<Deadline>,
+    /// The highest numbers of publishers that are higher now, in order.
+    pub numbers: Vec<(Numbers, u64)>,
+    /// Tasks that an earlier batch opened and that are closed, in the order of what they are about.
+    pub tasks_closed: Vec<Task>,
+    /// Tasks that are open from here on, in the order of what they are about.
+    pub tasks_opened: Vec<Task>,
     /// Verdicts that are new or changed, in the order of cause and id.
     pub verdicts: Vec<(String, Known)>,
     /// The ids of those that an earlier batch had.

@@ -4,13 +4,14 @@
 //! has fired enough: the next one begins at the same fact and goes on with what has not fired.
 
 use schema::Catalog;
-use schema::rule::{Due, Event, Inputs, Step};
+use schema::rule::{Due, Event, Inputs, Judged, Step};
 use serde_json::Value;
 
 use crate::entity::Key;
 use crate::fact::Fact;
 use crate::fold::judge::{self, Ask, Outcome};
 use crate::fold::needs::Needs;
+use crate::fold::tasks::{Missed, TaskOf};
 use crate::fold::world::Next;
 use crate::fold::{Fold, Scope};
 
@@ -58,10 +59,11 @@ impl Fold<'_> {
                 return Fired::Full;
             }
             match self.when_due(&due, fact, catalog) {
-                Ok(outcome) => {
+                Ok((outcome, missed)) => {
                     self.fires -= 1;
                     self.world.fired(&due);
                     self.take_in(outcome, fact);
+                    self.missed(missed, &due, fact.header.seq);
                 }
                 Err(mut needs) => {
                     // What comes next is asked as well, so that it is loaded at once.
@@ -77,7 +79,12 @@ impl Fold<'_> {
     }
 
     /// What one deadline comes to, or what has to be known first.
-    fn when_due(&self, due: &Due, fact: &Fact, catalog: &Catalog) -> Result<Outcome, Box<Needs>> {
+    fn when_due(
+        &self,
+        due: &Due,
+        fact: &Fact,
+        catalog: &Catalog,
+    ) -> Result<(Outcome, Missed), Box<Needs>> {
         let ask = Ask::new(&self.world, catalog);
         let about = Key {
             kind: due.kind.clone(),
@@ -88,7 +95,7 @@ impl Fold<'_> {
         };
         // Nothing is concluded from what is not there.
         if entity.is_some_and(|view| view.redacted) {
-            return Ok(Outcome::default());
+            return Ok(Default::default());
         }
         let header = &fact.header;
         let kind = fact.event_type.kind().to_string();
@@ -112,16 +119,26 @@ impl Fold<'_> {
             entity,
             before: entity,
         };
-        let outcome = match catalog.rules().fire(due, &inputs, &ask) {
-            Step::Judged(judged) if judged.findings.iter().any(|one| one.redacted) => {
-                Outcome::default()
-            }
-            Step::Judged(judged) => judge::outcome(judged, fact, catalog, &ask),
-            Step::Needs(_) => Outcome::default(),
+        let mut judged = match catalog.rules().fire(due, &inputs, &ask) {
+            Step::Judged(judged) => judged,
+            // The step is taken again with what `ask` was asked for.
+            Step::Needs(_) => Judged::default(),
         };
-        let needs = ask.into_needs();
+        if judged.findings.iter().any(|one| one.redacted) {
+            judged = Judged::default();
+        }
+        let missed = Missed {
+            tasks: std::mem::take(&mut judged.tasks),
+            emitted: std::mem::take(&mut judged.emitted),
+        };
+        let outcome = judge::outcome(judged, fact, catalog, &ask);
+        let mut needs = ask.into_needs();
+        let unknown = missed.tasks.iter().map(TaskOf::new);
+        needs
+            .tasks
+            .extend(unknown.filter(|of| !self.world.knows_task(of)));
         if needs.is_empty() {
-            Ok(outcome)
+            Ok((outcome, missed))
         } else {
             Err(Box::new(needs))
         }

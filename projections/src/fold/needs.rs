@@ -9,6 +9,8 @@ use schema::rule::Due;
 use crate::derived::Expected;
 use crate::entity::{Entity, Key};
 use crate::fact::Fact;
+use crate::fold::publishers::Numbers;
+use crate::fold::tasks::{Task, TaskOf};
 use crate::fold::{Deadline, Known, link};
 use crate::incident::Incident;
 
@@ -98,6 +100,10 @@ pub struct Needs {
     pub derived: BTreeSet<String>,
     /// What these incidents are about.
     pub incidents: BTreeSet<String>,
+    /// The highest numbers of these.
+    pub numbers: BTreeSet<Numbers>,
+    /// Which of these tasks are open.
+    pub tasks: BTreeSet<TaskOf>,
     /// The identifiers that these look-ups find.
     pub looks: BTreeSet<Look>,
     /// How many these look-ups find.
@@ -135,6 +141,8 @@ impl Needs {
             && self.verdicts.is_empty()
             && self.derived.is_empty()
             && self.incidents.is_empty()
+            && self.tasks.is_empty()
+            && self.numbers.is_empty()
             && self.looks.is_empty()
             && self.counts.is_empty()
             && self.waiting.is_empty()
@@ -148,6 +156,8 @@ impl Needs {
         self.verdicts.extend(more.verdicts);
         self.derived.extend(more.derived);
         self.incidents.extend(more.incidents);
+        self.tasks.extend(more.tasks);
+        self.numbers.extend(more.numbers);
         self.looks.extend(more.looks);
         self.counts.extend(more.counts);
         self.waiting.extend(more.waiting);
@@ -170,6 +180,10 @@ pub struct Loaded {
     pub about: HashMap<String, Key>,
     /// The last incident of each class about the entities.
     pub incidents: Vec<Incident>,
+    /// The highest numbers, of those that have one.
+    pub numbers: HashMap<Numbers, u64>,
+    /// Those of the tasks that are open.
+    pub tasks: Vec<Task>,
     /// The verdicts about the entities that a rule may clear yet.
     pub open: Vec<(String, Known)>,
     /// The identifiers that a look-up finds, by the positions of the entities' first events.

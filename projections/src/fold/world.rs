@@ -6,7 +6,9 @@
 
 mod deadlines;
 mod memory;
+mod numbers;
 mod seen;
+mod tasks;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +25,8 @@ use crate::fact::Fact;
 use crate::fold::changes::{Changed, Changes, Known};
 use crate::fold::link::{self, Link};
 use crate::fold::needs::{Loaded, Look, Needs};
+use crate::fold::publishers::Numbers;
+use crate::fold::tasks::{Task, TaskOf};
 use crate::incident::Incident;
 use deadlines::{Horizon, Set, Timer};
 use memory::{ENTRY, LOOK, Used, used, weight};
@@ -59,6 +63,8 @@ pub struct World {
     /// Every deadline up to the horizon that has not fired, in the order in which they do.
     unfired: BTreeSet<Due>,
     horizon: Horizon,
+    tasks: HashMap<TaskOf, tasks::Open>,
+    numbers: HashMap<Numbers, numbers::Highest>,
     /// The deadlines that changed in this batch, as they were before it.
     timers: BTreeMap<(Key, Timer), Option<Set>>,
     /// The entities that changed in this batch.
@@ -116,6 +122,8 @@ impl World {
             .verdicts
             .retain(|violation| !self.verdicts.contains_key(violation));
         needs.derived.retain(|id| !self.derived.contains_key(id));
+        needs.tasks.retain(|of| !self.knows_task(of));
+        needs.numbers.retain(|of| self.highest(of).is_none());
         needs.incidents.retain(|id| !self.about.contains_key(id));
         needs.looks.retain(|look| self.look(look).is_none());
         needs.counts.retain(|look| self.count(look).is_none());
@@ -226,6 +234,17 @@ impl World {
         for id in needs.incidents {
             let key = about.remove(&id);
             self.about.entry(id).or_insert(key);
+        }
+        let mut highest = loaded.numbers;
+        for of in needs.numbers {
+            let found = highest.remove(&of);
+            self.supply_number(of, found);
+        }
+        let open = loaded.tasks.into_iter();
+        let mut open: HashMap<TaskOf, Task> = open.map(|one| (one.of.clone(), one)).collect();
+        for of in needs.tasks {
+            let found = open.remove(&of);
+            self.supply_task(of, found);
         }
         let mut derived = loaded.derived;
         for id in needs.derived {
@@ -602,6 +621,8 @@ impl World {
         }
         self.finish_verdicts(changes);
         self.finish_deadlines(changes);
+        self.finish_tasks(changes);
+        self.finish_numbers(changes);
         self.finish_derived(changes);
         self.finish_incidents(changes);
         if !reindexed.is_empty() {

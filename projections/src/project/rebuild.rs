@@ -433,6 +433,8 @@ async fn sweep(
             include_str!("../sql/sweep_link.sql"),
             include_str!("../sql/sweep_violation.sql"),
             include_str!("../sql/sweep_deadline.sql"),
+            include_str!("../sql/sweep_task.sql"),
+            include_str!("../sql/sweep_publisher_number.sql"),
             include_str!("../sql/sweep_derived.sql"),
             include_str!("../sql/sweep_incident.sql"),
             include_str!("../sql/sweep_incident_cause.sql"),

@@ -2,7 +2,7 @@
 //! time.
 
 use schema::Reason;
-use schema::rule::{NOT_AUTHORIZED, NOT_JUDGED, Words};
+use schema::rule::{NOT_AUTHORIZED, NOT_JUDGED, Words, publisher};
 
 use crate::query::rows::ViolationRow;
 use crate::verdict;
@@ -102,6 +102,13 @@ pub(super) fn violation(
         NOT_AUTHORIZED if rule.is_none() => format!(
             "{} is none of the publishers that the setting `authorities` names for {event} (position {cause_seq}, {kind} {id}). Publish it from one of them, or name this one there",
             cause.publisher.unwrap_or("its publisher")
+        ),
+        publisher::GAP => format!(
+            "{} did not come before {event} (position {cause_seq}). It may be in a spool or a queue, or in quarantine",
+            row.detail_key
+        ),
+        publisher::SILENT => format!(
+            "nothing was heard of publisher {id} for as long as `publisher.silent_after` says, until position {cause_seq}. Look whether it runs and reaches NATS"
         ),
         name => match rule {
             Some(words) => broken(row, event, words, values),

@@ -1,4 +1,5 @@
-//! Writing deadlines: what is otherwise now goes and comes back, so that there is one form of either.
+//! Writing deadlines, the tasks that they open, and how publishers number their events: what is otherwise now goes and comes back, so that there is one form
+//! of either.
 
 use deadpool_postgres::Transaction;
 use schema::rule::Due;
@@ -19,6 +20,8 @@ pub(super) async fn write(
     if !changes.disarmed.is_empty() {
         disarm(tx, projection, &changes.disarmed).await?;
     }
+    tasks(tx, projection, changes).await?;
+    numbers(tx, projection, changes).await?;
     if changes.armed.is_empty() {
         return Ok(());
     }
@@ -38,6 +41,50 @@ pub(super) async fn write(
     }
     rows.send(tx, include_str!("../sql/copy_deadlines.sql"))
         .await
+}
+
+/// The highest numbers that publishers gave.
+async fn numbers(tx: &Transaction<'_>, projection: i32, changes: &Changes) -> Result<(), Error> {
+    let changed = &changes.numbers;
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let publishers: Vec<&str> = changed
+        .iter()
+        .map(|(of, _)| of.publisher.as_str())
+        .collect();
+    let sources: Vec<&str> = changed.iter().map(|(of, _)| of.source.as_str()).collect();
+    let highest: Vec<i64> = changed.iter().map(|(_, number)| bigint(*number)).collect();
+    let parameters: [&(dyn ToSql + Sync); 4] = [&projection, &publishers, &sources, &highest];
+    run(tx, include_str!("../sql/write_numbers.sql"), &parameters).await
+}
+
+/// Tasks that are open from here on, and those that are not any more.
+async fn tasks(tx: &Transaction<'_>, projection: i32, changes: &Changes) -> Result<(), Error> {
+    if !changes.tasks_closed.is_empty() {
+        let gone = changes.tasks_closed.iter().map(|one| one.task.as_str());
+        let gone: Vec<&str> = gone.collect();
+        run(
+            tx,
+            include_str!("../sql/delete_tasks.sql"),
+            &[&projection, &gone],
+        )
+        .await?;
+    }
+    if changes.tasks_opened.is_empty() {
+        return Ok(());
+    }
+    let mut rows = Rows::new(6);
+    for one in &changes.tasks_opened {
+        rows.row()
+            .bigint(bigint(one.cause_seq))
+            .integer(projection)
+            .text(&one.of.class)
+            .text(&one.of.kind)
+            .text(&one.of.id)
+            .text(&one.task);
+    }
+    rows.send(tx, include_str!("../sql/copy_tasks.sql")).await
 }
 
 async fn disarm(tx: &Transaction<'_>, projection: i32, gone: &[Deadline]) -> Result<(), Error> {

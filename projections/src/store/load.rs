@@ -10,7 +10,8 @@ use tokio_postgres::{Error, Row};
 use crate::derived::Expected;
 use crate::entity::{Entity, Key, Status, Times};
 use crate::fold::{
-    Blocked, Clearing, Deadline, DueFound, DuePage, Known, Loaded, Look, Naming, Needs,
+    Blocked, Clearing, Deadline, DueFound, DuePage, Known, Loaded, Look, Naming, Needs, Numbers,
+    Task, TaskOf,
 };
 use crate::incident::{Incident, Word};
 use crate::store::{bigint, count};
@@ -77,6 +78,12 @@ pub(crate) async fn load(
     }
     looks(tx, projection, needs, &mut loaded).await?;
     waiting(tx, projection, needs, &mut loaded).await?;
+    if !needs.numbers.is_empty() {
+        loaded.numbers = numbers(tx, projection, &needs.numbers).await?;
+    }
+    if !needs.tasks.is_empty() {
+        loaded.tasks = tasks(tx, projection, &needs.tasks).await?;
+    }
     if let Some(page) = &needs.due {
         loaded.due = due(tx, projection, page).await?;
     }
@@ -114,6 +121,59 @@ async fn blocked(tx: &Transaction<'_>, projection: i32, naming: &Naming) -> Resu
         least: seq(0),
         held: seq(1).zip(seq(2)),
     })
+}
+
+/// The highest numbers of publishers.
+async fn numbers(
+    tx: &Transaction<'_>,
+    projection: i32,
+    asked: &BTreeSet<Numbers>,
+) -> Result<HashMap<Numbers, u64>, Error> {
+    let publishers: Vec<&str> = asked.iter().map(|of| of.publisher.as_str()).collect();
+    let sources: Vec<&str> = asked.iter().map(|of| of.source.as_str()).collect();
+    let statement = tx
+        .prepare_cached(include_str!("../sql/load_numbers.sql"))
+        .await?;
+    let rows = tx
+        .query(&statement, &[&projection, &publishers, &sources])
+        .await?;
+    let highest = |row: &Row| {
+        let of = Numbers {
+            publisher: row.get(0),
+            source: row.get(1),
+        };
+        (of, count(row.get(2)))
+    };
+    Ok(rows.iter().map(highest).collect())
+}
+
+/// Those of these tasks that are open.
+async fn tasks(
+    tx: &Transaction<'_>,
+    projection: i32,
+    asked: &BTreeSet<TaskOf>,
+) -> Result<Vec<Task>, Error> {
+    let column = |value: fn(&TaskOf) -> &str| -> Vec<&str> { asked.iter().map(value).collect() };
+    let statement = tx
+        .prepare_cached(include_str!("../sql/load_tasks.sql"))
+        .await?;
+    let parameters: [&(dyn ToSql + Sync); 4] = [
+        &projection,
+        &column(|of| &of.class),
+        &column(|of| &of.kind),
+        &column(|of| &of.id),
+    ];
+    let rows = tx.query(&statement, &parameters).await?;
+    let task = |row: &Row| Task {
+        of: TaskOf {
+            class: row.get(0),
+            kind: row.get(1),
+            id: row.get(2),
+        },
+        task: row.get(3),
+        cause_seq: count(row.get(4)),
+    };
+    Ok(rows.iter().map(task).collect())
 }
 
 /// How many deadlines are read at a time.

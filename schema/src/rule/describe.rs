@@ -9,7 +9,7 @@ use crate::kind::{Kind, Severity};
 use crate::package::Package;
 
 /// What the ledger raises beside the rules of kind files: name, severity, what it means, what to do.
-pub const OWN: [(&str, Severity, &str, &str); 5] = [
+pub const OWN: [(&str, Severity, &str, &str); 7] = [
     (
         super::ILLEGAL,
         Severity::Error,
@@ -33,6 +33,18 @@ pub const OWN: [(&str, Severity, &str, &str); 5] = [
         Severity::Error,
         "A publisher published a type that the setting `authorities` gives to others.",
         "Publish it from one of those, or name the publisher there.",
+    ),
+    (
+        super::publisher::GAP,
+        Severity::Error,
+        "A publisher numbers its events with the CloudEvents extension `sequence`, one more each within a source, and a number is missing. The `detail_key` says which.",
+        "Look for it where it was sent: a spool, a queue, or `ledger quarantine`. When it arrives, the violation is mended.",
+    ),
+    (
+        super::publisher::SILENT,
+        Severity::Error,
+        "Nothing was heard of a publisher for as long as the setting `publisher.silent_after` says.",
+        "Look whether it runs and reaches NATS. Its next event mends the violation.",
     ),
     (
         "verdict.unexpected",

@@ -13,6 +13,7 @@ mod finds;
 mod inputs;
 mod judge;
 mod judging;
+pub mod publisher;
 mod settings;
 mod shape;
 mod silence;

@@ -4,7 +4,8 @@
 //! indexes, batches and a database comes to the same.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use serde_json::{Map, Value};
 
@@ -12,6 +13,7 @@ use super::inputs::{Event, Inputs, Known, Lookup, RuleKey};
 use super::judge::{
     Armed, Due, Emitted, Finding, Judged, Opened, Resolved, Step, TaskOpened, Violation,
 };
+use super::publisher::{self, Numbered};
 use super::{FROM_MISMATCH, ILLEGAL};
 use crate::catalog::Catalog;
 use crate::cel::View;
@@ -59,7 +61,10 @@ pub struct World {
     open: BTreeMap<Violation, u64>,
     /// The last of each class and entity: the position that opened it, and that of its last cause; whether it is open.
     incidents: BTreeMap<(String, String, String), (u64, u64, bool)>,
-    tasks: BTreeSet<(String, String, String)>,
+    /// By class and entity, with the position that opened it: those that are open.
+    tasks: BTreeMap<(String, String, String), u64>,
+    /// The highest of each publisher and source.
+    numbers: BTreeMap<(String, String), Option<u64>>,
     /// By rule, entity and key.
     deadlines: BTreeMap<Violation, Deadline>,
 }
@@ -95,6 +100,7 @@ impl World {
     pub fn pass(&mut self, catalog: &Catalog, event: Event<'_>) -> Told {
         let mut told = Told::default();
         self.fire(catalog, event, &mut told);
+        self.hear(catalog, &event, &mut told);
         told
     }
 
@@ -152,7 +158,51 @@ impl World {
         if let Step::Judged(judged) = catalog.rules().judge(kind, verb, &inputs, &also, self) {
             self.take_in(judged, event.seq, &mut told);
         }
+        self.hear(catalog, &event, &mut told);
+        if event.kind == "ledger.task" && event.verb == "closed" {
+            self.close_task(&key);
+        }
         told
+    }
+
+    /// What an event says of its publisher: the number that it gave it, and that it is not silent.
+    fn hear(&mut self, catalog: &Catalog, event: &Event<'_>, told: &mut Told) {
+        let (publisher, source) = (event.publisher, event.source);
+        if publisher.is_empty() || publisher == "ledger" {
+            return;
+        }
+        let rules = catalog.rules();
+        let said = event.context.get(publisher::SEQUENCE);
+        if let Some(number) = said.and_then(Value::as_str).and_then(publisher::number) {
+            let highest = (self.numbers).entry((publisher.to_owned(), source.to_owned()));
+            let highest = highest.or_default();
+            let numbered = Numbered {
+                publisher,
+                source,
+                seq: event.seq,
+                number,
+            };
+            let judged = rules.numbers(numbered, *highest);
+            *highest = (*highest).max(Some(number));
+            self.take_in(judged, event.seq, told);
+        }
+        if let Some(armed) = rules.hears(publisher, event.recorded_us) {
+            self.arm(&armed, event.seq, told);
+        }
+    }
+
+    /// Somebody closed a task: another of its class may be opened about the entity.
+    fn close_task(&mut self, task: &(KindName, String)) {
+        let closed = self.entities.get(task).and_then(|task| {
+            let text = |name: &str| Some(task.attributes.get(name)?.as_str()?.to_owned());
+            let opened = task.attributes.get("cause_seq")?.as_u64()?;
+            Some(((text("class")?, text("kind")?, text("id")?), opened))
+        });
+        if let Some((of, opened)) = closed
+            && self.tasks.get(&of) == Some(&opened)
+        {
+            self.tasks.remove(&of);
+        }
     }
 
     /// Before an event is folded, every deadline whose moment lies before it fires, in the order of moment, entity
@@ -265,7 +315,8 @@ impl World {
         }
         for task in judged.tasks {
             let of = (task.class.clone(), task.kind.clone(), task.id.clone());
-            if self.tasks.insert(of) {
+            if let Entry::Vacant(free) = self.tasks.entry(of) {
+                free.insert(seq);
                 told.tasks.push(task);
             }
         }

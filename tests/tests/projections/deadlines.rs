@@ -183,3 +183,174 @@ async fn very_much_that_is_due_at_once_is_judged_in_pages() {
     let row = client.query_one(sql, &[&STUCK]).await.expect("a row");
     assert_eq!(row.get::<_, i64>(0), 0);
 }
+
+const ROTATION: &str = "7d444840-9dc0-41d1-b245-5ffdce74fad2";
+const TIME: &str = "2026-08-03T00:00:00Z";
+
+async fn rotation(fixture: &mut Fixture, verb: &str, data: Value) -> u64 {
+    let event_type = format!("cluster.secret_rotation.{verb}");
+    event(fixture, &event_type, ROTATION, TIME, data).await
+}
+
+/// The events of this type in the chain: their data.
+async fn of_type(fixture: &Fixture, event_type: &str) -> Vec<Value> {
+    let sql = "SELECT convert_from(b.data, 'UTF8') FROM ledger.event e JOIN ledger.body b USING (ledger, seq)
+                WHERE e.event_type = $1 ORDER BY e.seq";
+    let client = fixture.superuser().await;
+    let rows = client.query(sql, &[&event_type]).await.expect("rows");
+    let data = rows.iter().map(|row| row.get::<_, String>(0));
+    data.map(|one| serde_json::from_str(&one).expect("JSON"))
+        .collect()
+}
+
+async fn settle(fixture: &mut Fixture) {
+    fixture.fold().await;
+    fixture.publish().await;
+    fixture.fold().await;
+}
+
+/// A rotation is begun and nobody verifies it.
+async fn unverified(fixture: &mut Fixture) -> u64 {
+    rotation(fixture, "started", json!({})).await;
+    fixture.paused_us += 25 * HOUR_US;
+    let cause = something_else(fixture).await;
+    settle(fixture).await;
+    cause
+}
+
+#[tokio::test]
+async fn what_was_missed_opens_one_task_and_publishes_what_the_rule_says() {
+    let mut fixture = Fixture::new().await;
+    fixture.judge_all().await;
+    rotation(
+        &mut fixture,
+        "scheduled",
+        json!({ "rotation_scope": "registry" }),
+    )
+    .await;
+    let cause = unverified(&mut fixture).await;
+    let found = of_rule(&fixture, "rotation.unverified").await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].cause_seq, cause);
+    let reverted = of_type(&fixture, "cluster.secret_rotation.reverted").await;
+    assert_eq!(reverted, [json!({ "reason": "unverified" })]);
+    let client = fixture.superuser().await;
+    let sql = "SELECT status FROM views.live_entity WHERE kind = 'cluster.secret_rotation'";
+    let status = client.query_one(sql, &[]).await.expect("a row");
+    assert_eq!(
+        status.get::<_, String>(0),
+        "scheduled",
+        "what is published is a fact"
+    );
+    let tasks = of_type(&fixture, "ledger.task.opened").await;
+    assert_eq!(tasks.len(), 1, "{tasks:?}");
+    assert_eq!(
+        (&tasks[0]["class"], &tasks[0]["id"]),
+        (&json!("rotation_verification"), &json!(ROTATION))
+    );
+    assert_eq!(tasks[0]["cause_seq"], cause);
+
+    // Again: the task is open still, and now an incident says that it happens again and again.
+    unverified(&mut fixture).await;
+    assert_eq!(of_type(&fixture, "ledger.task.opened").await.len(), 1);
+    let opened = of_type(&fixture, "ledger.incident.opened").await;
+    let classes: Vec<&Value> = opened.iter().map(|one| &one["class"]).collect();
+    assert!(
+        classes.contains(&&json!("rotation_unverified")),
+        "{classes:?}"
+    );
+
+    // Somebody closes it; the next time there is another one.
+    let task = tasks[0]["task"].as_str().expect("a name");
+    let body = json!({
+        "specversion": "1.0", "id": "close-1", "source": "https://oncall.example", "type": "ledger.task.closed",
+        "subject": task, "authid": "cleo", "data": { "task": task, "how": "By hand." },
+    });
+    fixture
+        .send(
+            "oncall",
+            "ledger.task.closed",
+            body.to_string().into_bytes(),
+        )
+        .await;
+    unverified(&mut fixture).await;
+    let tasks = of_type(&fixture, "ledger.task.opened").await;
+    assert_eq!(tasks.len(), 2, "{tasks:?}");
+    assert_eq!(of_rule(&fixture, "verdict.unexpected").await, []);
+    rebuilt_the_same(&fixture).await;
+}
+
+/// An event with a number; gives its position.
+async fn numbered(fixture: &mut Fixture, number: u64) -> u64 {
+    let body = json!({
+        "specversion": "1.0", "id": format!("n{number}"), "source": "/pipelines", "sequence": number.to_string(),
+        "type": "platform.environment.updated", "subject": "staging", "authid": "alice", "data": {},
+    });
+    let body = body.to_string().into_bytes();
+    fixture
+        .send("ci", "platform.environment.updated", body)
+        .await
+        .seq
+}
+
+#[tokio::test]
+async fn a_number_that_is_missing_is_named_until_it_arrives() {
+    let mut fixture = Fixture::new().await;
+    fixture.judge_all().await;
+    numbered(&mut fixture, 7).await;
+    let cause = numbered(&mut fixture, 10).await;
+    settle(&mut fixture).await;
+    let found = of_rule(&fixture, "publisher.gap").await;
+    let missing: Vec<&str> = found.iter().map(|one| &*one.detail_key).collect();
+    assert_eq!(missing.len(), 2, "{found:?}");
+    for key in ["ci /pipelines#8", "ci /pipelines#9"] {
+        assert!(missing.contains(&key), "{missing:?}");
+    }
+    assert!(
+        found
+            .iter()
+            .all(|one| one.cause_seq == cause && one.id == "ci"),
+        "{found:?}"
+    );
+    assert!(
+        found[0].message.contains("did not come"),
+        "{}",
+        found[0].message
+    );
+    numbered(&mut fixture, 8).await;
+    settle(&mut fixture).await;
+    let found = of_rule(&fixture, "publisher.gap").await;
+    let open: Vec<&str> = (found.iter())
+        .filter(|one| one.status == ViolationStatus::Open)
+        .map(|one| &*one.detail_key)
+        .collect();
+    assert_eq!(open, ["ci /pipelines#9"]);
+    assert_eq!(of_rule(&fixture, "verdict.unexpected").await, []);
+    rebuilt_the_same(&fixture).await;
+}
+
+#[tokio::test]
+async fn a_publisher_that_falls_silent_is_named_until_it_is_heard_again() {
+    let mut fixture = Fixture::new().await;
+    let settings = json!({ "operators": ["oncall"], "publisher": { "silent_after": "1h" } });
+    fixture.judge_with(settings).await;
+    fixture.environment("staging", "updated", json!({})).await;
+    fixture.paused_us += 2 * HOUR_US;
+    numbered(&mut fixture, 1).await;
+    settle(&mut fixture).await;
+    let found = of_rule(&fixture, "publisher.silent").await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        (found[0].id.as_str(), found[0].status),
+        ("terraform", ViolationStatus::Open)
+    );
+    fixture.environment("staging", "updated", json!({})).await;
+    settle(&mut fixture).await;
+    let found = of_rule(&fixture, "publisher.silent").await;
+    assert_eq!(
+        (found.len(), found[0].status),
+        (1, ViolationStatus::Cleared)
+    );
+    assert_eq!(of_rule(&fixture, "verdict.unexpected").await, []);
+    rebuilt_the_same(&fixture).await;
+}

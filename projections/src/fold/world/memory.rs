@@ -34,6 +34,8 @@ impl Default for World {
             unfired: BTreeSet::new(),
             horizon: Horizon::default(),
             timers: BTreeMap::new(),
+            tasks: HashMap::new(),
+            numbers: HashMap::new(),
             changed: Vec::new(),
             batch: 0,
             weight: 0,
