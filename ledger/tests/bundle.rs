@@ -127,6 +127,52 @@ fn redacted_events_still_verify_and_their_redaction_is_looked_up() {
     assert!(later.ok && later.notes.len() == 1, "{later:?}");
 }
 
+fn with_hold(seq: u64) -> (&'static str, String) {
+    match seq {
+        1 => (
+            "ledger.hold.placed",
+            r#"{"hold":"h","scope":{},"reason":"why"}"#.into(),
+        ),
+        5 => ("ledger.hold.released", r#"{"hold":"h"}"#.into()),
+        6 => (
+            "ledger.retention.applied",
+            r#"{"class":"redaction","ranges":[[2,3]]}"#.into(),
+        ),
+        _ => plain(seq),
+    }
+}
+
+fn with_hold_still(seq: u64) -> (&'static str, String) {
+    match seq {
+        5 => plain(seq),
+        _ => with_hold(seq),
+    }
+}
+
+#[test]
+fn what_a_hold_keeps_is_not_redacted_in_a_bundle_either() {
+    let write = |content, which: &[usize]| {
+        let (place, sample) = (Place::new(), sample(9, content));
+        let mut writer = sample.writer(&place.join("b"));
+        for (at, record) in sample.records.iter().enumerate() {
+            let done = if which.contains(&at) {
+                writer.redacted(record, redacted(6))
+            } else {
+                writer.event(record)
+            };
+            done.unwrap();
+        }
+        writer.finish(&signer()).unwrap();
+        verify(&place.join("b"))
+    };
+    let released = write(with_hold, &[2, 3]);
+    assert!(released.ok, "{released:?}");
+    let held = write(with_hold_still, &[2, 3]);
+    assert_eq!(kinds(&held), [What::Redaction], "{held:?}");
+    assert_eq!(held.problems.len(), 2, "{held:?}");
+    assert!(held.problems[0].detail.contains("the hold"), "{held:?}");
+}
+
 fn with_verdict(seq: u64) -> (&'static str, String) {
     match seq {
         4 => (

@@ -3,6 +3,7 @@
 //! The same fold as the projector's goes over every position, with maps in the place of the database, so that nothing
 //! rests on views that somebody may have changed. What it derives is held against what the chain says was derived.
 
+mod kept;
 mod memory;
 
 use std::collections::BTreeMap;
@@ -162,6 +163,9 @@ impl Rejudge {
     fn fold(&mut self, batch: &[Fact]) -> Result<(Changes, usize), FoldError> {
         let world = std::mem::take(&mut self.world);
         let (scope, at) = (Scope::All, self.checkpoint);
+        for fact in batch {
+            self.memory.kept.note(fact);
+        }
         let mut fold = Fold::begin(&self.ledger, &self.catalogs, &scope, at, world);
         let mut needs = fold.foresee(batch);
         let mut rest = batch;

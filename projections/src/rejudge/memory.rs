@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use schema::rule::Due;
 
+use super::kept::Kept;
 use crate::derived::Expected;
 use crate::entity::{Entity, Key};
 use crate::fold::{
@@ -34,6 +35,8 @@ pub(super) struct Memory {
     about: HashMap<String, Key>,
     /// The last incident of each class, by entity.
     incidents: HashMap<Key, BTreeMap<String, Incident>>,
+    /// What must be kept of what events name to be deleted.
+    pub(super) kept: Kept,
 }
 
 fn look_of(key: &Key, link: &Link) -> Look {
@@ -93,6 +96,9 @@ impl Memory {
         }
         if let Some(page) = &needs.due {
             loaded.due = self.due(page);
+        }
+        if let Some(naming) = &needs.named {
+            loaded.blocked = self.kept.blocked(naming);
         }
         loaded
     }

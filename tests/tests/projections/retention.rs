@@ -11,6 +11,7 @@ use ledger::append::Kind;
 use ledger::read::Reader;
 use ledger::redaction::{Coverage, Word};
 use ledger::verify::{Options, verify};
+use projections::fact::Fact;
 use projections::query::{StateRow, When, Which};
 use projections::retention::{Desk, Saying};
 use schema::{Name, Package};
@@ -169,6 +170,19 @@ impl House {
             (one.cause_seq, one.detail_key, one.judged_from)
         };
         blocked.map(told).collect()
+    }
+
+    /// Judged anew from nothing but the chain, nothing was added or dropped.
+    async fn rejudges(&mut self) {
+        self.ledger.publish().await;
+        let mut judge = projections::rejudge::Rejudge::new(&main());
+        let mut report = ledger::report::Report::new();
+        let records = self.reader().await.records(0, 10_000).await.expect("read");
+        let facts: Result<Vec<_>, _> = records.into_iter().map(Fact::read).collect();
+        let facts = facts.expect("they can be read");
+        judge.take(&facts, &mut report).expect("judged");
+        judge.finish(&mut report);
+        assert_eq!(report.problems, []);
     }
 
     /// The positions whose data is gone.
@@ -480,6 +494,7 @@ async fn what_must_be_kept_is_not_deleted_whoever_names_it() {
         .await
         .expect("rebuilt");
     assert_eq!(house.blocked().await.len(), 3);
+    house.rejudges().await;
 }
 
 #[tokio::test]

@@ -211,3 +211,28 @@ async fn killed_again_and_again_it_deletes_what_was_asked_for_and_nothing_else()
     );
     serving.stop().await;
 }
+
+#[tokio::test]
+async fn servers_that_are_away_are_waited_for() {
+    let mut ledger = start().await;
+    let serving = ledger.serve().await;
+    let jetstream = ledger.nats.jetstream().await;
+    feed::publish(&jetstream, [named("a1", "one"), named("a2", "two")]).await;
+    ledger.settles().await;
+    let seqs = positions(&ledger, "a%").await;
+    redact(&ledger, &seqs[..1]).await;
+    ledger.nats.stop();
+    ledger.nats.restart().await;
+    redact(&ledger, &seqs[1..]).await;
+    ledger.postgres.stop();
+    ledger.postgres.restart().await;
+    eventually("it serves again", async || {
+        ledger.http("/readyz").await.starts_with("HTTP/1.1 200")
+    })
+    .await;
+    eventually("nothing says it", async || said(&ledger).await == 0).await;
+    ledger.settles().await;
+    let report = ledger.ask(["verify"]).await;
+    assert_eq!(report["ok"], true, "{report}");
+    serving.stop().await;
+}
