@@ -9,7 +9,7 @@ use crate::kind::{Kind, Severity};
 use crate::package::Package;
 
 /// What the ledger raises beside the rules of kind files: name, severity, what it means, what to do.
-pub const OWN: [(&str, Severity, &str, &str); 7] = [
+pub const OWN: [(&str, Severity, &str, &str); 8] = [
     (
         super::ILLEGAL,
         Severity::Error,
@@ -51,6 +51,12 @@ pub const OWN: [(&str, Severity, &str, &str); 7] = [
         Severity::Critical,
         "A verdict in the chain does not follow from the chain, or says something else than follows.",
         "Somebody published as the ledger, or another version judged: `ledger verify` says what the chain holds.",
+    ),
+    (
+        "retention.blocked",
+        Severity::Critical,
+        "Somebody named data to be deleted that its kind keeps longer (`least`), or that a hold keeps (`hold`). It is not deleted.",
+        "Look who published as the ledger. Where a hold came just before the ledger's own event, nothing need be done.",
     ),
 ];
 

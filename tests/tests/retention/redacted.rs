@@ -6,12 +6,12 @@ use tests::{Installation, feed};
 
 const NAME: &str = "Ann Example";
 
-/// Operators are known, and messages are overwritten after a second.
-async fn start() -> Installation {
+/// Operators are known, and messages are overwritten after so many seconds.
+async fn start(seconds: u64) -> Installation {
     let mut ledger = Installation::start().await;
     ledger.configure(
         "ledger.example/main",
-        "[catalog]\noperators = \"terraform\"\n[stream]\nsecret_seconds = 1",
+        &format!("[catalog]\noperators = \"terraform\"\n[stream]\nsecret_seconds = {seconds}"),
     );
     let serving = ledger.serve().await;
     ledger.run(["catalog", "activate"]).await.expect(0);
@@ -62,7 +62,7 @@ async fn redact(ledger: &Installation, seqs: &[u64]) {
 
 #[tokio::test]
 async fn a_redacted_event_is_gone_everywhere_and_everything_verifies() {
-    let ledger = start().await;
+    let ledger = start(1).await;
     let jetstream = ledger.nats.jetstream().await;
     let serving = ledger.serve().await;
     let number = feed::publish(&jetstream, [named("n1", "staging")]).await;
@@ -169,7 +169,7 @@ async fn a_redacted_event_is_gone_everywhere_and_everything_verifies() {
 
 #[tokio::test]
 async fn killed_again_and_again_it_deletes_what_was_asked_for_and_nothing_else() {
-    let ledger = start().await;
+    let ledger = start(1).await;
     let jetstream = ledger.nats.jetstream().await;
     let mut serving = ledger.serve().await;
     for number in 0..24_u64 {
@@ -214,7 +214,7 @@ async fn killed_again_and_again_it_deletes_what_was_asked_for_and_nothing_else()
 
 #[tokio::test]
 async fn servers_that_are_away_are_waited_for() {
-    let mut ledger = start().await;
+    let mut ledger = start(1).await;
     let serving = ledger.serve().await;
     let jetstream = ledger.nats.jetstream().await;
     feed::publish(&jetstream, [named("a1", "one"), named("a2", "two")]).await;
