@@ -384,6 +384,13 @@ async fn acknowledged(ack: PublishAckFuture, done: Option<u64>) -> Result<Option
     }
 }
 
+/// The next position whose receipt is to be published, as the outgoing stream has it; `None` where NATS does not say.
+pub async fn next(js: &async_nats::jetstream::Context, ledger: &LedgerName) -> Option<u64> {
+    let out = js.get_stream(ledger.stream_out()).await.ok()?;
+    let last = highest(&out, &format!("ledger.{ledger}.event.>")).await;
+    Some(last.ok()?.map_or(0, |seq| seq + 1))
+}
+
 /// The `ledgerseq` of the last message below a subject.
 async fn highest(out: &Stream, subject: &str) -> Result<Option<u64>, End> {
     #[derive(Deserialize)]

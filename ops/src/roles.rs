@@ -2,6 +2,7 @@
 
 pub mod board;
 mod clock_role;
+mod deliveries;
 pub mod ingest_role;
 mod key_care;
 pub mod lease;

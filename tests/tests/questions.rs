@@ -233,6 +233,30 @@ async fn what_is_broken_is_said_in_words() {
     }
 }
 
+/// The same bytes for the same chain; a document that says something else is found.
+#[tokio::test]
+async fn a_runbook_s_section_is_printed_and_compared() {
+    let (ledger, _serving) = asked().await;
+    let section = ledger.run(["export", "markdown"]).await.expect(0).out;
+    assert!(section.contains("### `staging`"), "{section}");
+    assert!(section.contains("| provisioning | ready |"), "{section}");
+    let again = ledger.run(["export", "markdown"]).await.expect(0).out;
+    assert_eq!(section, again);
+    let file = ledger.path("rollback.md");
+    std::fs::write(&file, format!("# Rollback\n\n{section}\nMore.\n")).expect("written");
+    let path = file.to_str().expect("UTF-8");
+    let check = ["export", "markdown", "--check", path];
+    let said = ledger.ask(check).await;
+    assert_eq!(said["digest"], said["expected"]);
+    let old = section.replace("| provisioning | ready |", "| provisioning | retired |");
+    std::fs::write(&file, old).expect("written");
+    let said = ledger.run(check).await.expect(4);
+    assert!(said.err.contains("is out of date"), "{}", said.err);
+    std::fs::write(&file, "# Rollback\n").expect("written");
+    ledger.run(check).await.expect(5);
+    ledger.run(["export", "elsewhere"]).await.expect(2);
+}
+
 #[tokio::test]
 async fn questions_that_make_no_sense_are_refused() {
     for arguments in [

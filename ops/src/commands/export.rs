@@ -1,4 +1,6 @@
-//! `ledger export`: evidence to take away, enough to verify without the ledger.
+//! `ledger export`: evidence to take away, enough to verify without the ledger; and a section for a runbook.
+
+mod markdown;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -20,9 +22,12 @@ Examples:
   ledger export --all bundle              a folder
   ledger export --all bundle.tar.zst      the same in one file
   ledger export --all bundle --tlog-proofs=41,57-60
+  ledger export markdown                                            the state changes of environments, for a runbook
+  ledger export markdown --check docs/runbooks/infrastructure-rollback.md    exit 4 where it says something else
   ledger verify --bundle bundle --key \"$(ledger checkpoint --key)\"
 
-The bundle holds every event below the last signed head, the head, the keys and a signed manifest.";
+The bundle holds every event below the last signed head, the head, the keys and a signed manifest. The Markdown is the
+same for the same chain; what `--check` prints is the data of `governance.observation.recorded`.";
 
 const PAGE: u64 = 5000;
 /// So many files in a folder are still handy.
@@ -33,12 +38,19 @@ const MOST_FILES: usize = 1000;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Export {
-    /// The folder, or the file ending in .tar.zst, that is written; it must not exist yet
+    /// The folder, or the file ending in .tar.zst, that is written; it must not exist yet. `markdown`: what environments
+    /// went through, printed as a section of a document
     #[arg(value_name = "DIR")]
     target: PathBuf,
     /// The whole ledger, up to its last signed head
-    #[arg(long, required = true)]
+    #[arg(long)]
     all: bool,
+    /// With `markdown`: compare the section of this document with it instead of printing it
+    #[arg(long, value_name = "FILE", conflicts_with = "all")]
+    check: Option<PathBuf>,
+    /// With `markdown`: up to this position
+    #[arg(long, value_name = "SEQ", conflicts_with = "all")]
+    at: Option<u64>,
     /// Add files of C2SP tlog-proof@v1, each a proof of its own, for these positions [without any: for all]
     #[arg(long, value_name = "POSITIONS", num_args = 0..=1, require_equals = true, default_missing_value = "all", value_parser = text)]
     tlog_proofs: Option<String>,
@@ -47,6 +59,13 @@ pub struct Export {
 impl Export {
     /// Writes the bundle; nothing is left behind where that fails.
     pub async fn run(self, app: &App) -> Outcome {
+        if !self.all && self.target.as_os_str() == "markdown" {
+            return markdown::run(app, self.check.as_deref(), self.at).await;
+        }
+        if !self.all || self.check.is_some() || self.at.is_some() {
+            return Err(Failure::usage("it is not said what is exported")
+                .mend("a bundle holds --all; `ledger export markdown` has --check and --at"));
+        }
         if self.target.exists() {
             return Err(
                 Failure::usage(format!("{} exists already", self.target.display()))

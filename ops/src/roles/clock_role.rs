@@ -1,4 +1,4 @@
-//! Sees to it that what is due is found to be due, also where nothing else happens.
+//! Sees to it that what is due is found to be due, also where nothing else happens, and looks after what goes out.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use projections::clock;
 use tokio::sync::watch;
 
 use super::board::Standing;
-use super::{Role, Shared};
+use super::{Role, Shared, deliveries};
 use crate::app;
 use crate::connect;
 use crate::exit::Failure;
@@ -34,6 +34,7 @@ pub async fn run(shared: &Shared, mut stop: watch::Receiver<bool>) -> Result<(),
                 return ended.map_err(Failure::from);
             }
             () = connection.lost() => {}
+            never = deliveries::watch(shared, &connection.js) => match never {},
         }
     }
     Ok(())
