@@ -87,6 +87,18 @@ impl DbError {
         }
     }
 
+    /// Whether the server is there and does not let us in: the user, the password or the database is not what the
+    /// configuration says.
+    pub fn is_turned_away(&self) -> bool {
+        match &self.cause {
+            Cause::Postgres(error) => error.code().map_or_else(
+                || is_ours(error),
+                |code| code.code().starts_with("28") || *code == SqlState::INVALID_CATALOG_NAME,
+            ),
+            _ => false,
+        }
+    }
+
     /// The server, as `host:port/database`.
     pub fn server(&self) -> &str {
         &self.server
@@ -114,13 +126,22 @@ impl DbError {
 fn is_unavailable(error: &tokio_postgres::Error) -> bool {
     match error.code() {
         // Nothing that waiting mends: one side does not trust the other.
-        None => !lacks_tls(error) && tls::refusal(error).is_none(),
+        None => !lacks_tls(error) && tls::refusal(error).is_none() && !is_ours(error),
         Some(code) => {
             let class = code.code().get(..2);
             matches!(class, Some("08" | "53" | "57" | "58"))
                 || *code == SqlState::READ_ONLY_SQL_TRANSACTION
         }
     }
+}
+
+/// Whether what is wrong is wrong on this side of the connection, such as a password that the server wants and nobody
+/// gave. The driver has no kind for it, only words.
+fn is_ours(error: &tokio_postgres::Error) -> bool {
+    let said = error.to_string();
+    ["invalid configuration", "authentication error"]
+        .iter()
+        .any(|one| said.starts_with(one))
 }
 
 /// The driver has no kind for it, only words.

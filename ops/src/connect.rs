@@ -272,6 +272,8 @@ impl From<DbError> for Failure {
         let away = error.is_unavailable();
         let mend = if error.lacks_tls() {
             Some("turn ssl on in the server's postgresql.conf, or write sslmode=disable".to_owned())
+        } else if error.is_turned_away() {
+            Some("correct the user, the password or the database in postgres.url".to_owned())
         } else {
             tls::mend("postgres", &error)
         };

@@ -143,6 +143,18 @@ async fn a_server_that_is_away_is_named() {
 }
 
 #[tokio::test]
+async fn a_server_that_turns_us_away_is_not_said_to_be_away() {
+    let mut ledger = Installation::start().await;
+    "nowhere".clone_into(&mut ledger.database);
+    ledger.configure("ledger.example/main", "");
+    let said = ledger.run(["log"]).await.expect(2).err;
+    assert!(
+        said.contains("\"nowhere\" does not exist") && said.contains("postgres.url"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
 async fn a_database_of_another_ledger_is_refused() {
     let mut ledger = Installation::start().await;
     ledger.configure("ledger.example/other", "");

@@ -194,6 +194,7 @@ fn attribute(name: &str) -> &'static str {
         "time" => "RFC 3339 with an offset, e.g. \"2026-07-01T09:30:00Z\"",
         "datacontenttype" => "\"application/json\", or leave it out",
         "data" => "a JSON object",
+        "data_base64" => "write the object as it is, in `data`",
         "authid" => "who acted, a text of 1 to 256 characters",
         _ => "attribute names are [a-z0-9]+; values are texts, 32-bit whole numbers, true or false",
     }
@@ -204,6 +205,18 @@ fn unknown(event_type: Option<&EventType>, catalog: &Catalog) -> String {
         return "ledger catalog list names every kind".into();
     };
     match catalog.kind(event_type.kind()) {
+        Some(kind)
+            if kind
+                .events
+                .iter()
+                .any(|event| event.verb.as_str() == event_type.verb().as_str()) =>
+        {
+            format!(
+                "{} has no version {} of it",
+                kind.name,
+                event_type.version()
+            )
+        }
         Some(kind) => {
             let verbs: Vec<&str> = kind
                 .events
