@@ -6,5 +6,6 @@
     reason = "a test reports by panicking"
 )]
 
+mod lost;
 mod redacted;
 mod refused;

@@ -7,7 +7,7 @@ use tests::{Installation, feed};
 const NAME: &str = "Ann Example";
 
 /// Operators are known, and messages are overwritten after so many seconds.
-async fn start(seconds: u64) -> Installation {
+pub async fn start(seconds: u64) -> Installation {
     let mut ledger = Installation::start().await;
     ledger.configure(
         "ledger.example/main",
@@ -20,14 +20,14 @@ async fn start(seconds: u64) -> Installation {
 }
 
 /// An environment whose event says a name that it should not.
-fn named(id: &str, environment: &str) -> String {
+pub fn named(id: &str, environment: &str) -> String {
     let mut event: Value = serde_json::from_str(&feed::created(id, environment)).expect("JSON");
     event["data"]["namespace"] = json!(NAME);
     event["data"]["labels"] = json!({ "owner": NAME });
     event.to_string()
 }
 
-async fn positions(ledger: &Installation, ids: &str) -> Vec<u64> {
+pub async fn positions(ledger: &Installation, ids: &str) -> Vec<u64> {
     let client = ledger.postgres.connect(&ledger.database).await;
     let sql = "SELECT seq FROM ledger.event WHERE source = 'urn:test' AND id LIKE $1 ORDER BY seq";
     let rows = client.query(sql, &[&ids]).await.expect("rows");
@@ -36,7 +36,7 @@ async fn positions(ledger: &Installation, ids: &str) -> Vec<u64> {
 }
 
 /// How many rows of the chain and of the views say the name.
-async fn said(ledger: &Installation) -> i64 {
+pub async fn said(ledger: &Installation) -> i64 {
     let client = ledger.postgres.connect(&ledger.database).await;
     let sql = "SELECT (SELECT count(*) FROM ledger.body WHERE position($1::text::bytea IN data) > 0)
                     + (SELECT count(*) FROM views.entity e WHERE position($1 IN e::text) > 0)
@@ -45,7 +45,7 @@ async fn said(ledger: &Installation) -> i64 {
     client.query_one(sql, &[&NAME]).await.expect("a row").get(0)
 }
 
-async fn redact(ledger: &Installation, seqs: &[u64]) {
+pub async fn redact(ledger: &Installation, seqs: &[u64]) {
     let seqs: Vec<String> = seqs.iter().map(ToString::to_string).collect();
     let mut arguments = vec![
         "redact",
