@@ -1,6 +1,11 @@
 //! What two catalogs say differently.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    reason = "a test fails by panicking, and is short"
+)]
 
 use schema::difference::{Side, between};
 use schema::{Catalog, Name, Package};

@@ -1,7 +1,11 @@
 //! Rules that are silenced for a while: what they find is raised and cleared at once, and nobody is woken, until an event is
 //! recorded at the moment that was said.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::sync::LazyLock;
 

@@ -466,9 +466,9 @@ impl<'a, 'o> Judging<'a, 'o> {
 impl Case<'_, '_> {
     /// Whether the rule that is raised is silenced about this entity.
     fn is_silenced(&mut self, rule: &str, about: &About) -> bool {
-        let silences = Silences::new(&self.base.inputs.event, self.known);
-        let silenced = silences.of(rule, &about.kind, &about.id, self.needs);
-        silenced.is_some()
+        Silences::new(&self.base.inputs.event, self.known)
+            .of(rule, &about.kind, &about.id, self.needs)
+            .is_some()
     }
 }
 

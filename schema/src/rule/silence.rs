@@ -76,7 +76,7 @@ impl<'a> Silences<'a> {
         let until = silence
             .attributes
             .get("until_us")
-            .and_then(|value| value.as_i64());
+            .and_then(serde_json::Value::as_i64);
         says("rule") == Some(rule)
             && says("kind").is_none_or(|one| one == kind)
             && says("id").is_none_or(|one| one == id)

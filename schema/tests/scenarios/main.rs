@@ -6,7 +6,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::disallowed_methods,
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
@@ -147,7 +146,7 @@ fn shown() -> BTreeMap<String, Shown> {
 }
 
 #[test]
-fn every_row_has_its_scenarios_or_is_known_to_lack_them() {
+fn every_row_has_its_scenarios() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doors");
     let doors: String = fs::read_dir(folder)
         .unwrap()
@@ -167,26 +166,9 @@ fn every_row_has_its_scenarios_or_is_known_to_lack_them() {
             lacking.insert(id);
         }
     }
-    // The list is written once and only ever becomes shorter: a row that lost its scenarios is not put back.
-    let path = root().join("lacking.txt");
-    let text = fs::read_to_string(&path).unwrap_or_default();
-    let known: BTreeSet<String> = text.lines().map(str::to_owned).collect();
-    let new: Vec<&String> = lacking.difference(&known).collect();
-    assert!(new.is_empty(), "these rows have lost scenarios: {new:?}");
-    let mended: Vec<&String> = known.difference(&lacking).collect();
-    if std::env::var_os("LEDGER_BLESS").is_some() && !mended.is_empty() {
-        let mut left: Vec<&str> = lacking.iter().map(String::as_str).collect();
-        if left.is_empty() {
-            fs::remove_file(&path).unwrap();
-        } else {
-            left.push("");
-            fs::write(&path, left.join("\n")).unwrap();
-        }
-        return;
-    }
     assert!(
-        mended.is_empty(),
-        "these rows have all their scenarios; LEDGER_BLESS=1 takes them out of lacking.txt: {mended:?}"
+        lacking.is_empty(),
+        "rows without their scenarios: {lacking:?}"
     );
 }
 
