@@ -9,7 +9,8 @@ use super::kept::Kept;
 use crate::derived::Expected;
 use crate::entity::{Entity, Key};
 use crate::fold::{
-    Changes, Deadline, DueFound, DuePage, Known, Link, Loaded, Look, Needs, Reindex, links,
+    Changes, Deadline, DueFound, DuePage, Known, Link, Loaded, Look, Needs, Numbers, Reindex, Task,
+    TaskOf, links,
 };
 use crate::incident::Incident;
 
@@ -31,6 +32,10 @@ pub(super) struct Memory {
     deadlines: HashMap<Key, BTreeSet<Deadline>>,
     unfired: BTreeSet<Due>,
     derived: HashMap<String, Expected>,
+    /// Those that are open.
+    tasks: HashMap<TaskOf, Task>,
+    /// The highest numbers of publishers.
+    numbers: HashMap<Numbers, u64>,
     /// Whom each incident is about.
     about: HashMap<String, Key>,
     /// The last incident of each class, by entity.
@@ -81,6 +86,10 @@ impl Memory {
         loaded.verdicts = needs.verdicts.iter().filter_map(verdict).collect();
         let derived = |id: &String| Some((id.clone(), self.derived.get(id)?.clone()));
         loaded.derived = needs.derived.iter().filter_map(derived).collect();
+        let tasks = needs.tasks.iter().filter_map(|of| self.tasks.get(of));
+        loaded.tasks = tasks.cloned().collect();
+        let number = |of: &Numbers| Some((of.clone(), *self.numbers.get(of)?));
+        loaded.numbers = needs.numbers.iter().filter_map(number).collect();
         let look = |look: &Look| Some((look.clone(), self.looks.get(look)?.clone()));
         loaded.looks = needs.looks.iter().filter_map(look).collect();
         let count = |look: &Look| {
@@ -151,6 +160,12 @@ impl Memory {
             self.deadlines.entry(about(&one)).or_default().insert(one);
         }
         self.derived.extend(changes.derived);
+        for one in changes.tasks_closed {
+            self.tasks.remove(&one.of);
+        }
+        let opened = changes.tasks_opened.into_iter();
+        self.tasks.extend(opened.map(|one| (one.of.clone(), one)));
+        self.numbers.extend(changes.numbers);
         for one in changes.incidents {
             self.incident(one);
         }

@@ -4,6 +4,7 @@ use projections::project::{Rebuild, rebuild};
 use projections::query::{ViolationRow, ViolationStatus};
 use serde_json::{Value, json};
 
+use crate::rejudged::judged;
 use crate::support::{Fixture, main};
 use crate::views::event;
 
@@ -54,6 +55,8 @@ async fn rebuilt_the_same(fixture: &Fixture) {
         .await
         .expect("rebuilt");
     assert_eq!(fixture.rows().await, before);
+    let (problems, _) = judged(fixture, 7).await;
+    assert_eq!(problems, [], "and who judges the chain anew agrees");
 }
 
 #[tokio::test]

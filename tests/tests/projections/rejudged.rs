@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::support::{ENVIRONMENT, Fixture, main};
 
 /// Judges the chain in pages of so many positions.
-async fn judged(fixture: &Fixture, page: u64) -> (Vec<(u64, String)>, Counts) {
+pub async fn judged(fixture: &Fixture, page: u64) -> (Vec<(u64, String)>, Counts) {
     let reader = Reader::open(&fixture.db, &main()).await.expect("a ledger");
     let (mut judge, mut report) = (Rejudge::new(&main()), Report::new());
     loop {
