@@ -81,6 +81,7 @@ struct Ledger {
     world: World,
     seq: u64,
     recorded_us: i64,
+    events: Events,
 }
 
 impl Ledger {
@@ -163,6 +164,7 @@ impl Ledger {
                 .world
                 .apply(&self.catalog, kind, event.event_type.verb(), seen),
         );
+        self.events.push((self.recorded_us, event));
         Ok(())
     }
 }
@@ -205,7 +207,7 @@ pub struct Catalogs {
 }
 
 impl Catalogs {
-    fn with(&mut self, settings: &Map<String, Value>) -> Result<Rc<Catalog>, String> {
+    pub fn with(&mut self, settings: &Map<String, Value>) -> Result<Rc<Catalog>, String> {
         let settings = Value::Object(settings.clone());
         let key = settings.to_string();
         if let Some(known) = self.compiled.get(&key) {
@@ -224,12 +226,22 @@ impl Catalogs {
 
 /// What the given events, and those that come then, came to.
 pub fn run(scenario: &Scenario, catalogs: &mut Catalogs) -> Result<(Came, Came), String> {
+    let (given, when, _) = told(scenario, catalogs)?;
+    Ok((given, when))
+}
+
+/// The events that passed the door, each with the moment at which it is recorded, in µs.
+pub type Events = Vec<(i64, schema::Event)>;
+
+/// The same, with the events.
+pub fn told(scenario: &Scenario, catalogs: &mut Catalogs) -> Result<(Came, Came, Events), String> {
     let catalog = catalogs.with(&scenario.settings)?;
     let mut ledger = Ledger {
         catalog,
         world: World::default(),
         seq: 0,
         recorded_us: BEGIN_US,
+        events: Events::new(),
     };
     let (mut given, mut when) = (Came::default(), Came::default());
     for step in &scenario.given {
@@ -244,7 +256,7 @@ pub fn run(scenario: &Scenario, catalogs: &mut Catalogs) -> Result<(Came, Came),
     for step in &scenario.when {
         ledger.step(step, &mut when)?;
     }
-    Ok((given, when))
+    Ok((given, when, ledger.events))
 }
 
 /// What a scenario expects and did not come, or came and is not expected.

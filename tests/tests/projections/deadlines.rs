@@ -105,7 +105,7 @@ async fn a_rule_that_the_catalog_no_longer_has_finds_nothing_due() {
     let mut fixture = Fixture::new().await;
     fixture.judge_all().await;
     started(&mut fixture).await;
-    fixture.fold().await;
+    settle(&mut fixture).await;
     let settings = json!({ "operators": ["oncall"], "rules": { "off": [STUCK] } });
     fixture.judge_with(settings).await;
     fixture.paused_us += 5 * HOUR_US;
