@@ -306,6 +306,8 @@ impl Rows {
                 .filter_map(|id| Some((id.clone(), self.incidents.get(id)?.key())))
                 .collect(),
             incidents: self.last_incidents(needs),
+            // One catalog judges all of it.
+            dropped: Vec::new(),
             open: open()
                 .filter(|(_, one)| about(one))
                 .map(|(id, one)| (id.clone(), one.clone()))

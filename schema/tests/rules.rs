@@ -668,3 +668,20 @@ fn a_violation_that_somebody_allowed_is_overridden() {
         None
     );
 }
+
+#[test]
+fn what_is_no_rule_cannot_be_turned_off() {
+    let off = |name: &str| {
+        let settings = json!({ "rules": { "off": [name] } });
+        Catalog::of(&Package::builtin(), settings)
+    };
+    assert!(off("sod.self_approval").is_ok());
+    let wrong = off("sod.self_aproval").expect_err("it is no rule");
+    let said: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].contains("no active package has a rule `sod.self_aproval`"),
+        "{said:?}"
+    );
+    assert!(said[0].contains("write `sod.self_approval`"), "{said:?}");
+}

@@ -104,6 +104,8 @@ pub struct Needs {
     pub numbers: BTreeSet<Numbers>,
     /// Which of these tasks are open.
     pub tasks: BTreeSet<TaskOf>,
+    /// Every verdict that these rules have found and may clear yet: from here on they are judged no more.
+    pub dropped: BTreeSet<String>,
     /// The identifiers that these look-ups find.
     pub looks: BTreeSet<Look>,
     /// How many these look-ups find.
@@ -143,6 +145,7 @@ impl Needs {
             && self.incidents.is_empty()
             && self.tasks.is_empty()
             && self.numbers.is_empty()
+            && self.dropped.is_empty()
             && self.looks.is_empty()
             && self.counts.is_empty()
             && self.waiting.is_empty()
@@ -158,6 +161,7 @@ impl Needs {
         self.incidents.extend(more.incidents);
         self.tasks.extend(more.tasks);
         self.numbers.extend(more.numbers);
+        self.dropped.extend(more.dropped);
         self.looks.extend(more.looks);
         self.counts.extend(more.counts);
         self.waiting.extend(more.waiting);
@@ -176,6 +180,8 @@ pub struct Loaded {
     pub verdicts: HashMap<String, Known>,
     /// The other derived events that are known.
     pub derived: HashMap<String, Expected>,
+    /// The verdicts of rules that are judged no more.
+    pub dropped: Vec<(String, Known)>,
     /// What the incidents that exist are about.
     pub about: HashMap<String, Key>,
     /// The last incident of each class about the entities.

@@ -45,6 +45,8 @@ pub struct World {
     entities: HashMap<Arc<Key>, Slot>,
     verdicts: HashMap<String, Tracked>,
     derived: HashMap<String, Followed>,
+    /// Whether this batch has loaded the verdicts of the rules that an activation drops.
+    dropped: bool,
     /// What incidents are about, by their ids. Of this batch alone.
     about: HashMap<String, Option<Key>>,
     /// The incidents that changed in this batch, and whether an earlier one had them.
@@ -125,6 +127,9 @@ impl World {
         needs.tasks.retain(|of| !self.knows_task(of));
         needs.numbers.retain(|of| self.highest(of).is_none());
         needs.incidents.retain(|id| !self.about.contains_key(id));
+        if self.dropped {
+            needs.dropped.clear();
+        }
         needs.looks.retain(|look| self.look(look).is_none());
         needs.counts.retain(|look| self.count(look).is_none());
         needs.waiting.retain(|key| self.waiting(key).is_none());
@@ -222,6 +227,15 @@ impl World {
                 used: self.batch,
             };
             self.verdicts.entry(violation).or_insert(tracked);
+        }
+        self.dropped |= !needs.dropped.is_empty();
+        for (violation, known) in loaded.dropped {
+            let tracked = || Tracked {
+                old: Some(known.clone()),
+                known: Some(known.clone()),
+                used: self.batch,
+            };
+            self.verdicts.entry(violation).or_insert_with(tracked);
         }
         for incident in loaded.incidents {
             if let Some(slot) = self.entities.get_mut(&incident.key()) {
@@ -521,6 +535,19 @@ impl World {
         tracked.used = used;
     }
 
+    /// The verdicts of these rules that may be cleared yet, in order; they were asked for.
+    pub(super) fn open_of(&self, rules: &BTreeSet<String>) -> Vec<(String, Known)> {
+        let known = self.verdicts.iter();
+        let known = known.filter_map(|(id, one)| Some((id, one.known.as_ref()?)));
+        let theirs = |one: &Known| {
+            one.is_open() && one.found_by.as_ref().is_some_and(|by| rules.contains(by))
+        };
+        let theirs = known.filter(|(_, one)| theirs(one));
+        let mut theirs: Vec<_> = theirs.map(|(id, one)| (id.clone(), one.clone())).collect();
+        theirs.sort_by(|(a, _), (b, _)| a.cmp(b));
+        theirs
+    }
+
     /// What an incident is about: `None` where that is not known here, `Some(None)` where there is no such incident.
     #[expect(
         clippy::option_option,
@@ -683,6 +710,7 @@ impl World {
 
     fn finish_incidents(&mut self, changes: &mut Changes) {
         self.about.clear();
+        self.dropped = false;
         changes.causes = std::mem::take(&mut self.causes);
         for (id, (incident, known)) in std::mem::take(&mut self.incidents) {
             if known {

@@ -90,6 +90,13 @@ impl Memory {
         loaded.tasks = tasks.cloned().collect();
         let number = |of: &Numbers| Some((of.clone(), *self.numbers.get(of)?));
         loaded.numbers = needs.numbers.iter().filter_map(number).collect();
+        if !needs.dropped.is_empty() {
+            let open = self.open.values().flatten();
+            let open = open.filter_map(|id| Some((id.clone(), self.verdicts.get(id)?.clone())));
+            let theirs =
+                |one: &Known| (one.found_by.as_ref()).is_some_and(|by| needs.dropped.contains(by));
+            loaded.dropped = open.filter(|(_, one)| theirs(one)).collect();
+        }
         let look = |look: &Look| Some((look.clone(), self.looks.get(look)?.clone()));
         loaded.looks = needs.looks.iter().filter_map(look).collect();
         let count = |look: &Look| {

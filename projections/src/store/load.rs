@@ -56,6 +56,14 @@ pub(crate) async fn load(
         let rows = tx.query(&statement, &[&projection, &violations]).await?;
         loaded.verdicts = rows.iter().map(known).collect::<HashMap<_, _>>();
     }
+    if !needs.dropped.is_empty() {
+        let rules: Vec<&str> = needs.dropped.iter().map(String::as_str).collect();
+        let statement = tx
+            .prepare_cached(include_str!("../sql/load_dropped.sql"))
+            .await?;
+        let rows = tx.query(&statement, &[&projection, &rules]).await?;
+        loaded.dropped = rows.iter().map(known).collect();
+    }
     if !needs.incidents.is_empty() {
         let ids: Vec<&str> = needs.incidents.iter().map(String::as_str).collect();
         let statement = tx

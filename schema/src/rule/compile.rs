@@ -93,6 +93,21 @@ pub(super) enum FindBy {
     Count(Vec<(String, Node)>),
 }
 
+/// Refuses to turn off what is no rule: that would be without effect.
+fn turned_off(off: &[String], kinds: &BTreeMap<KindName, Kind>, found: &mut Vec<Diagnostic>) {
+    let all = kinds.values().flat_map(|kind| &kind.rules);
+    let names: BTreeSet<&str> = all.map(|rule| rule.id.as_str()).collect();
+    for name in off.iter().filter(|name| !names.contains(name.as_str())) {
+        let names: Vec<&str> = names.iter().copied().collect();
+        let mend = match nearest(name, &names) {
+            Some(near) => format!("write `{near}`"),
+            None => "remove it; `ledger catalog show KIND` lists the rules of a kind".to_owned(),
+        };
+        let message = format!("no active package has a rule `{name}`, which `{OFF}` names");
+        found.push(Diagnostic::new("settings", 1, message, mend));
+    }
+}
+
 impl Rules {
     /// Compiles the rules of these kinds. What does not fit goes to `found`.
     pub(crate) fn compile(
@@ -107,6 +122,7 @@ impl Rules {
             ..Self::default()
         };
         let off: Vec<String> = rules.settings.texts(OFF);
+        turned_off(&off, kinds, found);
         for kind in kinds.values() {
             for rule in kind.rules.iter().filter(|rule| !off.contains(&rule.id)) {
                 let mut of_kind = Compiler::new(kinds, &rules.settings, kind, found);

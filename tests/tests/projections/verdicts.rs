@@ -270,3 +270,56 @@ async fn what_breaks_a_rule_is_raised_once_and_cleared_when_it_is_mended() {
         "and nothing is published anew"
     );
 }
+
+#[tokio::test]
+async fn what_a_rule_found_that_is_turned_off_is_open_no_more() {
+    let mut fixture = Fixture::new().await;
+    fixture.judge_all().await;
+    let pool = json!({ "environment": "nowhere", "instance_type": "g6-standard-4" });
+    let body = json!({
+        "specversion": "1.0", "id": "p1", "source": "https://ci.example/infra", "type": "platform.node_pool.created",
+        "subject": "330957", "authid": "alice", "data": pool,
+    });
+    let body = body.to_string().into_bytes();
+    fixture
+        .send("terraform", "platform.node_pool.created", body)
+        .await;
+    fixture.fold().await;
+    let of_pool = async |fixture: &Fixture| {
+        let all = fixture.violations().await.into_iter();
+        let mut all = all.filter(|one| one.rule == "node_pool.unknown_environment");
+        all.next().expect("it is known")
+    };
+    assert_eq!(of_pool(&fixture).await.status, ViolationStatus::Open);
+    fixture.publish().await;
+    fixture.fold().await;
+
+    // Turned off: nothing could mend it from here on.
+    let mut packages = schema::Package::builtin();
+    packages.push(crate::views::package("lab", crate::views::LAMP));
+    fixture.activate(&packages).await;
+    fixture.fold().await;
+    assert_eq!(of_pool(&fixture).await.status, ViolationStatus::Cleared);
+    let (_, message) = fixture.outbox().await.remove(0);
+    let event: serde_json::Value = serde_json::from_slice(&message).expect("JSON");
+    assert_eq!(
+        (&event["type"], &event["data"]["how"]),
+        (&json!("ledger.violation.cleared"), &json!("silenced"))
+    );
+    fixture.publish().await;
+    fixture.fold().await;
+    assert_eq!(fixture.outbox().await, []);
+    let living = fixture.rows().await;
+    let what = projections::project::Rebuild::default();
+    projections::project::rebuild(&fixture.db, &main(), &what, |_| {})
+        .await
+        .expect("rebuilt");
+    assert_eq!(fixture.rows().await, living);
+    assert_eq!(
+        fixture
+            .metrics
+            .unexpected
+            .load(std::sync::atomic::Ordering::Relaxed),
+        0
+    );
+}

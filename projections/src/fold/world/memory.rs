@@ -23,6 +23,7 @@ impl Default for World {
             entities: HashMap::new(),
             verdicts: HashMap::new(),
             derived: HashMap::new(),
+            dropped: false,
             about: HashMap::new(),
             incidents: BTreeMap::new(),
             causes: BTreeSet::new(),
