@@ -175,7 +175,9 @@ pub fn special(ledger: &LedgerName, record: &Record) -> Option<Special> {
             } else {
                 "acknowledged"
             };
-            let id = word("incident")?.to_owned();
+            // The subject says it too, and stays when the data are deleted.
+            let id = word("incident").unwrap_or(&record.header.subject);
+            let id = id.to_owned();
             return Some(Special::Incident { state, id });
         }
         _ => return None,

@@ -214,6 +214,8 @@ struct Notifier<'a> {
     /// Its special message is there already, its receipt is not.
     special_sent: bool,
     behind: Behind,
+    /// The stream's last number, as far as we know.
+    last: u64,
 }
 
 impl<'a> Notifier<'a> {
@@ -234,6 +236,7 @@ impl<'a> Notifier<'a> {
             next: 0,
             special_sent: false,
             behind: Behind::Number(0),
+            last: 0,
         };
         held.hold(notifier.resume()).await??;
         Ok(notifier)
@@ -251,7 +254,8 @@ impl<'a> Notifier<'a> {
             let subject = format!("ledger.{ledger}.{what}.>");
             special = special.max(highest(&self.out, &subject).await?);
         }
-        self.behind = Behind::Number(info.state.last_sequence);
+        self.last = info.state.last_sequence;
+        self.behind = Behind::Number(self.last);
         self.next = receipt.map_or(0, |seq| seq + 1);
         self.special_sent = special.is_some_and(|seq| seq >= self.next);
         Ok(())
@@ -261,6 +265,10 @@ impl<'a> Notifier<'a> {
     async fn page(&mut self) -> Result<bool, End> {
         let records = self.reader.records(self.next, PAGE).await?;
         let any = !records.is_empty();
+        if any && self.is_overtaken().await? {
+            self.resume().await?;
+            return Ok(true);
+        }
         let mut acks = FuturesOrdered::new();
         for record in records {
             for message in self.messages(&record).await? {
@@ -280,8 +288,20 @@ impl<'a> Notifier<'a> {
         Ok(any)
     }
 
-    fn confirm(&mut self, ack: Option<Result<Option<u64>, End>>) -> Result<(), End> {
-        if let Some(seq) = ack.transpose()?.flatten() {
+    /// Whether somebody else has published since, as the sealer does every second. A message that the server then refuses
+    /// would be heard all the same by whoever subscribes to its subject without reading the stream, and once more later.
+    async fn is_overtaken(&mut self) -> Result<bool, End> {
+        let info = self.out.get_info().await;
+        let info = info.map_err(|error| End::Waiting(error.into()))?;
+        Ok(info.state.last_sequence != self.last)
+    }
+
+    fn confirm(&mut self, ack: Option<Result<Confirmed, End>>) -> Result<(), End> {
+        let Some(confirmed) = ack.transpose()? else {
+            return Ok(());
+        };
+        self.last = self.last.max(confirmed.number);
+        if let Some(seq) = confirmed.done {
             self.next = seq + 1;
             self.special_sent = false;
             self.metrics.receipts.fetch_add(1, Ordering::Relaxed);
@@ -374,13 +394,22 @@ struct Message {
     receipt: bool,
 }
 
-async fn acknowledged(ack: PublishAckFuture, done: Option<u64>) -> Result<Option<u64>, End> {
+/// A message that is in the stream.
+struct Confirmed {
+    /// Its number.
+    number: u64,
+    /// The position that it was the last of.
+    done: Option<u64>,
+}
+
+async fn acknowledged(ack: PublishAckFuture, done: Option<u64>) -> Result<Confirmed, End> {
     let ack = ack.await?;
     // Nothing of ours is published twice on purpose: the stream is not as we believed.
     if ack.duplicate {
         Err(End::Again)
     } else {
-        Ok(done)
+        let number = ack.sequence;
+        Ok(Confirmed { number, done })
     }
 }
 

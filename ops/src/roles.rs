@@ -10,6 +10,7 @@ mod notify_role;
 mod project_role;
 mod retain_role;
 mod seal_role;
+mod wake;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -172,6 +173,9 @@ pub async fn run(shared: Shared, roles: &[Role], stop: watch::Receiver<bool>) {
     for role in roles.iter().copied().filter(|role| *role != Role::Http) {
         shared.board.set(role, Standing::Starting, "starting");
         tasks.spawn(supervise(shared.clone(), role, stop.clone()));
+    }
+    if wake::is_needed(roles) {
+        tasks.spawn(wake::listen(shared.clone(), stop.clone()));
     }
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {

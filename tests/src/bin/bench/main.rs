@@ -7,6 +7,8 @@
 //! `ledger serve --role project` making the views of events of all kinds from nothing, every rule judged, beside ingest
 //! of the same; *rebuilding* is `ledger rebuild` making them again beside the living ones, until they take their place.
 //!
+//! *Latency* is from a publisher's message to the incident on its subject, at a steady rate; it has a run of its own.
+//!
 //! A further measurement is a file, a line in [`measure`] and a line in `table`.
 #![allow(
     clippy::print_stdout,
@@ -20,6 +22,7 @@ mod copy;
 mod feed;
 mod fold;
 mod ingest;
+mod latency;
 mod meter;
 mod table;
 mod verify;
@@ -36,7 +39,7 @@ use crate::meter::{Meter, Spent};
 /// The settings of the server that `ledger up` starts; `fsync` and `synchronous_commit` stay on.
 const SETTINGS: &str = include_str!("../../../../ops/src/up/postgresql.conf");
 
-const USAGE: &str = "bench ROUNDS DIR [--only fold] EVENTS…";
+const USAGE: &str = "bench ROUNDS DIR [--only fold] EVENTS…, or bench ROUNDS DIR --only latency";
 
 /// One measurement of one round.
 #[derive(Debug)]
@@ -58,7 +61,11 @@ async fn main() {
         .and_then(|text| text.parse().ok())
         .expect(USAGE);
     let folder = PathBuf::from(arguments.next().expect(USAGE));
-    let only_fold = only_fold(&mut arguments);
+    let only = only(&mut arguments);
+    if only.as_deref() == Some("latency") {
+        return latency::measure(&folder).await;
+    }
+    let only_fold = only.is_some();
     let mut results = Vec::new();
     for events in arguments {
         let events: usize = events.parse().expect("a number of events");
@@ -78,12 +85,11 @@ async fn main() {
     table::print(&results);
 }
 
-fn only_fold(arguments: &mut Peekable<impl Iterator<Item = String>>) -> bool {
-    let given = arguments.next_if(|one| one == "--only").is_some();
-    if given {
-        assert_eq!(arguments.next().as_deref(), Some("fold"), "{USAGE}");
-    }
-    given
+fn only(arguments: &mut Peekable<impl Iterator<Item = String>>) -> Option<String> {
+    arguments.next_if(|one| one == "--only")?;
+    let only = arguments.next().expect(USAGE);
+    assert!(["fold", "latency"].contains(&only.as_str()), "{USAGE}");
+    Some(only)
 }
 
 /// Of each measurement the round that took the median of time.
