@@ -18,6 +18,7 @@ Try it:
   ledger state platform.environment             what is the state of everything
   ledger history platform.environment staging   how did it come about
   ledger violations --status open               which rules are broken
+  ledger incidents --unresolved                 what needs somebody now
   ledger verify                                 recompute the whole chain from what is stored
 
 Configuration: --config FILE, the folder in --data DIR, $LEDGER_CONFIG, ./ledger.toml, then the data
@@ -128,6 +129,7 @@ pub enum Command {
     History(commands::history::History),
     Violations(commands::violations::Violations),
     Tasks(commands::tasks::Tasks),
+    Incidents(Box<commands::incidents::Incidents>),
     Quarantine(commands::quarantine::Quarantine),
     RollbackTarget(commands::rollback_target::RollbackTarget),
     Verify(commands::verify::Verify),

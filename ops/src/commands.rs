@@ -8,6 +8,7 @@ pub mod export;
 pub mod filter;
 pub mod history;
 pub mod hold;
+pub mod incidents;
 pub mod init;
 pub mod log;
 pub mod man;
@@ -68,6 +69,7 @@ async fn run_short(app: &App, command: Command) -> Outcome {
         Command::History(command) => command.run(app).await,
         Command::Violations(command) => command.run(app).await,
         Command::Tasks(command) => command.run(app).await,
+        Command::Incidents(command) => command.run(app).await,
         Command::Quarantine(command) => command.run(app).await,
         Command::RollbackTarget(command) => command.run(app).await,
         Command::Verify(command) => command.run(app).await,

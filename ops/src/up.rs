@@ -101,6 +101,7 @@ impl Servers {
         ledger: &LedgerName,
         origin: &str,
         listen: &str,
+        operators: &[String],
     ) -> Result<PathBuf, Failure> {
         let file = self.folder.join("ledger.toml");
         let text = |value: &str| toml::Value::String(value.to_owned()).to_string();
@@ -111,12 +112,15 @@ impl Servers {
              [nats]\nurl = {}\nuser = \"ledger\"\npassword_file = \"nats/ledger.password\"\n\n\
              [publish]\npasswords = \"nats/publishers\"\nspool = \"spool\"\n\n\
              [data]\nkeys = \"keys\"\nhead = \"head\"\n\n\
-             [http]\nlisten = {}\n",
+             [http]\nlisten = {}\n\n\
+             # Publishers that may acknowledge and resolve incidents, and place holds.\n\
+             [catalog]\noperators = {}\n",
             text(ledger.as_str()),
             text(origin),
             text(&self.postgres.url),
             text(&self.nats.url()),
             text(listen),
+            text(&operators.join(",")),
         );
         folder::write_private(&file, &contents)?;
         Ok(file)

@@ -120,7 +120,9 @@ impl Fact {
     pub fn incident(&self) -> Option<&str> {
         let kind = self.event_type.kind();
         let tells = kind.package.as_str() == "ledger" && kind.entity.as_str() == incident::ENTITY;
-        tells.then_some(self.header.subject.as_str())
+        // The subject says it too, and stays when the data are deleted.
+        let named = || self.text("incident").unwrap_or(&self.header.subject);
+        tells.then(named)
     }
 
     /// A member of the data that is a count.

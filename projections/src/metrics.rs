@@ -1,6 +1,7 @@
 //! Counters of a projector and its publisher, for whoever serves metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use ledger::outage::Outage;
 use tokio::sync::Notify;
@@ -28,6 +29,8 @@ pub struct Metrics {
     pub refused: AtomicU64,
     /// Ticks of the clock.
     pub ticks: AtomicU64,
+    /// How many incidents are not resolved, by severity; nothing before they were counted.
+    pub open_incidents: Mutex<Vec<(&'static str, u64)>>,
     /// Why the projector waits.
     pub project_outage: Outage,
     /// Why the publisher of the outbox waits.
@@ -41,6 +44,22 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// How many incidents are not resolved, by severity; nothing before they were counted.
+    pub fn open(&self) -> Vec<(&'static str, u64)> {
+        let open = self.open_incidents.lock();
+        open.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_open(&self, counted: &[(String, u64)]) {
+        let of = |severity: &'static str| {
+            let counted = counted.iter().find(|(name, _)| name == severity);
+            (severity, counted.map_or(0, |(_, number)| *number))
+        };
+        let open = self.open_incidents.lock();
+        *open.unwrap_or_else(PoisonError::into_inner) =
+            ["info", "warning", "error", "critical"].map(of).to_vec();
+    }
+
     pub(crate) fn add(counter: &AtomicU64, number: usize) {
         counter.fetch_add(u64::try_from(number).unwrap_or(u64::MAX), Ordering::Relaxed);
     }

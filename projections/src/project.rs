@@ -13,9 +13,11 @@ use ledger::db::Database;
 use ledger::read::Reader;
 use schema::LedgerName;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use crate::fold::Scope;
 use crate::metrics::Metrics;
+use crate::query;
 use crate::store::{Place, State};
 use crate::view;
 use batch::{Folding, take_over};
@@ -28,6 +30,8 @@ pub use rebuild::{Progress, Rebuild, rebuild};
 
 /// How long to wait before looking again when nobody rings.
 const POLL: Duration = Duration::from_millis(100);
+/// How often the open incidents are counted at most.
+const RECOUNT: Duration = Duration::from_secs(1);
 /// How long to wait at most before trying a server again.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
@@ -50,7 +54,7 @@ pub async fn run(
                     projector = Some(new);
                     1
                 }),
-            Some(projector) => projector.go_on().await,
+            Some(projector) => projector.counted().await,
         };
         if folded.is_ok() {
             metrics.project_outage.end();
@@ -110,6 +114,9 @@ pub struct Projector {
     pipeline: Pipeline,
     /// False after an error: how far the views are is not known then.
     certain: bool,
+    /// Whether incidents changed since those that are open were counted, and when that was.
+    uncounted: bool,
+    counted_at: Option<Instant>,
     metrics: Arc<Metrics>,
 }
 
@@ -128,6 +135,8 @@ impl Projector {
         Ok(Self {
             pipeline: Pipeline::new(folding, State::Live),
             certain: true,
+            uncounted: true,
+            counted_at: None,
             metrics,
         })
     }
@@ -158,6 +167,18 @@ impl Projector {
         let length = self.pipeline.advance(u64::MAX).await?;
         self.certain = true;
         self.count();
+        Ok(length)
+    }
+
+    /// Goes on, and counts the open incidents anew where they may be others, once in a while.
+    async fn counted(&mut self) -> Result<usize, ProjectError> {
+        let length = self.go_on().await?;
+        let recent = |at: Instant| at.elapsed() < RECOUNT;
+        if self.uncounted && !self.counted_at.is_some_and(recent) {
+            let counted = query::open_incidents(&self.pipeline.folding.reader).await?;
+            self.metrics.set_open(&counted);
+            (self.uncounted, self.counted_at) = (false, Some(Instant::now()));
+        }
         Ok(length)
     }
 
@@ -200,6 +221,7 @@ impl Projector {
     fn count(&mut self) {
         for written in self.pipeline.written() {
             count(&self.metrics, &written);
+            self.uncounted |= !written.changes.incidents.is_empty();
         }
     }
 }

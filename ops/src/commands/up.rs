@@ -130,6 +130,7 @@ async fn run_ledger(
         &config.ledger,
         &made.head.origin,
         &config.listen.to_string(),
+        &config.operators,
     )?;
     say(&format!(
         "ledger: ledger {} of origin {}, key {}",
@@ -189,7 +190,13 @@ async fn listening(
 impl Servers {
     /// The configuration with these servers in it.
     fn config(&self, config: Config) -> Result<Config, Failure> {
+        // Whoever runs all of it may also decide, unless the configuration names others.
+        let mut operators = config.operators.clone();
+        if operators.is_empty() {
+            operators.push(config.publisher.to_string());
+        }
         Ok(Config {
+            operators,
             postgres: Some(Secret::new(self.postgres.url.clone())),
             nats_url: Some(Secret::new(self.nats.url())),
             nats: self.nats.ledger_user()?,

@@ -30,7 +30,7 @@ const COLUMNS: &[Column] = &[
     ("message", "message"),
 ];
 
-const SEVERITIES: [&str; 4] = ["info", "warning", "error", "critical"];
+pub(super) const SEVERITIES: [&str; 4] = ["info", "warning", "error", "critical"];
 
 /// Show which rules were broken
 #[derive(Debug, Args)]
@@ -67,7 +67,7 @@ fn status(value: &str) -> Result<ViolationStatus, String> {
 }
 
 /// This severity and those above it.
-fn at_least(severity: &str) -> &'static [&'static str] {
+pub(super) fn at_least(severity: &str) -> &'static [&'static str] {
     let place = SEVERITIES.iter().position(|one| *one == severity);
     SEVERITIES.get(place.unwrap_or(0)..).unwrap_or_default()
 }

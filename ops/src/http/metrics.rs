@@ -78,6 +78,15 @@ fn folding(page: &mut Page, shared: &Shared) {
         "Verdicts in the chain that do not follow from it.",
         folding.unexpected.load(Relaxed),
     );
+    page.family(
+        "ledger_incidents_open",
+        "gauge",
+        "Incidents that are not resolved, by severity, as the views have them.",
+    );
+    for (severity, open) in folding.open() {
+        let labels = format!("severity=\"{severity}\"");
+        page.sample("ledger_incidents_open", &labels, open);
+    }
     page.gauge(
         "ledger_outbox_messages",
         "Verdicts on their way into the chain.",

@@ -1,6 +1,6 @@
 //! Incidents, as they stand or stood.
 
-use ledger::db::Database;
+use ledger::db::{Database, DbError};
 use ledger::read::Reader;
 use schema::LedgerName;
 use schema::time::format_us;
@@ -104,7 +104,7 @@ pub async fn incidents(
 }
 
 /// How many are not resolved, by severity; those of which there are none are left out.
-pub async fn open_incidents(reader: &Reader) -> Result<Vec<(String, u64)>, QueryError> {
+pub async fn open_incidents(reader: &Reader) -> Result<Vec<(String, u64)>, DbError> {
     let db = reader.database();
     let client = db.client().await?;
     let rows = client
