@@ -117,7 +117,7 @@ fn walk(
 ) -> Result<Surveyed, RestoreError> {
     let (mut tree, mut link) = (Frontier::new(), Link::default());
     let mut chain = genesis(&events.manifest.origin);
-    while let Some(record) = events.next()? {
+    while let Some(record) = events.next_event()? {
         tree.push(link.check(&record, &chain)?);
         chain = record.chain;
         if let Some((size, ours)) = stored

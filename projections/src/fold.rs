@@ -119,7 +119,7 @@ pub enum Step<'a> {
     /// It was taken.
     Taken(Fold<'a>),
     /// It was not, because this is not known. The fold is as before, but for the deadlines that it fired until there.
-    Lacks(Fold<'a>, Needs),
+    Lacks(Fold<'a>, Box<Needs>),
     /// It was not, because this batch has fired as many deadlines as it may. It ends here; the next one begins with the
     /// same event.
     Full(Fold<'a>),
@@ -196,7 +196,7 @@ impl<'a> Fold<'a> {
                 Step::Taken(next) => self = next,
                 Step::Lacks(mut same, mut needs) => {
                     same.try_ahead(facts.get(taken + 1..).unwrap_or_default(), &mut needs);
-                    return Ok((same, taken, needs));
+                    return Ok((same, taken, *needs));
                 }
                 Step::Full(same) => return Ok((same, taken, Needs::default())),
             }
@@ -257,19 +257,19 @@ impl<'a> Fold<'a> {
             ..Needs::default()
         });
         if !lacks.is_empty() {
-            return Ok(Step::Lacks(self, lacks));
+            return Ok(Step::Lacks(self, Box::new(lacks)));
         }
         match self.fire(fact, catalog) {
             Fired::All => {}
-            Fired::Lacks(needs) => return Ok(Step::Lacks(self, *needs)),
+            Fired::Lacks(needs) => return Ok(Step::Lacks(self, needs)),
             Fired::Full => return Ok(Step::Full(self)),
         }
         if let Some(lacks) = self.lacks_blocked(fact, catalog) {
-            return Ok(Step::Lacks(self, lacks));
+            return Ok(Step::Lacks(self, Box::new(lacks)));
         }
         let heard = match self.heard(fact, catalog) {
             Ok(heard) => heard,
-            Err(needs) => return Ok(Step::Lacks(self, *needs)),
+            Err(needs) => return Ok(Step::Lacks(self, needs)),
         };
         if self.scope.has(fact) {
             let mut lacks = self.world.lacks_of(fact);
@@ -283,7 +283,7 @@ impl<'a> Fold<'a> {
                 lacks = self.advance(key, fact, catalog, true);
             }
             if !lacks.is_empty() {
-                return Ok(Step::Lacks(self, lacks));
+                return Ok(Step::Lacks(self, Box::new(lacks)));
             }
         }
         if *self.scope == Scope::All {

@@ -2,7 +2,7 @@
 //! list of demands really fires.
 #![expect(
     clippy::unwrap_used,
-    clippy::disallowed_methods,
+    clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
 #![allow(dead_code, reason = "the scenarios' own test uses all of it")]

@@ -50,7 +50,7 @@ impl Events {
     }
 
     /// The next event; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<Record>, BundleError> {
+    pub fn next_event(&mut self) -> Result<Option<Record>, BundleError> {
         let line = match self.lines.next().map_err(failed(&self.path, "read"))? {
             Next::End => return Ok(None),
             Next::TooLong => Err("too long".to_owned()),

@@ -72,7 +72,7 @@ fn read(
     let mut events = Events::open(path)?;
     let (mut link, mut chain) = (Link::default(), genesis(origin));
     let (mut batch, mut bytes) = (Vec::with_capacity(BATCH), 0);
-    while let Some(row) = events.next()? {
+    while let Some(row) = events.next_event()? {
         link.check(&row, &chain)?;
         chain = row.chain;
         if row.header.seq < from {

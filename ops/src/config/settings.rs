@@ -149,6 +149,10 @@ pub struct Settings {
     /// Who may decide what people decide.
     pub catalog: Catalog,
     /// The settings that rules and retention name, as they stand in the file.
+    #[allow(
+        clippy::struct_field_names,
+        reason = "the name that it has in the file"
+    )]
     pub settings: serde_json::Map<String, serde_json::Value>,
 }
 

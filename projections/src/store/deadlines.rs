@@ -45,16 +45,16 @@ pub(super) async fn write(
 
 /// The highest numbers that publishers gave.
 async fn numbers(tx: &Transaction<'_>, projection: i32, changes: &Changes) -> Result<(), Error> {
-    let changed = &changes.numbers;
-    if changed.is_empty() {
+    let numbers = &changes.numbers;
+    if numbers.is_empty() {
         return Ok(());
     }
-    let publishers: Vec<&str> = changed
+    let publishers: Vec<&str> = numbers
         .iter()
         .map(|(of, _)| of.publisher.as_str())
         .collect();
-    let sources: Vec<&str> = changed.iter().map(|(of, _)| of.source.as_str()).collect();
-    let highest: Vec<i64> = changed.iter().map(|(_, number)| bigint(*number)).collect();
+    let sources: Vec<&str> = numbers.iter().map(|(of, _)| of.source.as_str()).collect();
+    let highest: Vec<i64> = numbers.iter().map(|(_, number)| bigint(*number)).collect();
     let parameters: [&(dyn ToSql + Sync); 4] = [&projection, &publishers, &sources, &highest];
     run(tx, include_str!("../sql/write_numbers.sql"), &parameters).await
 }

@@ -1,4 +1,5 @@
 //! Incidents on a real PostgreSQL: opened once, told once, decided by people and by rules, and the same in a rebuild.
+#![allow(clippy::indexing_slicing, reason = "a test reports by panicking")]
 
 use projections::project::{Rebuild, rebuild};
 use projections::query::{self, IncidentRow, Incidents, When};
@@ -62,6 +63,10 @@ async fn settle(fixture: &mut Fixture) {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a life from its beginning to its end, step by step"
+)]
 async fn an_incident_lives_from_its_first_cause_until_a_rule_or_somebody_ends_it() {
     let mut fixture = Fixture::new().await;
     fixture.judge_all().await;

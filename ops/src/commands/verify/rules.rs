@@ -56,7 +56,7 @@ pub fn of_bundle(path: &Path, report: &mut Report) -> Result<(), Failure> {
     loop {
         let mut page = Vec::new();
         while u64::try_from(page.len()).is_ok_and(|length| length < PAGE)
-            && let Some(record) = events.next().context(wrong())?
+            && let Some(record) = events.next_event().context(wrong())?
         {
             page.push(record);
         }

@@ -40,11 +40,11 @@ impl World {
     }
 
     pub(super) fn finish_numbers(&mut self, changes: &mut Changes) {
-        let changed = self
+        let raised = self
             .numbers
             .iter_mut()
             .filter(|(_, one)| one.now != one.old);
-        for (of, one) in changed {
+        for (of, one) in raised {
             one.old = one.now;
             let highest = one.now.map(|number| (of.clone(), number));
             changes.numbers.extend(highest);

@@ -42,8 +42,8 @@ impl World {
 
     /// Writes down what changed of them. What the last batch used is kept: it may not be written yet.
     pub(super) fn finish_tasks(&mut self, changes: &mut Changes) {
-        let changed = self.tasks.values_mut().filter(|one| one.now != one.old);
-        for one in changed {
+        let otherwise = self.tasks.values_mut().filter(|one| one.now != one.old);
+        for one in otherwise {
             let old = std::mem::replace(&mut one.old, one.now.clone());
             changes.tasks_closed.extend(old);
             changes.tasks_opened.extend(one.now.clone());

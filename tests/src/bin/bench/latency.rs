@@ -41,7 +41,7 @@ pub async fn measure(folder: &Path) {
     let listener = tokio::spawn(async move {
         let mut arrived = HashMap::new();
         while arrived.len() < usize::try_from(many).expect("a count")
-            && let Ok(Some(message)) = timeout(Duration::from_secs(60), heard.next()).await
+            && let Ok(Some(message)) = timeout(Duration::from_mins(1), heard.next()).await
         {
             let now = Instant::now();
             let event: Value = serde_json::from_slice(&message.payload).expect("JSON");

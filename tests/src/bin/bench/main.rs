@@ -14,6 +14,9 @@
     clippy::print_stdout,
     clippy::cast_precision_loss,
     clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "a program that prints a table of rates, of events that happen now"
 )]
