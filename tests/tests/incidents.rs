@@ -34,7 +34,7 @@ fn moved(id: &str, environment: &str, from: &str, to: &str) -> String {
 }
 
 async fn publish(ledger: &Installation, events: Vec<String>) {
-    feed::publish(&ledger.nats.jetstream().await, events.into_iter()).await;
+    feed::publish(&ledger.nats.jetstream().await, events).await;
     ledger.settles().await;
 }
 
