@@ -25,6 +25,7 @@ def tell(q):
         release(q, number, path, semver, at(time), production, moved)
     trouble(q, moved)
     maintenance(q)
+    observations(q, moved)
 
 
 def version(path, semver):
@@ -196,3 +197,15 @@ def maintenance(q):
         q.report(end, f"maintenance_task.{'failed' if failed else 'succeeded'}", name, {
             "completed_at": stamp(end), "result_summary": "two advisories are open" if failed else "nothing to do",
         }, ACTIONS, CI)
+
+
+def observations(q, moved):
+    """A nightly job looks at git: one tag stands elsewhere, since somebody moved it and nobody said so, until they put it back."""
+    production = {name: sha for name, sha in moved.items() if name.endswith("/production")}
+    for night in ("09-28 02:30", "09-29 02:30"):
+        for number, (name, sha) in enumerate(sorted(production.items())):
+            strayed = (night, name) == ("09-28 02:30", "portal/production")
+            q.report(at(night, number), "governance.observation.recorded", f"git/{name}", {
+                "where": "git", "about_kind": "release.git_tag", "about_id": name,
+                "revision": commit("somebody else's") if strayed else sha, "observer": "reconcile-nightly",
+            }, GIT, CI)
