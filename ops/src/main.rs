@@ -39,10 +39,6 @@ use clap::Parser;
 use crate::cli::Cli;
 use crate::exit::{Exit, Outcome};
 
-/// Every event brings many small texts and maps, and takes them away again.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
