@@ -4,6 +4,7 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ledger::bundle::{self, BundleError, Manifest, Prover, Redacted, TlogProof, Writer};
 use ledger::report::What;
@@ -25,6 +26,34 @@ fn a_whole_ledger_verifies_as_a_folder_and_packed() {
     assert_eq!(verify(&packed), report);
     let names: Vec<_> = fs::read_dir(place.root()).unwrap().collect();
     assert_eq!(names.len(), 2, "no draft is left: {names:?}");
+}
+
+#[test]
+fn given_up_at_any_moment_it_leaves_nothing() {
+    let (place, sample) = (Place::new(), sample(700, plain));
+    for name in ["bundle", "bundle.tar.zst"] {
+        let mut patience = 0;
+        loop {
+            let target = place.join(name);
+            let mut writer = sample.writer(&target);
+            let asked = AtomicUsize::new(0);
+            writer.give_up_when(move || asked.fetch_add(1, Ordering::Relaxed) >= patience);
+            sample
+                .records
+                .iter()
+                .for_each(|record| writer.event(record).unwrap());
+            match writer.finish(&signer()) {
+                Ok(_) => break,
+                Err(error) => assert!(matches!(error, BundleError::GivenUp), "{error}"),
+            }
+            let left = fs::read_dir(place.root()).unwrap().count();
+            let earlier = usize::from(name != "bundle");
+            assert_eq!(left, earlier, "asked {patience} times");
+            patience += 1;
+        }
+        assert!(patience > 0, "{name} is given up at least once");
+        assert!(verify(&place.join(name)).ok);
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::cli::Globals;
 use crate::config::{self, Config, Settings, Variables};
 use crate::exit::Failure;
 use crate::output::{self, Column, Format, Printed};
+use crate::stop::Told;
 use crate::when::{self, Period};
 
 /// A command's surroundings.
@@ -17,15 +18,26 @@ pub struct App {
     pub globals: Globals,
     /// The environment, read once.
     pub variables: Variables,
+    told: Option<Told>,
 }
 
 impl App {
-    /// Reads the environment.
-    pub fn new(globals: Globals) -> Self {
+    /// Reads the environment; `told` says when to stop.
+    pub fn new(globals: Globals, told: Option<Told>) -> Self {
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        Self { globals, variables }
+        Self {
+            globals,
+            variables,
+            told,
+        }
+    }
+
+    /// Asks whether the command was told to stop, for work that nothing can drop in between.
+    pub fn is_told(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let told = self.told.clone();
+        move || told.as_ref().is_some_and(|told| told.sign().is_some())
     }
 
     /// The configuration, with the options of every command as its topmost layer.

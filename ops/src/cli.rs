@@ -21,11 +21,15 @@ Try it:
   ledger incidents --unresolved                 what needs somebody now
   ledger verify                                 recompute the whole chain from what is stored
 
-Configuration: --config FILE, the folder in --data DIR, $LEDGER_CONFIG, ./ledger.toml, then the data
-folder of `ledger up`; LEDGER_… variables win over the file, and flags over these.
+Configuration: --config FILE, the folder in --data DIR, $LEDGER_CONFIG,
+./ledger.toml, then the data folder of `ledger up`; LEDGER_… variables win over
+the file, and flags over these.
 
-Exit codes: 0 done · 1 failed while running · 2 used or configured wrongly · 3 the evidence does not
-hold · 4 violations found where there should be none · 5 not found · 6 a server could not be reached";
+Exit codes:
+  0 done                                4 violations found where none should be
+  1 failed while running                5 not found
+  2 used or configured wrongly          6 a server could not be reached
+  3 the evidence does not hold          129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM";
 
 /// The program's arguments.
 #[derive(Debug, Parser)]

@@ -32,23 +32,57 @@ pub mod verify;
 pub mod violations;
 
 use crate::app::App;
-use crate::cli::{Cli, Command};
-use crate::exit::Outcome;
-
-/// What a shell makes of a program that SIGINT ended.
-const INTERRUPTED: i32 = 130;
+use crate::cli::{Cli, Command, Globals};
+use crate::exit::{Exit, Outcome};
+use crate::output;
+use crate::stop::Told;
 
 /// Runs the command.
 pub async fn run(cli: Cli) -> Outcome {
-    let app = App::new(cli.globals);
     match cli.command {
         // These end by themselves when they are told to stop.
-        Command::Up(command) => Box::pin(command.run(&app)).await,
-        Command::Serve(command) => command.run(&app).await,
-        other => tokio::select! {
-            outcome = run_short(&app, other) => outcome,
-            _ = tokio::signal::ctrl_c() => std::process::exit(INTERRUPTED),
-        },
+        Command::Up(command) => Box::pin(command.run(&App::new(cli.globals, None))).await,
+        Command::Serve(command) => command.run(&App::new(cli.globals, None)).await,
+        other => run_told(cli.globals, other).await,
+    }
+}
+
+/// Runs a command until it is done or told to stop. What it has begun goes when it is dropped, and it is said what
+/// stays.
+async fn run_told(globals: Globals, command: Command) -> Outcome {
+    let told = Told::listen()?;
+    let app = App::new(globals, Some(told.clone()));
+    let left = left(&command);
+    let mut waiting = told.clone();
+    let outcome = tokio::select! {
+        biased;
+        outcome = run_short(&app, command) => Some(outcome),
+        _ = waiting.wait() => None,
+    };
+    match (outcome, told.sign()) {
+        // Done all the same, or failed for a reason of its own.
+        (Some(outcome), None) => outcome,
+        (Some(Ok(exit)), _) => Ok(exit),
+        (_, Some(sign)) => {
+            output::say(&format!("ledger: ended by {}: {left}", sign.as_str()));
+            Ok(Exit::Told(sign))
+        }
+        (None, None) => Ok(Exit::Failed),
+    }
+}
+
+/// What a command leaves behind that was told to stop.
+fn left(command: &Command) -> &'static str {
+    match command {
+        Command::Export(_) => "what was written of the bundle is removed",
+        Command::Rebuild(_) => "readers see whole views; run it again, and it goes on where it was",
+        Command::Recover(_) | Command::Init(_) => "run it again, and it goes on",
+        Command::Verify(_) => "nothing is decided",
+        Command::Publish(_) => {
+            "what NATS has taken goes its way; publish all of it again, and nothing is recorded twice"
+        }
+        Command::Tail(_) => "the chain goes on without an onlooker",
+        _ => "it was not done",
     }
 }
 

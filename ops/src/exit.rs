@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
+use crate::stop::Sign;
+
 /// The exit codes of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -20,6 +22,8 @@ pub enum Exit {
     NotFound,
     /// A server could not be reached.
     Away,
+    /// A signal ended it before it was done.
+    Told(Sign),
 }
 
 impl Exit {
@@ -33,6 +37,7 @@ impl Exit {
             Self::Violations => 4,
             Self::NotFound => 5,
             Self::Away => 6,
+            Self::Told(sign) => sign.code(),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What is asked for goes to standard output, in one of five forms; JSON is the contract, a table is for people.
+//! What is asked for goes to standard output, in one of five forms; JSON is the contract, a table is for people. On a
+//! terminal a table is cut to its width; nothing else ever is.
 
 mod render;
 
@@ -30,6 +31,11 @@ pub type Column = (&'static str, &'static str);
 /// How many rows a table looks at to choose its widths before it starts to print.
 const LOOK_AHEAD_ROWS: usize = 200;
 
+/// The keys of columns that hold sentences. A table ends with one of them at most, and never cuts it.
+const WORDS: [&str; 7] = [
+    "message", "detail", "note", "mend", "reason", "said", "title",
+];
+
 /// Writes a list of items, one at a time, in the chosen form.
 pub struct Rows<W: Write> {
     format: Format,
@@ -40,6 +46,7 @@ pub struct Rows<W: Write> {
     widths: Option<Vec<usize>>,
     look_ahead: usize,
     written: u64,
+    room: Option<usize>,
 }
 
 /// Rows on standard output.
@@ -48,7 +55,13 @@ pub type Printed = Rows<BufWriter<StdoutLock<'static>>>;
 /// A list on standard output; headings are bold where colours are wanted.
 pub fn rows(format: Format, columns: &[Column], colour: bool) -> Printed {
     let bold = colour && format == Format::Table;
-    Rows::new(format, columns, BufWriter::new(io::stdout().lock()), bold)
+    Rows::new(format, columns, BufWriter::new(io::stdout().lock()), bold).within(terminal_width())
+}
+
+/// How many characters a line of standard output has, where that is a terminal.
+fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then(|| usize::from(size.ws_col))
 }
 
 impl<W: Write> Rows<W> {
@@ -63,7 +76,15 @@ impl<W: Write> Rows<W> {
             widths: None,
             look_ahead: LOOK_AHEAD_ROWS,
             written: 0,
+            room: None,
         }
+    }
+
+    /// Cuts a table's lines to so many characters.
+    #[must_use]
+    pub fn within(mut self, room: Option<usize>) -> Self {
+        self.room = room;
+        self
     }
 
     /// Prints every row at once instead of looking ahead, for lists that never end.
@@ -178,14 +199,24 @@ impl<W: Write> Rows<W> {
     }
 
     fn flush_table(&mut self) -> Result<(), Failure> {
+        let words = self
+            .columns
+            .last()
+            .is_some_and(|(_, path)| WORDS.contains(path));
         if self.widths.is_none() {
             let names: Vec<String> = self
                 .columns
                 .iter()
                 .map(|(name, _)| name.to_uppercase())
                 .collect();
-            let widths = render::widths(&names, &self.waiting);
-            let heading = render::line(&names, &widths);
+            let mut widths = render::widths(&names, &self.waiting);
+            if let Some(room) = self.room {
+                let fixed = widths.len().saturating_sub(usize::from(words));
+                let (columns, _) = widths.split_at_mut(fixed);
+                let fitted = render::fitted(columns, &render::least(&names, columns), room);
+                columns.copy_from_slice(&fitted);
+            }
+            let heading = render::line(&names, &widths, None, words);
             if self.bold {
                 writeln!(self.out, "\u{1b}[1m{heading}\u{1b}[0m")?;
             } else {
@@ -195,7 +226,8 @@ impl<W: Write> Rows<W> {
         }
         let widths = self.widths.clone().unwrap_or_default();
         for cells in std::mem::take(&mut self.waiting) {
-            writeln!(self.out, "{}", render::line(&cells, &widths))?;
+            let line = render::line(&cells, &widths, self.room, words);
+            writeln!(self.out, "{line}")?;
         }
         Ok(())
     }
@@ -286,8 +318,17 @@ mod tests {
     const COLUMNS: &[Column] = &[("seq", "seq"), ("who", "data.who"), ("note", "note")];
 
     fn printed(format: Format, items: &[Value]) -> String {
+        printed_within(None, COLUMNS, format, items)
+    }
+
+    fn printed_within(
+        room: Option<usize>,
+        columns: &[Column],
+        format: Format,
+        items: &[Value],
+    ) -> String {
         let mut out = Vec::new();
-        let mut rows = Rows::new(format, COLUMNS, &mut out, false);
+        let mut rows = Rows::new(format, columns, &mut out, false).within(room);
         for item in items {
             rows.row(item).expect("memory takes it");
         }
@@ -316,6 +357,67 @@ mod tests {
         let parsed: Value = serde_json::from_str(&printed(Format::Json, &items)).expect("JSON");
         assert_eq!(parsed, json!(items));
         assert_eq!(printed(Format::Ndjson, &items).lines().count(), 2);
+    }
+
+    #[test]
+    fn a_table_is_cut_to_a_terminal_and_nothing_else_is() {
+        let long = "é".repeat(256);
+        let items = [
+            json!({"seq": 7, "id": "staging", "kind": "platform.environment"}),
+            json!({"seq": 8, "id": long, "kind": "platform.environment"}),
+        ];
+        let columns: &[Column] = &[("seq", "seq"), ("id", "id"), ("kind", "kind")];
+        let cut = printed_within(Some(50), columns, Format::Table, &items);
+        let lines: Vec<&str> = cut.lines().collect();
+        assert_eq!(
+            lines[1],
+            format!("7    staging{}platform.environment", " ".repeat(18))
+        );
+        assert_eq!(
+            lines[2],
+            format!("8    {}…  platform.environment", "é".repeat(22))
+        );
+        // Nothing below what can be read, even where it does not fit.
+        let narrow = printed_within(Some(10), columns, Format::Table, &items);
+        assert_eq!(narrow.lines().nth(2), Some("8    ééééééé…  platfor…"));
+        for format in [Format::Json, Format::Ndjson, Format::Csv, Format::Markdown] {
+            let whole = printed_within(Some(20), columns, format, &items);
+            assert!(whole.contains(&long), "{whole}");
+        }
+        assert!(printed_within(None, columns, Format::Table, &items).contains(&long));
+    }
+
+    #[test]
+    fn sentences_at_the_end_of_a_table_are_not_cut() {
+        let words = "it was ready and is now recovering, which no edge allows";
+        let items = [json!({"id": "x".repeat(100), "message": words})];
+        let columns: &[Column] = &[("id", "id"), ("message", "message")];
+        let cut = printed_within(Some(40), columns, Format::Table, &items);
+        let line = cut.lines().nth(1).expect("a row");
+        assert_eq!(line, format!("{}…  {words}", "x".repeat(39)));
+    }
+
+    #[test]
+    fn a_list_that_never_ends_gives_later_rows_the_room_there_is() {
+        let mut out = Vec::new();
+        let columns: &[Column] = &[("id", "id"), ("who", "who")];
+        let mut rows = Rows::new(Format::Table, columns, &mut out, false)
+            .within(Some(30))
+            .unbuffered();
+        for id in ["a".to_owned(), "b".repeat(20), "c".repeat(60)] {
+            rows.row(&json!({"id": id, "who": "ann"}))
+                .expect("memory takes it");
+        }
+        rows.finish().expect("memory takes it");
+        let text = String::from_utf8(out).expect("text");
+        let lines: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(
+            lines,
+            [
+                format!("{}  ann", "b".repeat(20)),
+                format!("{}…  ann", "c".repeat(24))
+            ]
+        );
     }
 
     #[test]

@@ -132,6 +132,30 @@ fn the_tree_of_commands_is_sound() {
 }
 
 #[test]
+fn every_command_has_examples_that_are_not_broken_into_lines() {
+    fn visit(command: &clap::Command, faults: &mut Vec<String>) {
+        let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
+        let text = command.get_after_help().map(ToString::to_string);
+        let text = text.unwrap_or_default();
+        if !text.contains("Examples:") && !text.contains("Try it:") {
+            faults.push(format!("{name} has no examples"));
+        }
+        let long = text.lines().filter(|line| line.chars().count() > 100);
+        faults.extend(long.map(|line| format!("{name}: {line}")));
+        for inner in command.get_subcommands() {
+            if inner.get_name() != "help" {
+                visit(inner, faults);
+            }
+        }
+    }
+    let mut program = Cli::command();
+    program.build();
+    let mut faults = Vec::new();
+    visit(&program, &mut faults);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
 fn no_option_takes_an_empty_value() {
     fn visit(command: &clap::Command, path: &[String]) {
         for argument in command

@@ -15,7 +15,7 @@ use tokio::process::Command;
 
 use crate::port::free_port;
 use crate::process::PATIENCE;
-use crate::program::{Ran, Serving, binary, eventually, finish};
+use crate::program::{Begun, Ran, Serving, binary, eventually, finish};
 use crate::{Nats, Postgres};
 
 /// Servers, a configuration, keys and a ledger's name.
@@ -169,6 +169,14 @@ impl Installation {
             .spawn()
             .expect("the program can be started");
         Serving { child }
+    }
+
+    /// Starts a command whose output is read at its end.
+    pub fn start_read<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, arguments: I) -> Begun {
+        let mut command = self.command();
+        command.args(arguments).stdin(Stdio::null());
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Begun::new(command.spawn().expect("the program can be started"))
     }
 
     /// What `ledger serve` logged.

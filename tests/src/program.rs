@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 use crate::binaries;
@@ -114,6 +114,80 @@ impl Serving {
     }
 }
 
+/// What a command can be told.
+#[derive(Debug, Clone, Copy)]
+pub enum Told {
+    /// SIGINT.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+    /// SIGHUP.
+    Hangup,
+}
+
+/// A command that runs, with pipes for what it prints. Dropping it kills it.
+#[derive(Debug)]
+pub struct Begun {
+    child: Child,
+    printed: Vec<u8>,
+}
+
+impl Begun {
+    pub(crate) fn new(child: Child) -> Self {
+        let printed = Vec::new();
+        Self { child, printed }
+    }
+
+    /// Waits until it has printed so many lines.
+    pub async fn prints(&mut self, lines: usize) {
+        let out = self.child.stdout.as_mut().expect("piped");
+        let read = async {
+            while String::from_utf8_lossy(&self.printed).lines().count() < lines
+                || !self.printed.ends_with(b"\n")
+            {
+                let byte = out.read_u8().await.expect("it prints more");
+                self.printed.push(byte);
+            }
+        };
+        tokio::time::timeout(PATIENCE, read)
+            .await
+            .expect("it prints in time");
+    }
+
+    /// Sends the signal, and waits for the end.
+    pub async fn tell(self, told: Told) -> Ran {
+        let signal = match told {
+            Told::Interrupt => Signal::INT,
+            Told::Terminate => Signal::TERM,
+            Told::Hangup => Signal::HUP,
+        };
+        if let Some(pid) = self.child.id().and_then(|id| i32::try_from(id).ok())
+            && let Some(pid) = Pid::from_raw(pid)
+        {
+            let _ = kill_process(pid, signal);
+        }
+        let ran = ended(self.child).await;
+        let out = String::from_utf8_lossy(&self.printed) + ran.out.as_str();
+        Ran {
+            out: out.into_owned(),
+            ..ran
+        }
+    }
+}
+
+/// What a command printed until its end, and its exit code.
+async fn ended(child: Child) -> Ran {
+    let output = tokio::time::timeout(PATIENCE * 2, child.wait_with_output()).await;
+    let output = output
+        .expect("the command ends in time")
+        .expect("its output can be read");
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
 /// Runs a command to its end with this on its standard input.
 pub(crate) async fn finish(command: &mut Command, input: &str) -> Ran {
     let mut child = command
@@ -128,16 +202,7 @@ pub(crate) async fn finish(command: &mut Command, input: &str) -> Ran {
         let _ = stdin.write_all(input.as_bytes()).await;
         drop(stdin);
     };
-    let both = async { tokio::join!(written, child.wait_with_output()).1 };
-    let output = tokio::time::timeout(PATIENCE * 2, both).await;
-    let output = output
-        .expect("the command ends in time")
-        .expect("its output can be read");
-    Ran {
-        code: output.status.code().unwrap_or(-1),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    tokio::join!(written, ended(child)).1
 }
 
 /// Runs the program in a folder, with a configuration and with this on its standard input.

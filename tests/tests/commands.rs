@@ -276,6 +276,15 @@ async fn json_has_the_keys_that_scripts_rely_on() {
         "problems",
     ];
     has(&ledger.ask(["verify"]).await, &verify);
+    // The root is written as in the signed note, whoever prints it.
+    let head = ledger.ask(["checkpoint", "--wait"]).await;
+    has(&head, &["origin", "size", "root", "note"]);
+    let third = head["note"].as_str().expect("a text").lines().nth(2);
+    assert_eq!(head["root"].as_str(), third, "{head}");
+    let verified = ledger.ask(["verify"]).await;
+    if verified["size"] == head["size"] {
+        assert_eq!(verified["root"], head["root"]);
+    }
     let judged = ledger.ask(["verify", "--rules"]).await;
     has(&judged, &verify);
     let note = judged["notes"].to_string();

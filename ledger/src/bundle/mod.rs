@@ -102,6 +102,9 @@ pub enum BundleError {
         /// What is wrong with the head.
         source: CheckpointError,
     },
+    /// It was told to give up; nothing is left behind.
+    #[error("the bundle was given up before it was whole")]
+    GivenUp,
     /// The manifest cannot be signed.
     #[error("the manifest cannot be signed")]
     Sign(#[source] NoteError),

@@ -1,7 +1,7 @@
 //! Packing a bundle: `.tar.zst`, the small files first.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Write as _};
+use std::io::{self, BufReader, Read, Write as _};
 use std::path::Path;
 
 use super::{
@@ -23,14 +23,21 @@ const ORDER: [&str; 7] = [
 const LEVEL: i32 = 3;
 
 /// Packs `folder` into `draft` and gives that the name `target`. The same files give the same bytes:
-/// `modified_s`, in seconds since the Unix epoch, is every file's time.
+/// `modified_s`, in seconds since the Unix epoch, is every file's time. Once `given_up` says yes, it is undone.
 pub(super) fn pack(
     folder: &Path,
     draft: &Path,
     target: &Path,
     modified_s: u64,
+    given_up: &dyn Fn() -> bool,
 ) -> Result<(), BundleError> {
-    let packed = write(folder, draft, modified_s).map_err(failed(draft, "written"));
+    let packed = write(folder, draft, modified_s, given_up).map_err(|error| {
+        if given_up() {
+            BundleError::GivenUp
+        } else {
+            failed(draft, "written")(error)
+        }
+    });
     let named = packed.and_then(|()| fs::rename(draft, target).map_err(failed(target, "made")));
     if named.is_err() {
         let _ = fs::remove_file(draft);
@@ -38,7 +45,27 @@ pub(super) fn pack(
     named
 }
 
-fn write(folder: &Path, draft: &Path, modified_s: u64) -> io::Result<()> {
+/// A file that can no longer be read once it is given up.
+struct Wanted<'a> {
+    file: File,
+    given_up: &'a dyn Fn() -> bool,
+}
+
+impl Read for Wanted<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if (self.given_up)() {
+            return Err(io::Error::other("given up"));
+        }
+        self.file.read(into)
+    }
+}
+
+fn write(
+    folder: &Path,
+    draft: &Path,
+    modified_s: u64,
+    given_up: &dyn Fn() -> bool,
+) -> io::Result<()> {
     let mut encoder = zstd::Encoder::new(File::create_new(draft)?, LEVEL)?;
     encoder.include_checksum(true)?;
     let mut tar = tar::Builder::new(encoder);
@@ -52,6 +79,7 @@ fn write(folder: &Path, draft: &Path, modified_s: u64) -> io::Result<()> {
         header.set_size(file.metadata()?.len());
         header.set_mode(0o644);
         header.set_mtime(modified_s);
+        let file = Wanted { file, given_up };
         tar.append_data(&mut header, name, BufReader::with_capacity(1 << 18, file))?;
     }
     let mut file = tar.into_inner()?.finish()?;

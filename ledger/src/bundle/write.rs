@@ -52,6 +52,7 @@ pub struct Writer {
     resumed_after: Option<Hash>,
     last_recorded_us: i64,
     counts: Counts,
+    given_up: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
 #[derive(Default)]
@@ -113,11 +114,18 @@ impl Writer {
             resumed_after: None,
             last_recorded_us: 0,
             counts: Counts::default(),
+            given_up: Box::new(|| false),
             target: target.to_owned(),
             about,
             head,
             folder,
         })
+    }
+
+    /// Asked again and again while the bundle is finished: once it says yes, [`Writer::finish`] gives
+    /// [`BundleError::GivenUp`] and leaves nothing behind.
+    pub fn give_up_when(&mut self, asked: impl Fn() -> bool + Send + Sync + 'static) {
+        self.given_up = Box::new(asked);
     }
 
     /// The signed head that the bundle is proved against.
@@ -245,6 +253,7 @@ impl Writer {
             verdicts,
             proofs,
             counts,
+            given_up,
             ..
         } = self;
         let (Some(from), Some((to, _))) = (self.first, self.last) else {
@@ -253,6 +262,9 @@ impl Writer {
         folder.close(events)?;
         folder.close(verdicts)?;
         proofs.map_or(Ok(()), |proofs| folder.close(proofs))?;
+        if given_up() {
+            return Err(BundleError::GivenUp);
+        }
         let manifest = Manifest {
             format: FORMAT,
             origin: about.origin,
@@ -276,7 +288,8 @@ impl Writer {
         if is_packed(&target) {
             let seconds = u64::try_from(self.last_recorded_us / 1_000_000).unwrap_or(0);
             // The folder is a draft: it goes when it is dropped.
-            pack::pack(folder.path(), &draft_of(&target, PACKED), &target, seconds)?;
+            let draft = draft_of(&target, PACKED);
+            pack::pack(folder.path(), &draft, &target, seconds, &given_up)?;
         } else {
             folder.keep()?;
         }

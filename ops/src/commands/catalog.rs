@@ -25,12 +25,12 @@ const EXAMPLES: &str = "\
 Examples:
   ledger catalog list                             every kind that the ledger knows
   ledger catalog show platform.environment        fields, events, the lifecycle drawn
-  ledger catalog views                            what Grafana reads: a flat view a kind, and derived ones
+  ledger catalog views                            what Grafana reads: views, one a kind and more
   ledger catalog views platform_environments      its columns, with types and sentences
   ledger catalog validate ./kinds                 check packages of your own, offline
   ledger catalog diff active ./kinds              what activating them would change
   ledger catalog diff 8 4711                      what was activated between two positions
-  ledger catalog activate --kinds ./kinds         put them into the chain, and judge by them from there on";
+  ledger catalog activate --kinds ./kinds         put them into the chain; they hold from there on";
 
 const COLUMNS: &[Column] = &[
     ("kind", "kind"),
@@ -51,12 +51,18 @@ pub struct Catalog {
 #[derive(Debug, Subcommand)]
 enum Inner {
     /// List the kinds: those active in the ledger, or, where none is configured, the built-in ones
+    #[command(
+        after_help = "Examples:\n  ledger catalog list\n  ledger catalog list --builtin -o json | jq -r '.[].kind'"
+    )]
     List {
         /// Those of this program instead of the active ones
         #[arg(long)]
         builtin: bool,
     },
     /// Show a kind: its fields, its events, its lifecycle drawn
+    #[command(
+        after_help = "Examples:\n  ledger catalog show platform.environment\n  ledger catalog show platform.environment --source      the file that declares it"
+    )]
     Show {
         /// The kind, <package>.<entity>
         #[arg(value_parser = kind_name, value_name = "KIND")]
@@ -69,6 +75,9 @@ enum Inner {
         source: bool,
     },
     /// List the views in the database that people and dashboards read, or describe one
+    #[command(
+        after_help = "Examples:\n  ledger catalog views\n  ledger catalog views platform_environments      its columns"
+    )]
     Views {
         /// The view, or the kind that it is made from
         #[arg(value_parser = text, value_name = "NAME")]
@@ -78,11 +87,17 @@ enum Inner {
         builtin: bool,
     },
     /// Check the packages in a folder, offline, with the built-in ones beside them
+    #[command(
+        after_help = "Examples:\n  ledger catalog validate ./kinds            every package in it\n  ledger catalog validate ./kinds/plant      one package"
+    )]
     Validate {
         /// A package (a folder of <entity>.toml files), or a folder of packages
         folder: PathBuf,
     },
     /// Say what two catalogs say differently: kinds, fields, events, states, edges, rules, settings, authorities
+    #[command(
+        after_help = "Examples:\n  ledger catalog diff active              what this program would change\n  ledger catalog diff active ./kinds\n  ledger catalog diff 8 4711              between two positions"
+    )]
     Diff {
         /// The first: `active`, `program` (what this one would activate), a position, the beginning of an activation's
         /// digest, or a folder of packages beside the built-in ones
@@ -93,6 +108,9 @@ enum Inner {
         second: String,
     },
     /// Put what has changed into the chain and activate it; wait until it is there
+    #[command(
+        after_help = "Examples:\n  ledger catalog activate                     this program's kinds and the configured settings\n  ledger catalog activate --kinds ./kinds     with packages of your own"
+    )]
     Activate {
         /// A folder of packages beside the built-in ones
         #[arg(long, value_name = "DIR")]

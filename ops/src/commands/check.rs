@@ -21,8 +21,9 @@ Examples:
   terraform-report | ledger check -              from standard input
   ledger check --kinds ./kinds events.ndjson     with packages of your own
 
-Exit 0 where the ledger would record every event, 4 where it would quarantine one. Whether an identity is
-taken already (id.conflict) is known only when it arrives.";
+Exit 0 where the ledger would record every event, 4 where it would quarantine
+one. Whether an identity is taken already (id.conflict) is known only when it
+arrives.";
 
 const COLUMNS: &[Column] = &[
     ("line", "line"),

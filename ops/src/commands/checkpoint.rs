@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
 use ledger::checkpoint::Checkpoint as Head;
 use ledger::read::Reader;
@@ -19,7 +21,7 @@ Examples:
   ledger checkpoint              the signed note (C2SP tlog-checkpoint)
   ledger checkpoint --wait       the head that covers everything that is in the chain now
   ledger checkpoint --key        the public key, to be handed to auditors by another way
-  ledger checkpoint -o json      origin, size, root and the note";
+  ledger checkpoint -o json      origin, size, root (base64, as in the note) and the note";
 
 /// How often the signed head is looked at.
 const POLL: Duration = Duration::from_millis(100);
@@ -67,7 +69,7 @@ impl Checkpoint {
         app.one(&json!({
             "origin": head.origin,
             "size": head.size,
-            "root": hex::encode(head.root),
+            "root": BASE64.encode(head.root),
             "note": note,
         }))?;
         Ok(Exit::Done)

@@ -22,12 +22,13 @@ Examples:
   ledger export --all bundle              a folder
   ledger export --all bundle.tar.zst      the same in one file
   ledger export --all bundle --tlog-proofs=41,57-60
-  ledger export markdown                                            the state changes of environments, for a runbook
-  ledger export markdown --check docs/runbooks/infrastructure-rollback.md    exit 4 where it says something else
+  ledger export markdown                      what environments went through, for a runbook
+  ledger export markdown --check runbook.md   exit 4 where that says something else
   ledger verify --bundle bundle --key \"$(ledger checkpoint --key)\"
 
-The bundle holds every event below the last signed head, the head, the keys and a signed manifest. The Markdown is the
-same for the same chain; what `--check` prints is the data of `governance.observation.recorded`.";
+The bundle holds every event below the last signed head, the head, the keys and
+a signed manifest. The Markdown is the same for the same chain; what `--check`
+prints is the data of `governance.observation.recorded`.";
 
 const PAGE: u64 = 5000;
 /// So many files in a folder are still handy.
@@ -93,6 +94,7 @@ impl Export {
         let positions = positions(self.tlog_proofs.as_deref(), head.size)?;
         let mut prover = Prover::new(positions, head.size).context("cannot plan the proofs")?;
         let mut writer = Writer::create(&self.target, about)?;
+        writer.give_up_when(app.is_told());
         let mut coverage = Coverage::read_all(&reader).await?;
         let bar = progress::bar(head.size, "exporting");
         let mut next = 0;

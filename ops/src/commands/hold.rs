@@ -16,14 +16,15 @@ use crate::output::Column;
 
 const EXAMPLES: &str = "\
 Examples:
-  ledger hold place case-2026-14 --kind platform.environment --id production --reason \"An audit of the third quarter\"
+  ledger hold place case-2026-14 --kind platform.environment --id production --reason \"An audit\"
   ledger hold place quarter --from 2026-Q3 --to 2026-Q3 --reason \"An audit of the third quarter\"
   ledger hold place outage --incident 5d41402a… --reason \"A post-mortem\"
   ledger hold list
   ledger hold release case-2026-14 --why \"The audit is done\"
 
-A hold keeps everything that fits all that is named, and stops retention and redaction from its position on. It is an
-event, by a publisher that the setting `operators` names.";
+A hold keeps everything that fits all that is named, and stops retention and
+redaction from its position on. It is an event, by a publisher that the setting
+`operators` names.";
 
 const COLUMNS: &[Column] = &[
     ("hold", "hold"),
@@ -49,8 +50,12 @@ pub struct Hold {
 #[derive(Debug, Subcommand)]
 enum Inner {
     /// Place a hold
+    #[command(
+        after_help = "Examples:\n  ledger hold place case-14 --kind platform.environment --id production --reason \"An audit\"\n  ledger hold place quarter --from 2026-Q3 --to 2026-Q3 --reason \"An audit\"\n  ledger hold place all-of-it --everything --reason \"A court asked\""
+    )]
     Place(Place),
     /// Release a hold: what was due meanwhile may be deleted
+    #[command(after_help = "Examples:\n  ledger hold release case-14 --why \"The audit is done\"")]
     Release {
         /// The hold
         #[arg(value_name = "HOLD", value_parser = text)]
@@ -62,6 +67,7 @@ enum Inner {
         decider: Decider,
     },
     /// List the holds in force
+    #[command(after_help = "Examples:\n  ledger hold list\n  ledger hold list --all -o json")]
     List {
         /// Those that were released, too
         #[arg(long)]

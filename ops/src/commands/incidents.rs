@@ -25,12 +25,13 @@ const EXAMPLES: &str = "\
 Examples:
   ledger incidents --status open                        what nobody looks after yet
   ledger incidents --unresolved --severity error        what is not over, at least this bad
-  ledger incidents show 5d4140                          one of them, with its causes; the first characters will do
+  ledger incidents show 5d4140                          one of them; the first characters will do
   ledger incidents ack 5d4140 --note 'looking at the node pool'
   ledger incidents resolve 5d4140 --how 'node replaced' --wait
   ledger incidents link 5d4140 INC-311 --url https://tickets.example/INC-311
 
-Whoever acknowledges or resolves publishes an event, as a publisher that the settings name in `operators`.";
+Whoever acknowledges or resolves publishes an event, as a publisher that the
+settings name in `operators`.";
 
 const COLUMNS: &[Column] = &[
     ("incident", "incident"),
@@ -67,6 +68,9 @@ enum Action {
 
 /// List incidents
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  ledger incidents list --unresolved --severity error\n  ledger incidents list --class environment_degraded --since 7d -o json\n  ledger incidents list --as-known 2026-Q3      what was known at its end"
+)]
 struct List {
     /// open, acknowledged or resolved
     #[arg(long, value_name = "STATUS", value_parser = STATUSES)]

@@ -24,7 +24,7 @@ use crate::{connect, exit, packages};
 const EXAMPLES: &str = "\
 Examples:
   ledger init --origin ledger.example/main
-  ledger init --keys ./keys-of-the-old-one        the same stream and keys give the same chain, bit for bit
+  ledger init --keys ./keys-of-the-old-one     the same stream and keys give the same chain
 
 It can be run again: what is there is left as it is, what is missing is made.";
 

@@ -23,8 +23,8 @@ Examples:
   ledger publish --wait events.ndjson            wait until each is in the chain, print its position
   my-report | ledger publish --publisher ci -    from standard input, as the publisher ci
 
-An event that NATS cannot take now waits in the spool and goes first the next time. Without --wait
-`accepted` means that NATS has the event, no more.";
+An event that NATS cannot take now waits in the spool and goes first the next
+time. Without --wait `accepted` means that NATS has the event, no more.";
 
 const COLUMNS: &[Column] = &[
     ("line", "line"),

@@ -18,7 +18,8 @@ Examples:
   ledger publishers                    who there is, and where the passwords lie
   ledger publishers permissions ci     what to write into the configuration of your own NATS server
 
-A publisher may publish below its own name and hear its own receipts; nothing else.";
+A publisher may publish below its own name and hear its own receipts; nothing
+else.";
 
 const COLUMNS: &[Column] = &[
     ("publisher", "publisher"),
@@ -36,20 +37,30 @@ pub struct Publishers {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Who may publish
+    #[command(
+        after_help = "Examples:\n  ledger publishers list\n  ledger publishers list -o json | jq -r '.[].publisher'"
+    )]
     List,
     /// Let more tools publish
+    #[command(
+        after_help = "Examples:\n  ledger publishers add ci argo      also while ledger up runs; nobody is cut off"
+    )]
     Add {
         /// Their names
         #[arg(required = true, value_name = "NAME", value_parser = name)]
         names: Vec<Name>,
     },
     /// Let tools publish no more; what they have published stays
+    #[command(after_help = "Examples:\n  ledger publishers remove argo")]
     Remove {
         /// Their names
         #[arg(required = true, value_name = "NAME", value_parser = name)]
         names: Vec<Name>,
     },
     /// Print the users for the configuration of a NATS server of your own
+    #[command(
+        after_help = "Examples:\n  ledger publishers permissions ci argo      paste it, and fill in the passwords"
+    )]
     Permissions {
         /// The publishers' names
         #[arg(required = true, value_name = "NAME", value_parser = name)]

@@ -23,8 +23,9 @@ Examples:
   ledger rebuild --package platform   entities, histories and links of one package alone
   ledger rebuild --anew               from the first position, even where one was interrupted
 
-Ingest and the projector go on meanwhile, and readers see the old views until the new ones take their place in one
-moment. Nothing is published by a rebuild. Interrupted, it goes on where it was when it is run again.";
+Ingest and the projector go on meanwhile, and readers see the old views until
+the new ones take their place in one moment. Nothing is published by a rebuild.
+Interrupted, it goes on where it was when it is run again.";
 
 /// How often it is said how far it is, where nobody looks at a bar.
 const SAY: Duration = Duration::from_secs(5);

@@ -5,12 +5,14 @@ mod catch_up;
 mod successor;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use ingest::recover::{self, RecoverError};
 use ingest::streams;
 use ledger::note::VerifyingKey;
 use serde_json::json;
+use tokio::time::{Instant, sleep};
 
 use crate::app::App;
 use crate::cli::text;
@@ -33,8 +35,9 @@ Which one?
   the same, and there is no export either:
     ledger recover --successor ledger.example/main-2
 
-All of them can be interrupted and run again, and none writes before it has proved that the pieces join.
-ledger status, /readyz and the log of ledger serve say which of these it is (docs/how-to/recover.md).
+All of them can be interrupted and run again, and none writes before it has
+proved that the pieces join. ledger status, /readyz and the log of ledger serve
+say which of these it is (docs/how-to/recover.md).
 
 Examples:
   ledger recover && ledger serve
@@ -123,11 +126,23 @@ async fn continue_stream(app: &App, config: &Config) -> Outcome {
     }
 }
 
+/// How long to wait for the roles: PostgreSQL needs a moment to notice that whoever was interrupted is gone.
+const PATIENCE: Duration = Duration::from_secs(3);
+const POLL: Duration = Duration::from_millis(100);
+
 /// Holds the roles that write, so that no `ledger serve` writes at the same time; refuses where one does.
 async fn alone(shared: &crate::roles::Shared) -> Result<Vec<lease::Lease>, Failure> {
     let mut held = Vec::new();
+    let until = Instant::now() + PATIENCE;
     for role in [Role::Ingest, Role::Seal] {
-        match lease::take(shared, role).await? {
+        let lease = loop {
+            let lease = lease::take(shared, role).await?;
+            if lease.is_some() || Instant::now() > until {
+                break lease;
+            }
+            sleep(POLL).await;
+        };
+        match lease {
             Some(lease) => held.push(lease),
             None => {
                 return Err(Failure::usage(format!(

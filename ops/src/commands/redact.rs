@@ -15,10 +15,12 @@ Examples:
   ledger redact 4711 --reason \"A customer's name was published by mistake\" --approved-by bob
   ledger redact 4711 4715 --reason \"As above\" --approved-by bob --by alice
 
-The request is an event, by a publisher that the setting `operators` names; the ledger answers it by
-ledger.retention.applied of class `redaction`, and then deletes the data from the database, the views and the stream.
-Header and digests stay, and the chain verifies as before. A hold on an event stops it until it is released. The
-reason stays in the chain for ever: it must not repeat what is to go.";
+The request is an event, by a publisher that the setting `operators` names; the
+ledger answers it by ledger.retention.applied of class `redaction`, and then
+deletes the data from the database, the views and the stream. Header and digests
+stay, and the chain verifies as before. A hold on an event stops it until it is
+released. The reason stays in the chain for ever: it must not repeat what is to
+go.";
 
 /// Ask for the data of single events to be deleted before its time
 #[derive(Debug, Args)]

@@ -19,8 +19,9 @@ Examples:
   ledger retention plan                   what will be deleted when, and what a hold stops
   ledger retention plan -o json           with the positions
 
-Stages: `later` its time is not over, `due` it is, `scheduled` announced, `requested` somebody asked for it, `applied`
-named by an event that deletes, and still there.";
+Stages: `later` its time is not over, `due` it is, `scheduled` announced,
+`requested` somebody asked for it, `applied` named by an event that deletes, and
+still there.";
 
 const PLAN: &[Column] = &[
     ("stage", "stage"),
@@ -53,8 +54,14 @@ pub struct Retention {
 #[derive(Debug, Subcommand)]
 enum Inner {
     /// Show what will be deleted when, and what a hold stops; from the database alone
+    #[command(
+        after_help = "Examples:\n  ledger retention plan\n  ledger retention plan -o json | jq '.[] | select(.stage == \"due\")'"
+    )]
     Plan,
     /// Show how long the data of each kind's events is kept, by the active settings
+    #[command(
+        after_help = "Examples:\n  ledger retention classes\n  ledger retention classes -o csv"
+    )]
     Classes,
 }
 

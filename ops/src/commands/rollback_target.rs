@@ -18,8 +18,9 @@ Examples:
   ledger rollback-target . --environment staging --exclude-unstable true       the repository's root
   ledger rollback-target api --environment production --as-known yesterday -o json
 
-It is computed and not stored. The members that it prints as JSON are the data of an event
-release.rollback.target_selected: publish that when you go back, as evidence of the decision.";
+It is computed and not stored. The members that it prints as JSON are the data
+of an event release.rollback.target_selected: publish that when you go back, as
+evidence of the decision.";
 
 const COLUMNS: &[Column] = &[
     ("version", "version"),

@@ -20,12 +20,14 @@ use crate::output::{self, Column};
 const EXAMPLES: &str = "\
 Examples:
   ledger rule silence dashboard.panels_missing --for 2d --reason \"The dashboards are being rebuilt\"
-  ledger rule silence drift.report_missing --kind platform.environment --id staging --until 2026-09-01 --reason \"Plan is off\"
+  ledger rule silence drift.report_missing --kind platform.environment --id staging \\
+      --until 2026-09-01 --reason \"Plan is off\"
   ledger rule list
   ledger rule unsilence dashboard.panels_missing --reason \"They are done\"
 
-What a silenced rule finds is raised and cleared at once as silenced, and opens no incident. It ends by itself, with the
-first event that is recorded at that time. Both are events, by a publisher that the setting `operators` names.";
+What a silenced rule finds is raised and cleared at once as silenced, and opens
+no incident. It ends by itself, with the first event that is recorded at that
+time. Both are events, by a publisher that the setting `operators` names.";
 
 const COLUMNS: &[Column] = &[
     ("rule", "rule"),
@@ -51,6 +53,9 @@ pub struct Rule {
 #[derive(Debug, Subcommand)]
 enum Inner {
     /// Let verdicts of a rule wake nobody until a time
+    #[command(
+        after_help = "Examples:\n  ledger rule silence dashboard.panels_missing --for 2d --reason \"They are being rebuilt\"\n  ledger rule silence drift.report_missing --kind platform.environment --id staging \\\n      --until 2026-09-01 --reason \"Plan is off\""
+    )]
     Silence {
         #[command(flatten)]
         about: About,
@@ -62,11 +67,15 @@ enum Inner {
         span: Option<String>,
     },
     /// End a silence before its time
+    #[command(
+        after_help = "Examples:\n  ledger rule unsilence dashboard.panels_missing --reason \"They are done\""
+    )]
     Unsilence {
         #[command(flatten)]
         about: About,
     },
     /// List the rules that are silenced
+    #[command(after_help = "Examples:\n  ledger rule list\n  ledger rule list --all")]
     List {
         /// Those whose silence is over, too
         #[arg(long)]

@@ -23,8 +23,9 @@ Examples:
   ledger sample --seed 7 --count 600 --from 2026-Q3            the same quarter every time
   ledger sample --package release --count 10 | ledger check -
 
-The same catalog, seed, count and period give the same bytes. What is drawn are legal lives of entities that name
-one another; it is not a copy of anybody's data.";
+The same catalog, seed, count and period give the same bytes. What is drawn are
+legal lives of entities that name one another; it is not a copy of anybody's
+data.";
 
 /// Print believable events, drawn from the kinds
 #[derive(Debug, Args)]

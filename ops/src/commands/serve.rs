@@ -22,8 +22,8 @@ Examples:
   ledger serve --role ingest,seal,http      some of them; others in other processes
   curl http://127.0.0.1:8686/readyz         which role is not ready, and why
 
-Several processes may have the same role: one is active, the others take over when it ends. SIGTERM
-finishes the batch in hand.";
+Several processes may have the same role: one is active, the others take over
+when it ends. SIGTERM finishes the batch in hand.";
 
 /// Run the ledger against the servers in the configuration
 #[derive(Debug, Args)]

@@ -22,13 +22,14 @@ use crate::output::{self, Column, Format};
 
 const EXAMPLES: &str = "\
 Examples:
-  ledger show platform.environment production           its fields, what it names, what names it, what is wrong
+  ledger show platform.environment production           with its relations and what is wrong
   ledger show platform.environment production -o json
   ledger show --dangling                                every reference to what is not there
   ledger show --dangling release.deployment             those of deployments
 
-As JSON an entity has the keys of `ledger state`, and `names` (field, kind, id, status, dangling) and `named_by`
-(kind, id, field, status), and `violations`, those that are open, with the keys of `ledger violations`. A reference that
+As JSON an entity has the keys of `ledger state`, and `names` (field, kind, id,
+status, dangling) and `named_by` (kind, id, field, status), and `violations`,
+those that are open, with the keys of `ledger violations`. A reference that
 dangles has kind, id, field, target_kind and target_id.";
 
 const RELATIONS: &[Column] = &[

@@ -19,7 +19,7 @@ Examples:
   ledger state platform.environment production -o json   one, with its fields
   ledger state platform.environment --as-known 2026-Q3   what was known at the end of the quarter
   ledger state platform.environment --as-of 2026-Q3      what was true then, by what is known now
-  ledger state --status degraded --since 7d              in this status, with an event recorded this week";
+  ledger state --status degraded --since 7d              in it, with an event this week";
 
 const COLUMNS: &[Column] = &[
     ("kind", "kind"),

@@ -21,8 +21,9 @@ Examples:
   ledger tasks show 5d41402a…
   ledger tasks close 5d41402a… --how \"Verified by hand\"
 
-A rule opens a task when something due did not happen, one of a class and an entity at a time. Closing it is an event,
-by a publisher that the setting `operators` names.";
+A rule opens a task when something due did not happen, one of a class and an
+entity at a time. Closing it is an event, by a publisher that the setting
+`operators` names.";
 
 const KIND: &str = "ledger.task";
 
@@ -47,14 +48,21 @@ pub struct Tasks {
 #[derive(Debug, Subcommand)]
 enum Inner {
     /// List the tasks that are open
+    #[command(
+        after_help = "Examples:\n  ledger tasks list\n  ledger tasks list --closed --class rotation_verification --since 30d"
+    )]
     List(List),
     /// Show a task
+    #[command(after_help = "Examples:\n  ledger tasks show 5d41402a…")]
     Show {
         /// The task
         #[arg(value_name = "TASK", value_parser = text)]
         task: String,
     },
     /// Say that a task was done, or will not be
+    #[command(
+        after_help = "Examples:\n  ledger tasks close 5d41402a… --how \"Verified by hand\" --by ana@example.org"
+    )]
     Close {
         /// The task
         #[arg(value_name = "TASK", value_parser = text)]

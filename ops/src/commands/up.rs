@@ -26,8 +26,9 @@ Examples:
   ledger up --publisher ci --publisher argo     let these tools publish, beside `local`
   ledger up --ledger team-a --origin ledger.example/team-a
 
-Stop it with Ctrl-C or SIGTERM: the batch in hand is finished first. Other commands find the running
-ledger by the configuration that it writes, <data>/ledger.toml.";
+Stop it with Ctrl-C or SIGTERM: the batch in hand is finished first. Other
+commands find the running ledger by the configuration that it writes,
+<data>/ledger.toml.";
 
 /// Run everything on this machine: a private PostgreSQL, a private NATS server, and the ledger
 #[derive(Debug, Args)]

@@ -24,13 +24,14 @@ use crate::{connect, progress};
 
 const EXAMPLES: &str = "\
 Examples:
-  ledger verify                                        the database, and the heads that were let out
+  ledger verify                    the database, and the heads that were let out
   ledger verify --bundle evidence.tar.zst --key \"ledger.example/main+4ce2b4a9+AV…\"
-  ledger verify --deep                                 also the keys that tell a repeated event from a new one
-  ledger verify --rules                                also every verdict: judges the whole chain anew
+  ledger verify --deep             also the keys that tell a repeated event from a new one
+  ledger verify --rules            also every verdict: judges the whole chain anew
   ledger verify -o json | jq '.problems[]'
 
-Exit 0 where everything holds, 3 where anything does not; every problem names its position.";
+Exit 0 where everything holds, 3 where anything does not; every problem names
+its position.";
 
 /// Recompute the whole chain and compare it with what is stored and signed
 #[derive(Debug, Args)]

@@ -17,7 +17,7 @@ const EXAMPLES: &str = "\
 Examples:
   ledger violations --status open --since 7d
   ledger violations --kind platform.environment --id production
-  ledger violations --severity error --assert-none    exit 4 if there is any: for a pipeline's gate";
+  ledger violations --severity error --assert-none    exit 4 if there is any";
 
 const COLUMNS: &[Column] = &[
     ("seq", "seq"),

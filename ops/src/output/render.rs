@@ -1,14 +1,19 @@
 //! Cells, widths and lines of tables.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use serde_json::Value;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::exit::Failure;
 
 /// No column but the last is padded beyond this.
 const WIDEST: usize = 60;
+/// No column is made narrower than this, or than its heading, to fit a terminal.
+const NARROWEST: usize = 8;
+/// Between two columns.
+const GAP: usize = 2;
 
 /// The value at a path with dots.
 pub fn at<'a>(item: &'a Value, path: &str) -> Option<&'a Value> {
@@ -63,17 +68,73 @@ pub fn widths(names: &[String], rows: &[Vec<String>]) -> Vec<usize> {
     widths
 }
 
-/// One line of a table; the last cell is not padded.
-pub fn line(cells: &[String], widths: &[usize]) -> String {
+/// The widths to which columns that want `wanted` are cut, the widest first, so that a line of them has at most `room`
+/// characters; none below its `least`, even where the line is longer then.
+pub fn fitted(wanted: &[usize], least: &[usize], room: usize) -> Vec<usize> {
+    let gaps = wanted.len().saturating_sub(1) * GAP;
+    let mut widths: Vec<usize> = wanted.iter().map(|width| (*width).min(room)).collect();
+    while widths.iter().sum::<usize>() + gaps > room {
+        let can = widths
+            .iter_mut()
+            .zip(least)
+            .filter(|(width, least)| **width > **least);
+        let Some((widest, _)) = can.max_by_key(|(width, _)| **width) else {
+            break;
+        };
+        *widest -= 1;
+    }
+    widths
+}
+
+/// How narrow each column may become.
+pub fn least(names: &[String], widths: &[usize]) -> Vec<usize> {
+    let pairs = names.iter().zip(widths);
+    pairs
+        .map(|(name, width)| name.width().max(NARROWEST).min(*width))
+        .collect()
+}
+
+/// One line of a table; the last cell is not padded. With a room, cells are cut until the line fits, but for the last
+/// one where it is `words`: what it says is worth a second line.
+pub fn line(cells: &[String], widths: &[usize], room: Option<usize>, words: bool) -> String {
+    let most = room.map(|room| {
+        let fixed = cells.len().saturating_sub(usize::from(words));
+        let own = cells.iter().map(|cell| cell.width()).take(fixed);
+        let wanted: Vec<usize> = own
+            .zip(widths)
+            .map(|(own, column)| own.max(*column))
+            .collect();
+        fitted(&wanted, widths, room)
+    });
     let mut text = String::new();
-    for (cell, width) in cells.iter().zip(widths) {
-        let shown = if cell.is_empty() { "-" } else { cell };
-        text.push_str(shown);
+    for (at, (cell, width)) in cells.iter().zip(widths).enumerate() {
+        let most = most.as_ref().and_then(|most| most.get(at));
+        let shown = match cell.as_str() {
+            "" => Cow::Borrowed("-"),
+            cell => most.map_or(Cow::Borrowed(cell), |most| cut(cell, *most)),
+        };
+        text.push_str(&shown);
         let missing = width.saturating_sub(shown.width());
-        text.extend(std::iter::repeat_n(' ', missing + 2));
+        text.extend(std::iter::repeat_n(' ', missing + GAP));
     }
     text.truncate(text.trim_end().len());
     text
+}
+
+/// Text in at most so many columns of a terminal; an ellipsis stands for what was cut off.
+fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    if text.width() <= most {
+        return Cow::Borrowed(text);
+    }
+    let mut left = most.saturating_sub(1);
+    let kept = text.chars().take_while(|c| {
+        let fits = c.width().unwrap_or(0) <= left;
+        left = left.saturating_sub(c.width().unwrap_or(0));
+        fits
+    });
+    let mut kept: String = kept.collect();
+    kept.push('…');
+    Cow::Owned(kept)
 }
 
 /// An object as pairs of key and text, nested objects by paths with dots.

@@ -46,6 +46,9 @@ pub(super) struct Publishing {
 
 /// Say that somebody looks after incidents
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  ledger incidents ack 5d4140 --note 'looking at the node pool'\n  ledger incidents ack 5d4140 87fe31 --by ana@example.org --wait"
+)]
 pub(super) struct Acknowledge {
     /// Their identifiers, or the first characters of them
     #[arg(required = true, value_name = "INCIDENT", value_parser = identifier)]
@@ -59,6 +62,7 @@ pub(super) struct Acknowledge {
 
 /// Say that incidents are over
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ledger incidents resolve 5d4140 --how 'node replaced' --wait")]
 pub(super) struct Resolve {
     /// Their identifiers, or the first characters of them
     #[arg(required = true, value_name = "INCIDENT", value_parser = identifier)]

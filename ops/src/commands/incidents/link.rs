@@ -18,6 +18,9 @@ const NAMED: [(&str, &str); 3] = [
 
 /// Tie an incident to the ticket where people work on it
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  ledger incidents link 5d4140 INC-311 --url https://tickets.example/INC-311"
+)]
 pub(super) struct Link {
     /// Its identifier, or the first characters of it
     #[arg(value_name = "INCIDENT", value_parser = identifier)]

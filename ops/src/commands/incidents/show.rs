@@ -29,6 +29,9 @@ const COLUMNS: &[Column] = &[
 
 /// Show one incident with its causes and what was said of it
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  ledger incidents show 5d4140\n  ledger incidents show 5d4140 -o json | jq .causes"
+)]
 pub(super) struct Show {
     /// Its identifier, or the first characters of it
     #[arg(value_name = "INCIDENT", value_parser = identifier)]
