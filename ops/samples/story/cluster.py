@@ -129,6 +129,7 @@ def change(q, time, title, files, author, approvers, number, steps="dreaAp"):
     if "A" in steps:
         q.report(applied - timedelta(minutes=30), "platform.rollback_plan.recorded", name, {
             "change_id": name, "environment": environment, "trigger_condition": ["failed deploy", "alert"],
+            "runbook_ref": "docs/runbooks/infrastructure-rollback.md",
             "steps": ["scripts/infra/rollback.sh --change " + name[:8]], "validation": ["secrets", "argocd_sync"],
         }, GIT, author)
         q.report(applied, "config_change.applied", name, {
@@ -153,6 +154,10 @@ def changes(q):
         change(q, at(time), title, files, author, approvers, 100 + number)
     # One that made it worse, and was taken back.
     bad = change(q, at("08-25 13:00"), "dns cache", ["clusters/home/dns.yaml"], dora, [ben], 120)
+    q.report(at("08-26 16:10"), "governance.incident.linked", "INC-210", {
+        "incident_ref": "INC-210", "change_id": bad, "about_kind": "cluster.config_change", "about_id": bad,
+        "url": "https://tickets.example/INC-210", "linked_by": "ben@example.org",
+    }, GIT, "ben@example.org")
     q.report(at("08-26 16:20"), "config_change.rolled_back", bad, {
         "incident_ref": "INC-210", "rollback_summary": "Names of the cluster did not resolve for four minutes.",
     }, GIT, dora)
@@ -205,6 +210,9 @@ def routes(q):
     changed = stable_uuid("change alert thresholds")
     q.report(at("09-09 10:00"), "alert_route.updated", stable_uuid("route DiskAlmostFull"), {
         "severity": "critical", "channel": "pager", "change_id": changed,
+    }, ROUTES, "ana@example.org")
+    q.report(at("09-09 09:40"), "alert_route.tested", stable_uuid("route DiskAlmostFull"), {
+        "last_tested_at": stamp(at("09-09 09:40")), "outcome": "delivered", "tested_by": "ana@example.org",
     }, ROUTES, "ana@example.org")
     q.report(at("09-24 10:00"), "alert_route.archived", stable_uuid("route CertificateExpires"), {
         "reason": "cert-manager renews them",

@@ -24,12 +24,25 @@ def credentials(q):
     for place, (service, key, days) in enumerate(sets):
         for half, environment in enumerate(("staging", "production")):
             name, time = f"{environment}-{service}", at("07-02 08:00", 20 * place + 5 * half)
+            users = [app for app, platform in APPS.items() if service in (platform, "supabase")]
+            about = {"surface_refs": [f"{app}-{environment}" for app in users]} if users else {
+                "pipeline_refs": [f"{app}-production" for app in APPS]}
+            # Nobody uses the one that is left from before.
+            if name == "staging-github":
+                about = {}
             q.report(time, "credential_set.created", name, {
+                **about,
                 "id": name, "environment": environment, "service": service, "key_name": key, "owner": "platform-engineer",
                 "rotation_cadence_days": days,
             }, CATALOG, "ana@example.org")
             q.report(time + timedelta(minutes=1), "credential_set.validated", name, {"outcome": "passed", "validated_by": "ci-bot"}, ACTIONS, "ci-bot")
             change(q, time + timedelta(minutes=2), name, "draft", "active")
+    # The others by their cadence, but for Vercel's of staging, of which nobody thinks.
+    for time, name in (("08-27 08:00", "staging-cloud-run"), ("08-27 08:30", "production-cloud-run"),
+                       ("08-28 08:30", "production-vercel"), ("09-25 08:00", "staging-github"), ("09-25 08:30", "production-github")):
+        change(q, at(time), name, "active", "rotating")
+        q.report(at(time, 9), "credential_set.verified", name, {"outcome": "passed", "verified_by": "ben@example.org"}, ACTIONS, "ben@example.org")
+        change(q, at(time, 11), name, "rotating", "active")
     for number, time in enumerate(weeks("07-28 08:00", days=28)):
         for half, environment in enumerate(("staging", "production")):
             name, start = f"{environment}-supabase", time + timedelta(minutes=30 * half)

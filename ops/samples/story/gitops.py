@@ -18,6 +18,7 @@ def tell(q):
     secrets(q)
     for number, time in enumerate(weeks("07-06 13:00")):
         reconcile(q, number, time)
+    steady(q)
     local(q)
     by_hand(q)
 
@@ -37,7 +38,7 @@ def kustomizations(q):
               ("apps", ["flux-system/distribution"], "k8s/clusters/prod")]
     for number, (name, after, path) in enumerate(layers):
         q.report(at("07-01 13:00", number), "kustomization.updated", f"flux-system/{name}", {
-            "namespace": "flux-system", "name": name, "source": "flux-system/home", "path": path, "interval": "10m",
+            "namespace": "flux-system", "name": name, "source": "flux-system/home", "path": path, "interval": "72h",
             "dependsOn": after, "healthChecks": ["Deployment/ingress/traefik"], "environment": "prod",
         }, GIT, "ana@example.org")
 
@@ -73,6 +74,7 @@ def secrets(q):
     q.report(at("08-07 16:50"), "encrypted_secret.committed", "k8s/clusters/dev/token.enc.yaml", {
         "path": "k8s/clusters/dev/token.enc.yaml", "environment": "dev", "sops": {"mac": True, "version": "3.9.4"},
         "ageRecipients": [RECIPIENT["dev"]], "revision": commit("token encrypted"), "cleartext_leaves": [],
+        "used_by": ["apps/v1/Deployment/app/web"],
     }, GIT, "ana@example.org")
 
 
@@ -86,7 +88,7 @@ def reconcile(q, number, time):
     q.report(minute(1), "local_validation.completed", f"validation-{sha[:12]}", {"revision": sha, "outcome": "passed", "clusterName": "home-local"}, KSAIL, "ana@example.org")
     q.report(minute(2), "manifest.validated", "apps/v1/Deployment/app/web", {
         "apiVersion": "apps/v1", "kind": "Deployment", "digest": digest(f"web {number}"), "schema": "pass", "revision": sha,
-        "metadata": {"name": "web", "namespace": "app", "labels": {"app": "web", "team": "platform"}},
+        "metadata": {"name": "web", "namespace": "app", "labels": {"app.kubernetes.io/name": "web", "team": "platform"}},
         "containers": [{"name": "web", "limits": {} if number == 6 else {"cpu": "500m", "memory": "256Mi"}}],
         "path": "k8s/clusters/prod/app.yaml", "environment": "prod", "references": [],
     }, GIT, "ci-bot")
@@ -103,6 +105,19 @@ def reconcile(q, number, time):
         "revision": sha, "reason": "HealthCheckFailed" if failed else "ReconciliationSucceeded",
         "outcome": "failed" if failed else "succeeded", "severity": "error" if failed else "info", "environment": "prod",
     }, FLUX, "flux")
+
+
+def steady(q):
+    """What lies below the applications is reconciled all the same."""
+    for number, time in enumerate(weeks("07-06 13:20")):
+        sha = commit(f"gitops {number}")
+        for place, (name, layers) in enumerate((("bases", ["base"]), ("distribution", ["base", "distribution"]))):
+            subject, start = f"flux-system/{name}", time + timedelta(minutes=4 * place)
+            q.report(start, "kustomization.built", subject, {"revision": sha, "layers": layers, "digest": digest(f"{name} {number}")}, FLUX, "flux")
+            q.report(start + timedelta(minutes=1), "kustomization.applied", subject, {"revision": sha, "outcome": "success"}, FLUX, "flux")
+            q.report(start + timedelta(minutes=2), "kustomization.reconciled", subject, {
+                "revision": sha, "reason": "ReconciliationSucceeded", "outcome": "succeeded", "severity": "info", "environment": "prod",
+            }, FLUX, "flux")
 
 
 def local(q):

@@ -19,7 +19,7 @@ POOLS = {
     "production": [("118003", "g6-standard-8", 3, 9), ("118004", "g6-dedicated-8", 2, 6)],
     "system": [("118005", "g6-standard-8", 2, 3), ("118006", "g1-gpu-rtx6000-1", 1, 1)],
 }
-PANELS = ["cpu", "memory", "ingress-latency", "pod-restarts", "secret-freshness"]
+PANELS = ["cpu", "memory", "ingress_latency", "pod_restarts", "secret_freshness"]
 APPS = {
     "baseline-observability": ("monitoring", 0, True),
     "ingress": ("ingress-nginx", 1, True),
@@ -52,7 +52,9 @@ def build(q, name, start):
             "labels": {"pool": "gpu" if "gpu" in instance else "general"}, "taints": [],
         }, TERRAFORM, "ci-bot")
     for number, role in enumerate(("platform-engineer", "app-team", "read-only")):
-        policy(q, start + timedelta(minutes=20 + number), name, role, at("09-28 08:00"), "ana@example.org")
+        # One of them ends in September, and nobody takes it back or renews it.
+        until = at("09-28 08:00") if (name, role) == ("staging", "read-only") else at("12-31 08:00")
+        policy(q, start + timedelta(minutes=20 + number), name, role, until, "ana@example.org")
     bundle = stable_uuid("bundle " + name)
     q.report(start + timedelta(minutes=25), "secrets_bundle.created", bundle, {
         "bundle_id": bundle, "environment": name, "source": "linode-secret-manager", "items": [
@@ -66,10 +68,25 @@ def build(q, name, start):
         "links": [{"kind": "loki", "url": f"https://grafana.example/explore/loki/{name}"},
                   {"kind": "tempo", "url": f"https://grafana.example/explore/tempo/{name}"}],
     }, GRAFANA, "ben@example.org")
-    status(q, start + timedelta(minutes=48), name, "provisioning", "ready", evidence_refs=[
-        f"https://ci.example/runs/{sha[:8]}/terratest", f"https://ci.example/runs/{sha[:8]}/smoke",
-        f"https://argocd.example/apps?env={name}&health=Healthy",
-    ])
+    q.report(start + timedelta(minutes=40), "governance.docs.updated", f"docs-dashboard-{name}", {
+        "path": "docs/platform/observability-guide.md", "dashboard_uid": f"env-{name}", "revision": commit("guide " + name),
+        "summary": "What each panel says.", "updated_by": "ben@example.org",
+    }, GRAFANA, "ben@example.org")
+    status(q, start + timedelta(minutes=48), name, "provisioning", "ready", **well(sha))
+
+
+def well(sha):
+    """What an environment shows before it is called ready."""
+    runs = f"https://ci.example/runs/{sha[:8]}"
+    return {
+        "terraform_apply_ref": f"{runs}/apply", "terratest_ref": f"{runs}/terratest", "smoke_test_ref": f"{runs}/smoke",
+        "argocd_health": "Healthy",
+    }
+
+
+def remedy(run):
+    """What was done about it, and the run that checks it."""
+    return {"remediation_ref": f"https://ci.example/runs/{run}", "validation_ref": f"https://ci.example/runs/{run}/checks"}
 
 
 def policy(q, time, environment, role, expiry, actor, **more):
@@ -93,7 +110,7 @@ def sync(q, time, environment, rotation=None):
 def rollback_plan(q, time, change, actor):
     q.report(time, "rollback_plan.recorded", change, {
         "change_id": change, "environment": "production",
-        "trigger_condition": ["failed deploy", "alert", "manual decision"],
+        "trigger_condition": ["failed deploy", "alert", "manual decision"], "runbook_ref": "docs/runbooks/infrastructure-rollback.md",
         "steps": ["scripts/infra/rollback.sh --to last-good", "scripts/infra/rollback.sh --verify"],
         "validation": ["cluster_health", "metrics", "secrets", "argocd_sync"],
     }, PLATFORM, actor)
@@ -125,6 +142,12 @@ def rollout(q, time, app, environment, revision, actor="argocd"):
         "class": "baseline" if heal else "sample",
         "sync_policy": {"automated": heal, "self_heal": heal, "prune": heal}, "revision": revision,
     }, ARGO, actor)
+    # Somebody lets every wave of production go, but for one that could not wait.
+    if environment == "production" and (app, time.strftime("%m-%d")) != ("sample-service", "09-10"):
+        q.report(time + timedelta(minutes=2), "governance.approval.recorded", f"wave-{wave}-{revision[:8]}", {
+            "about_kind": "platform.argo_app", "about_id": subject, "environment": environment, "revision": revision,
+            "wave": wave, "role": "platform-engineer", "decision": "approved", "approved_by": "ana@example.org",
+        }, ARGO, "ana@example.org")
     q.report(time + timedelta(minutes=3), "argo_app.synced", subject, {
         "environment": environment, "revision": revision, "wave": wave, "health": "Healthy", "result": "Synced",
     }, ARGO, actor)
@@ -160,25 +183,41 @@ def routine(q):
                 ("observability", "0.9.0", "07-20 10:00"), ("secrets-bootstrap", "1.1.0", "08-04 09:30"),
                 ("lke-cluster", "2.4.0", "08-18 13:05"), ("network", "1.9.0", "09-15 11:40")]
     for name, version, time in releases:
+        tag = f"modules/{name}/v{version}"
+        parsed = {"full_version": tag, "sub_project_path": f"modules/{name}", "semver": f"v{version}",
+                  "major": int(version[0]), "minor": int(version[2]), "patch": int(version[4])}
+        q.report(at(time, -6), "release.version.created", tag, {**parsed, "commit_sha": commit(tag)}, TERRAFORM, "ana@example.org")
+        q.report(at(time, -5), "release.git_tag.created", tag, {
+            "tag_name": tag, "tag_type": "version", "sub_project_path": f"modules/{name}", "commit_sha": commit(tag),
+            "is_movable": False, "created_at": stamp(at(time, -5)), "version": parsed,
+        }, TERRAFORM, "ana@example.org")
         q.report(at(time), "terraform_module.released", f"{name}/{version}", {
-            "name": name, "version": version, "inputs": {"region": {"type": "string", "default": "eu-central"}},
-            "outputs": {"endpoint": "string"}, "git_tag": f"modules/{name}/v{version}",
+            "name": name, "version": version, "doc_ref": f"contracts/terraform-modules.md#{name}", "inputs": {"region": {"type": "string", "default": "eu-central"}},
+            "outputs": {"endpoint": "string"}, "git_tag": tag,
             "readme": {"digest": digest(f"{name}{version}"),
                        "usage": True, "inputs": True, "outputs": True},
         }, TERRAFORM, "ana@example.org")
-    day = at("07-06 05:00")
+    day = at("07-02 05:00")
     while day < at("10-01 00:00"):
         for number, environment in enumerate(POOLS):
             if environment == "development" and day >= at("09-21 00:00"):
                 continue  # retired by then
             summary = {"2026-08-10": "minor", "2026-08-24": "major"}.get(day.strftime("%Y-%m-%d"), "none")
-            drift(q, day + timedelta(minutes=10 * number), environment, summary if environment == "production" else "none")
-        day += timedelta(days=7)
-    for week, day in enumerate(("07-31 09:00", "08-30 09:00", "09-29 09:00")):
-        for number, environment in enumerate(("staging", "production", "system")):
-            rotation, time = f"rot-2026-{week + 7:02}-{environment}", at(day, 20 * number)
+            # One night the plan of staging does not run.
+            if (environment, day.strftime("%m-%d")) != ("staging", "08-02"):
+                drift(q, day + timedelta(minutes=10 * number), environment, summary if environment == "production" else "none")
+            sync(q, day + timedelta(minutes=10 * number + 4), environment)
+        day += timedelta(days=1)
+    # Every four weeks the token, and in September what the metrics are written with, too. In the end that of development
+    # is forgotten, since it is retired soon.
+    for round, day in enumerate(("07-28 09:00", "08-25 09:00", "09-22 09:00")):
+        for number, environment in enumerate(POOLS):
+            if (round, environment) == (2, "development"):
+                continue
+            rotation, time = f"rot-2026-{round + 7:02}-{environment}", at(day, 20 * number)
             q.report(time, "secrets_bundle.rotated", stable_uuid("bundle " + environment), {
-                "environment": environment, "rotation_id": rotation, "rotated_items": ["api-token"],
+                "environment": environment, "rotation_id": rotation,
+                "rotated_items": ["api-token", "metrics-writer"] if round == 2 else ["api-token"],
             }, VAULT, "vault-rotator")
             sync(q, time + timedelta(minutes=6), environment, rotation)
     for number, (environment, role) in enumerate((e, r) for e in POOLS for r in ("platform-engineer", "app-team")):
@@ -228,20 +267,20 @@ def incidents(q):
     # July: staging loses a node, by the book.
     ref = alert(q, at("07-21 02:14"), "NodeNotReady", "staging", "warning", 3, 55, "ben@example.org")
     status(q, at("07-21 02:18"), "staging", "ready", "degraded", "alertmanager", alert_ref=ref)
-    status(q, at("07-21 02:40"), "staging", "degraded", "recovering", "ben@example.org", evidence_refs=["https://ci.example/runs/7711"])
+    status(q, at("07-21 02:40"), "staging", "degraded", "recovering", "ben@example.org", **remedy("7711"))
     status(q, at("07-21 03:05"), "staging", "recovering", "ready", "ci-bot", validation_ref="https://ci.example/runs/7713")
     # August: somebody edits production by hand; the drift is major; the way back fails once.
     ref = alert(q, at("08-24 06:30"), "HighLatency", "production", "critical", 4, 172, "ana@example.org")
     status(q, at("08-24 06:33"), "production", "ready", "degraded", "alertmanager", alert_ref=ref)
     policy(q, at("08-24 06:50"), "production", "break-glass", at("08-24 18:50"), "ana@example.org", incident_ref="INC-208")
-    status(q, at("08-24 07:05"), "production", "degraded", "recovering", "ana@example.org", evidence_refs=["https://ci.example/runs/8820"])
+    status(q, at("08-24 07:05"), "production", "degraded", "recovering", "ana@example.org", **remedy("8820"))
     # Not in the lifecycle: it fell over again while it recovered.
     status(q, at("08-24 07:41"), "production", "recovering", "degraded", "alertmanager", alert_ref=ref)
     q.report(at("08-24 08:02"), "rollback.executed", "rb-2026-08-24", {
         "change_id": "infra#447", "environment": "production", "result": "succeeded",
         "validation": {"secrets": "passed", "argocd_sync": "passed", "cluster_health": "passed", "metrics": "passed"},
     }, PLATFORM, "ana@example.org")
-    status(q, at("08-24 08:10"), "production", "degraded", "recovering", "ana@example.org", evidence_refs=["https://ci.example/runs/8826"])
+    status(q, at("08-24 08:10"), "production", "degraded", "recovering", "ana@example.org", **remedy("8826"))
     status(q, at("08-24 09:20"), "production", "recovering", "ready", "ci-bot", validation_ref="https://ci.example/runs/8831")
     q.report(at("08-24 18:30"), "access_policy.revoked", "production/break-glass", {"reason": "INC-208 is over"}, ACCESS, "cleo@example.org")
     # September: a sync fails, and a tired operator marks the environment well without recovering it.
@@ -262,10 +301,11 @@ def oddities(q):
         "name": "staging", "namespace": "env-staging", "status": "provisioning",
         "quota": {"cpu": "16", "memory": "64Gi", "pods": 250}, "labels": {"team": "platform", "tier": "staging"},
     }, TERRAFORM, "ci-bot", cipipeline="infra#401")
-    status(q, at("08-20 10:40"), "staging", "provisioning", "ready", evidence_refs=["https://ci.example/runs/8702"])
+    status(q, at("08-20 10:40"), "staging", "provisioning", "ready", **well(commit("infra#401")))
     # Development is retired, and comes back by an old script a week later.
     status(q, at("09-18 16:00"), "development", "ready", "retired", "cleo@example.org",
-             schedule_ref="infra#470", backup_ref="s3://platform-backups/development/2026-09-18")
+             schedule_ref="infra#470", backup_ref="s3://platform-backups/development/2026-09-18",
+           backup_at="2026-09-18T14:00:00Z", namespace_deleted_at="2026-09-18T15:50:00Z")
     status(q, at("09-25 03:00"), "development", "retired", "ready", "cron")
     # A report that believes in another past: the state was ready, not degraded.
     status(q, at("09-27 11:00"), "system", "degraded", "recovering", "ben@example.org", evidence_refs=["https://ci.example/runs/9920"])

@@ -63,7 +63,7 @@ def tag(q, time, name, kind, sha, verb="created", actor=CI, **more):
     }, GIT, actor)
 
 
-def deployment(q, time, path, semver, environment, end="succeeded", queued=True, run="", moves=True):
+def deployment(q, time, path, semver, environment, end="succeeded", queued=True, run="", moves=True, ticket=""):
     """One deployment, by the queue: queued, started, ended. Gives the time of its end."""
     sha = commit(f"{path}/{semver}")
     name = f"deploy-{time.strftime('%Y%m%d-%H%M%S')}-{sha[:6]}"
@@ -73,6 +73,8 @@ def deployment(q, time, path, semver, environment, end="succeeded", queued=True,
     }
     if environment == "production":
         data["region"] = "us-east"
+    if ticket:
+        data["ticket_ref"] = ticket
     if queued:
         q.report(time, "deployment.queued", name, {**data, "queue_position": 1, "estimated_wait_time": 60}, ACTIONS, CI)
     started = time + timedelta(minutes=1)
@@ -131,13 +133,16 @@ def release(q, number, path, semver, time, production, moved):
     later = time + timedelta(days=1)
     q.report(later - timedelta(minutes=40), "platform.rollback_plan.recorded", change, {
         "change_id": change, "environment": "production", "trigger_condition": ["failed deploy", "alert"],
+        # Of one nobody has written it into the runbook.
+        **({} if number == 3 else {"runbook_ref": "docs/runbooks/infrastructure-rollback.md"}),
         "steps": ["scripts/infra/rollback.sh --previous"], "validation": ["secrets", "argocd_sync"],
     }, GIT, "ana@example.org")
     q.report(later - timedelta(minutes=30), "governance.approval.recorded", f"approval-{change.replace('#', '-')}", {
         "about_kind": "release.version", "about_id": full, "change_id": change, "environment": "production",
         "revision": sha, "role": "platform-engineer", "decision": "approved", "approved_by": "cleo@example.org",
     }, GIT, "cleo@example.org")
-    ended = deployment(q, later, path, semver, "production")
+    # Of one, nobody says what it is for.
+    ended = deployment(q, later, path, semver, "production", ticket="" if number == 5 else change)
     move(q, ended + timedelta(minutes=1), path, "production", sha, moved)
     tag(q, later + timedelta(days=2), f"{full}-stable", "state", sha, version=version(path, semver), state="stable")
 
@@ -151,8 +156,8 @@ def trouble(q, moved):
     deployment(q, at("09-09 11:25"), "portal", "v3.2.0", "production", end="cancelled")
     tag(q, at("09-10 09:00"), "api/v1.5.2-deprecated", "state", commit("api/v1.5.2"), version=version("api", "v1.5.2"), state="deprecated")
     # Two start at once in the same environment.
-    deployment(q, at("09-17 15:00"), "api", "v1.6.0", "canary")
-    deployment(q, at("09-17 15:03"), "portal", "v3.2.0", "canary", queued=False)
+    deployment(q, at("09-17 15:00"), "api", "v1.6.0", "canary", moves=False)
+    deployment(q, at("09-17 15:03"), "portal", "v3.2.0", "canary", queued=False, moves=False)
     # A commit that was never tagged is deployed, and somebody moves a tag by hand.
     deployment(q, at("09-18 17:00"), "portal", "v3.3.0", "staging", moves=False)
     move(q, at("09-18 17:30"), "portal", "staging", commit("portal/v3.3.0"), moved, actor="dora@example.org")
