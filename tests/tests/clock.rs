@@ -98,14 +98,42 @@ async fn what_is_due_is_found_where_nothing_else_happens() {
         "nothing is due any more, so nothing ticks"
     );
     assert!(ticks(&ledger).await.len() <= before + 2);
-    assert_eq!(serving.stop().await, 0);
     let tasks = ledger.ask(["tasks", "list"]).await;
     assert_eq!(tasks.as_array().map(Vec::len), Some(2), "{tasks}");
     assert_eq!(
         (&tasks[0]["class"], &tasks[0]["kind"]),
         (&json!("alert_escalation"), &json!("platform.alert"))
     );
+    classes_are_told_apart(&ledger).await;
     let all = ledger.ask(["violations"]).await;
     assert!(!all.to_string().contains("verdict.unexpected"), "{all}");
+    assert_eq!(serving.stop().await, 0);
     ledger.run(["verify"]).await.expect(0);
+}
+
+/// A task of another class: of each class the first one is found, wherever it stands among all of them.
+async fn classes_are_told_apart(ledger: &Installation) {
+    let rotation = "4faf670a-9a93-47f3-81fc-f6a04f58dbb5";
+    let event = json!({
+        "specversion": "1.0", "id": "verified", "source": "urn:test", "type": "cluster.secret_rotation.verified",
+        "subject": rotation, "authid": "ana@example.org", "time": "2026-01-01T00:00:00Z",
+        "data": { "rotation_id": rotation, "rotation_scope": "tailscale", "next_rotation_due": "2026-02-01T00:00:00Z" },
+    });
+    ledger
+        .run_with(["publish", "--wait", "-"], &event.to_string())
+        .await
+        .expect(0);
+    ledger.settles().await;
+    for class in ["alert_escalation", "rotation_due"] {
+        let of_class = ["tasks", "list", "--class", class, "-n", "1"];
+        let found = ledger.ask(of_class).await;
+        let classes: Vec<&Value> = found
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|one| &one["class"])
+            .collect();
+        let log = ledger.ask(["log", "--reverse", "-n", "8"]).await;
+        assert_eq!(classes, [&json!(class)], "{found} {log}");
+    }
 }

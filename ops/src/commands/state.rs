@@ -66,6 +66,7 @@ impl State {
             status: self.status.as_deref(),
             from: self.since.first(&reader).await?,
             limit: self.limit.most(),
+            ..States::default()
         };
         let found = query::states(reader.database(), &config.ledger, &asked, when).await?;
         if let (Some(kind), Some(id)) = (&kind, &self.id) {

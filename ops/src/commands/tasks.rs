@@ -160,11 +160,11 @@ impl List {
             },
             status: (!self.closed).then_some("open"),
             from: self.since.first(&reader).await?,
+            attribute: self.class.as_deref().map(|class| ("class", class)),
             limit: self.limit.most(),
         };
         let found = query::states(reader.database(), &config.ledger, &asked, When::Now).await?;
-        let of_class = |one: &Item| self.class.is_none() || one.class == self.class;
-        let items: Vec<Item> = found.rows.iter().map(Item::from).filter(of_class).collect();
+        let items: Vec<Item> = found.rows.iter().map(Item::from).collect();
         if items.is_empty() {
             output::say("there is nothing to do");
         }

@@ -23,6 +23,8 @@ pub struct States<'a> {
     pub status: Option<&'a str>,
     /// Whose last event is at this position or after it.
     pub from: u64,
+    /// Of which this attribute is this text.
+    pub attribute: Option<(&'a str, &'a str)>,
     /// So many of them; `None` is all.
     pub limit: Option<u64>,
 }
@@ -100,7 +102,12 @@ async fn past_of(
 
 /// Whether it is asked for, by what it was then.
 fn takes(asked: &States<'_>, entity: &Entity) -> bool {
+    let says = |(name, text): (&str, &str)| {
+        let value = entity.attributes.get(name).and_then(|value| value.as_str());
+        value == Some(text)
+    };
     entity.seq >= asked.from
+        && asked.attribute.is_none_or(says)
         && asked
             .status
             .is_none_or(|status| entity.status.name() == Some(status))

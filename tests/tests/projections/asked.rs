@@ -117,7 +117,8 @@ async fn lists_end_at_their_limit_and_say_that_there_is_more() {
     let mut last = 0;
     for number in 0..5 {
         let name = format!("e{number}");
-        fixture.environment(&name, "created", json!({})).await;
+        let namespace = json!({ "namespace": name });
+        fixture.environment(&name, "created", namespace).await;
         let to = if number % 2 == 0 { "ready" } else { "retired" };
         last = fixture
             .environment(&name, "status_changed", json!({ "to": to }))
@@ -156,6 +157,17 @@ async fn lists_end_at_their_limit_and_say_that_there_is_more() {
         .await
         .expect("an answer");
     assert_eq!((found.rows.len(), found.more), (1, false));
+    let named = States {
+        which,
+        attribute: Some(("namespace", "e3")),
+        limit: Some(1),
+        ..States::default()
+    };
+    let found = query::states(db, &ledger, &named, When::Now)
+        .await
+        .expect("an answer");
+    let ids: Vec<&str> = found.rows.iter().map(|row| row.id.as_str()).collect();
+    assert_eq!((ids, found.more), (vec!["e3"], false));
     let asked = Violations {
         rule: Some("transition.illegal"),
         severities: Some(&["error"]),
