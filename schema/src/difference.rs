@@ -149,6 +149,7 @@ fn things(side: Side<'_>) -> Things {
             ("value", value.to_string()),
             ("min", json(setting.min.as_ref())),
             ("max", json(setting.max.as_ref())),
+            ("off", json(setting.off.as_ref())),
             ("type", setting.holds.as_str().to_owned()),
         ];
         say("setting", setting.name.clone(), sayings);

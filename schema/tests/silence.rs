@@ -144,6 +144,68 @@ fn what_is_broken_still_when_the_silence_ends_is_raised() {
     assert_eq!(update(world, 3, 6), None, "it is open");
 }
 
+/// A number that is missing is found by the ledger itself; it is silenced like any rule.
+#[test]
+fn a_publisher_s_gaps_are_silenced() {
+    let world = &mut World::default();
+    let numbered = |world: &mut World, seq: u64, number: &str| {
+        let kind: KindName = KIND.parse().unwrap();
+        let verb = Name::new("updated").unwrap();
+        let mut context = Map::new();
+        context.insert("sequence".to_owned(), json!(number));
+        let event = Event {
+            kind: KIND,
+            verb: "updated",
+            id: number,
+            subject: "staging",
+            source: "//ci.example/runs",
+            actor: "",
+            publisher: "ci",
+            context: &context,
+            occurred_us: 0,
+            recorded_us: i64::try_from(seq).unwrap(),
+            seq,
+            data: &json!({}),
+        };
+        let told = world.apply(&CATALOG, &kind, &verb, event);
+        let mut gaps = told
+            .raised
+            .into_iter()
+            .filter(|one| one.rule == "publisher.gap");
+        gaps.next().map(|one| one.silenced_by)
+    };
+    assert_eq!(numbered(world, 0, "1"), None);
+    assert_eq!(numbered(world, 1, "3"), Some(None));
+    let subject = "publisher.gap/ledger.publisher/ci";
+    let data = json!({
+        "rule": "publisher.gap", "kind": "ledger.publisher", "id": "ci", "reason": "r", "until_us": 3_000_000,
+    });
+    apply(world, 2, 2, "ledger.rule.silenced", subject, &data);
+    assert_eq!(numbered(world, 3, "5"), Some(Some(2)));
+}
+
+/// What says that somebody acts as the ledger is not silenced, and whoever tries is told; taking it back is no fault.
+#[test]
+fn two_rules_cannot_be_silenced() {
+    for rule in schema::rule::silence::NEVER {
+        for (until, told) in [(Some(10), true), (None, true), (Some(0), false)] {
+            let mut data = json!({ "rule": rule, "reason": "r" });
+            data["until_us"] = until.map_or(Value::Null, |until| json!(until));
+            let said = apply(
+                &mut World::default(),
+                0,
+                1,
+                "ledger.rule.silenced",
+                rule,
+                &data,
+            );
+            let rules: Vec<&str> = said.raised.iter().map(|one| one.rule.as_str()).collect();
+            let expected: &[&str] = if told { &["rule.not_silenceable"] } else { &[] };
+            assert_eq!(rules, expected, "{rule} {until:?}");
+        }
+    }
+}
+
 proptest! {
     /// Whatever is silenced when: each violation is raised all the same, and silenced by the last word of its own
     /// silences, the widest first.

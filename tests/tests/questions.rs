@@ -40,6 +40,13 @@ fn events() -> Vec<String> {
         json!({ "tag_name": "api/v1.2.1", "tag_type": "version", "commit_sha": format!("{:040x}", 1),
                 "created_at": "2026-07-01T00:00:00Z" }),
     );
+    for _ in 0..2 {
+        add(
+            "platform.access_policy.granted",
+            "staging/app-team",
+            json!({ "role": "app-team", "environment": "staging", "permissions": ["read"] }),
+        );
+    }
     events
 }
 
@@ -225,11 +232,30 @@ async fn what_is_broken_is_said_in_words() {
         .expect(0);
     assert!(table.out.contains(message), "{}", table.out);
 
+    // Of a rule with several parts, the words of the one that broke.
+    for (rule, words) in [
+        (
+            "tag.type_fields",
+            "A tag of a version or a state names it, and does not move. ",
+        ),
+        (
+            "access_policy.duplicate_role",
+            "A policy that is live is updated, not granted again. ",
+        ),
+    ] {
+        let found = ledger.ask(["violations", "--rule", rule]).await;
+        let message = found[0]["message"].as_str().unwrap_or_default();
+        assert!(message.starts_with(words), "{found}");
+    }
+
     // Of every verdict that there is, nothing but sentences.
     let all = ledger.ask(["violations", "--all"]).await;
     for one in all.as_array().cloned().unwrap_or_default() {
         let said = one["message"].as_str().unwrap_or_default();
-        assert!(!said.contains(" broke `"), "{one}");
+        assert!(
+            !said.contains(" broke `") && !said.contains(" Or: "),
+            "{one}"
+        );
     }
 }
 

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use projections::query::{self, When, Which};
 use schema::KindName;
 use schema::rule::describe::OWN;
+use schema::rule::silence::NEVER;
 use schema::time::format_us;
 use serde_json::{Map, Value, json};
 
@@ -140,6 +141,14 @@ fn moment(until: Option<&str>, span: Option<&str>) -> Result<i64, Failure> {
 
 impl About {
     async fn publish(&self, app: &App, until_us: i64) -> Outcome {
+        // One that was published otherwise can still be taken back.
+        if until_us > 0 && NEVER.contains(&self.rule.as_str()) {
+            return Err(Failure::usage(format!(
+                "{} cannot be silenced: it says that somebody acts as the ledger, and whoever does could silence it first",
+                self.rule
+            ))
+            .mend("look at the violation with ledger violations, and acknowledge what follows from it"));
+        }
         self.is_known(app).await?;
         let kind = self.kind.as_ref().map(ToString::to_string);
         let named = [Some(self.rule.clone()), kind.clone(), self.id.clone()];

@@ -12,7 +12,7 @@ use ledger::Header;
 use schema::kind::Severity;
 use schema::rule::{
     self, Armed, Arrived, Event, Finding, Held, Inputs, Judged, Lookup, Opened, Resolved, RuleKey,
-    Step, View,
+    Said, Step, View,
 };
 use schema::{Catalog, KindName};
 use serde_json::{Map, Value};
@@ -211,7 +211,7 @@ pub(super) struct Raised {
 }
 
 /// A rule as verdicts remember it.
-pub(super) fn found_by(key: &RuleKey) -> String {
+pub(crate) fn found_by(key: &RuleKey) -> String {
     format!("{}/{}/{}", key.owner, key.id, key.part)
 }
 
@@ -234,6 +234,8 @@ pub(super) fn judge(moment: Moment<'_>, before: Option<&Arc<Entity>>, ask: &Ask<
     let mut judged = Judged::default();
     if !has_rules(moment.fact, moment.catalog) {
         judged.findings = lifecycle;
+        // What has to be known for that, `ask` was asked for.
+        drop(judged.silence(moment.fact.header.recorded_us, ask));
     } else if let Step::Judged(done) = by_rules(moment, before, &lifecycle, ask) {
         judged = done;
     }
@@ -291,31 +293,63 @@ fn by_rules(
         fact, key, catalog, ..
     } = moment;
     let (kind, verb) = (fact.event_type.kind(), fact.event_type.verb());
+    let (data, context) = (plain(fact, catalog), context(&fact.header));
+    let inputs = Inputs {
+        event: event(fact, key, &data, &context),
+        entity: ask.view((**key).clone()).flatten(),
+        before: before.map(|entity| entity.view(key)),
+    };
+    catalog.rules().judge(kind, verb, &inputs, lifecycle, ask)
+}
+
+/// An event's data, as rules see it.
+fn plain<'f>(fact: &'f Fact, catalog: &Catalog) -> Cow<'f, Value> {
+    let (kind, verb) = (fact.event_type.kind(), fact.event_type.verb());
     let data = fact.data.as_ref().map_or(&Value::Null, |data| &data.value);
     let declared = catalog.kind(kind).and_then(|kind| kind.event(verb));
-    let data = declared.map_or(Cow::Borrowed(data), |one| one.plain(data));
+    declared.map_or(Cow::Borrowed(data), |one| one.plain(data))
+}
+
+fn event<'f>(
+    fact: &'f Fact,
+    key: &'f Key,
+    data: &'f Value,
+    context: &'f Map<String, Value>,
+) -> Event<'f> {
     let header = &fact.header;
-    let context = context(header);
-    let event = Event {
+    Event {
         kind: &key.kind,
-        verb: verb.as_str(),
+        verb: fact.event_type.verb().as_str(),
         id: &header.id,
         subject: &header.subject,
         source: &header.source,
         actor: &header.actor,
         publisher: &header.publisher,
-        context: &context,
+        context,
         occurred_us: header.occurred_us,
         recorded_us: header.recorded_us,
         seq: header.seq,
-        data: &data,
-    };
+        data,
+    }
+}
+
+/// Which of these parts of a rule an event broke, with its entity before and after it: for the words of a verdict.
+pub(crate) fn which<'p>(
+    catalog: &Catalog,
+    fact: &Fact,
+    key: &Key,
+    (before, after): (Option<&Entity>, Option<&Entity>),
+    parts: &'p [RuleKey],
+    said: &Said<'_>,
+) -> Option<&'p RuleKey> {
+    let (data, context) = (plain(fact, catalog), context(&fact.header));
     let inputs = Inputs {
-        event,
-        entity: ask.view((**key).clone()).flatten(),
+        event: event(fact, key, &data, &context),
+        entity: after.map(|entity| entity.view(key)),
         before: before.map(|entity| entity.view(key)),
     };
-    catalog.rules().judge(kind, verb, &inputs, lifecycle, ask)
+    let kind = fact.event_type.kind();
+    catalog.rules().which(parts, said, kind, &inputs)
 }
 
 /// The attributes of an event that have no column of their own.

@@ -68,6 +68,8 @@ impl Fold<'_> {
         }
         judged.armed.extend(armed);
         let ask = Ask::new(&self.world, catalog);
+        // What has to be known for that, `ask` was asked for.
+        drop(judged.silence(header.recorded_us, &ask));
         let outcome = judge::outcome(judged, fact, catalog, &ask);
         needs.extend(ask.into_needs());
         if needs.is_empty() {

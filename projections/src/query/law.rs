@@ -8,8 +8,13 @@ use schema::rule::{Law, Said};
 use schema::{Activation, Package};
 use serde_json::Value;
 
+use crate::entity::Key;
+use crate::fact::Fact;
+use crate::fold::judge;
+use crate::project::ProjectError;
 use crate::query::rows::ViolationRow;
 use crate::query::words::{self, Cause};
+use crate::query::{QueryError, past};
 
 /// How many causes are read at a time.
 const AT_A_TIME: usize = 64;
@@ -31,6 +36,15 @@ impl Wordless {
             found_by: self.found_by.as_deref(),
             kind: &self.row.kind,
             event_type: self.event_type.as_deref(),
+            severity: &self.row.severity,
+            detail_key: &self.row.detail_key,
+        }
+    }
+
+    fn key(&self) -> Key {
+        Key {
+            kind: self.row.kind.clone(),
+            id: self.row.id.clone(),
         }
     }
 }
@@ -39,7 +53,7 @@ impl Wordless {
 pub(super) async fn word(
     reader: &Reader,
     found: Vec<Wordless>,
-) -> Result<Vec<ViolationRow>, ReadError> {
+) -> Result<Vec<ViolationRow>, QueryError> {
     let mut laws: BTreeMap<String, Law> = BTreeMap::new();
     let mut rows = Vec::with_capacity(found.len());
     let mut found = found.into_iter().peekable();
@@ -52,6 +66,7 @@ pub(super) async fn word(
             }
         }
         let causes = causes(reader, &some, &laws).await?;
+        tell_parts(reader, &mut some, &laws, &causes).await?;
         for one in &mut some {
             let record = causes.get(&one.row.cause_seq);
             if one.event_type.is_none() {
@@ -90,7 +105,9 @@ async fn causes(
 ) -> Result<BTreeMap<u64, Record>, ReadError> {
     let asks = |one: &&Wordless| {
         let law = laws.get(&one.row.catalog);
-        one.event_type.is_none() || law.is_some_and(|law| law.asks_for_values(&one.said()))
+        let asks =
+            |law: &Law| law.asks_for_values(&one.said()) || !law.parts(&one.said()).is_empty();
+        one.event_type.is_none() || law.is_some_and(asks)
     };
     let mut seqs: Vec<u64> = some
         .iter()
@@ -106,6 +123,44 @@ async fn causes(
         .into_iter()
         .map(|record| (record.header.seq, record))
         .collect())
+}
+
+/// Says of verdicts of a rule with several parts which of them broke: its cause is judged again, with its entity as it was.
+async fn tell_parts(
+    reader: &Reader,
+    some: &mut [Wordless],
+    laws: &BTreeMap<String, Law>,
+    causes: &BTreeMap<u64, Record>,
+) -> Result<(), QueryError> {
+    let mut several = Vec::new();
+    for one in some {
+        let law = laws.get(&one.row.catalog);
+        let parts = law.map(|law| law.parts(&one.said())).unwrap_or_default();
+        let record = causes
+            .get(&one.row.cause_seq)
+            .filter(|record| record.body.is_some());
+        if let Some(record) = record.filter(|_| !parts.is_empty()) {
+            let fact = Fact::read(record.clone()).map_err(ProjectError::from)?;
+            several.push((one, parts, fact));
+        }
+    }
+    if several.is_empty() {
+        return Ok(());
+    }
+    let last = several.iter().map(|(one, ..)| one.row.cause_seq).max();
+    let catalogs = past::catalogs(reader, last.unwrap_or_default()).await?;
+    for (one, parts, fact) in several {
+        // What an event says about another entity is judged with that one, which cannot be told here.
+        let Some(about) = fact.key.clone().filter(|about| **about == one.key()) else {
+            continue;
+        };
+        let states = past::around(reader, &catalogs, &about, one.row.cause_seq).await?;
+        let catalog = catalogs.at(one.row.cause_seq);
+        let states = (states.0.as_ref(), states.1.as_ref());
+        let by = judge::which(catalog, &fact, &about, states, &parts, &one.said());
+        one.found_by = by.map(judge::found_by);
+    }
+    Ok(())
 }
 
 fn message(one: &Wordless, law: Option<&Law>, record: Option<&Record>) -> String {

@@ -159,6 +159,8 @@ fn violation(row: &Row) -> Wordless {
             .get::<_, &str>("status")
             .parse()
             .unwrap_or(ViolationStatus::Open),
+        how: row.get("how"),
+        by_seq: row.get::<_, Option<i64>>("by_seq").map(count),
         violation: row.get("violation"),
         judged_from: judged_from.into_iter().map(count).collect(),
         catalog: row.get("catalog"),

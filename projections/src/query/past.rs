@@ -75,6 +75,25 @@ pub(super) async fn as_of(
     Ok(were)
 }
 
+/// An entity before and after a position at which an event is about it.
+pub(super) async fn around(
+    reader: &Reader,
+    catalogs: &Catalogs,
+    key: &Key,
+    seq: u64,
+) -> Result<(Option<Entity>, Option<Entity>), QueryError> {
+    let sql = include_str!("../sql/positions.sql");
+    let until = bigint(seq.saturating_add(1));
+    let mut events = events(reader, sql, &[key], until).await?;
+    let first = async |events: &[(usize, u64)]| {
+        let mut states = fold(reader, catalogs, 1, events).await?;
+        Ok::<_, QueryError>(states.pop().flatten())
+    };
+    let after = first(&events).await?;
+    events.retain(|(_, one)| *one < seq);
+    Ok((first(&events).await?, after))
+}
+
 /// Those of which every event had happened, in the order of the chain: they are as they are now.
 fn unchanged(entities: &[(Key, Entity)], events: &[(usize, u64)]) -> Vec<bool> {
     let mut seen: Vec<(u64, Option<u64>, bool)> = vec![(0, None, true); entities.len()];
@@ -142,7 +161,7 @@ async fn events(
 }
 
 /// Every catalog that judged before position `size`.
-async fn catalogs(reader: &Reader, size: u64) -> Result<Catalogs, QueryError> {
+pub(super) async fn catalogs(reader: &Reader, size: u64) -> Result<Catalogs, QueryError> {
     let db = reader.database();
     let client = db.client().await?;
     let rows = client

@@ -159,6 +159,10 @@ pub struct ViolationRow {
     pub message: String,
     /// What became of it.
     pub status: ViolationStatus,
+    /// Where it is not open: `mended`, `overridden` or `silenced`.
+    pub how: Option<String>,
+    /// The position that cleared it: of what mended it, of the override, of the silence.
+    pub by_seq: Option<u64>,
     /// The verdict's own identifier.
     pub violation: String,
     /// The positions that it was judged from.

@@ -2,6 +2,7 @@
 SELECT v.violation, v.rule, v.severity, v.kind, v.id, v.cause_seq, v.seq, v.judged, v.catalog, v.detail_key, v.judged_from,
        v.found_by,
        CASE WHEN v.cleared_seq < $5 THEN v.status ELSE 'open' END AS status,
+       CASE WHEN v.cleared_seq < $5 THEN v.how END AS how, CASE WHEN v.cleared_seq < $5 THEN v.cleared_seq END AS by_seq,
        h.event_type, h.from_status, h.to_status, h.claimed, h.occurred_us, h.recorded_us, h.actor
   FROM views.violation v
   LEFT JOIN views.history h ON h.projection = v.projection AND h.kind = v.kind AND h.id = v.id AND h.seq = v.cause_seq

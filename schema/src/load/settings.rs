@@ -76,6 +76,7 @@ fn setting(table: &Table<'_>, file: String) -> Option<Setting> {
     }
     let min = table.json("min");
     let max = table.json("max");
+    let off = table.json("off");
     table.finish();
     let (default, at) = default?;
     let of = |bound: Option<(Value, usize)>| bound.map(|(value, _)| value);
@@ -86,10 +87,20 @@ fn setting(table: &Table<'_>, file: String) -> Option<Setting> {
         default,
         min: of(min),
         max: of(max),
+        off: of(off),
         about: about?.value.to_owned(),
     };
     if let Some((message, mend)) = setting.wrong(&setting.default) {
         table.source.report(at, message, mend);
+    }
+    if let Some(off) = setting
+        .off
+        .as_ref()
+        .filter(|off| !setting.holds.accepts(off))
+    {
+        let message = format!("`off` of `{}` is {off}", setting.name);
+        let mend = format!("write {}", setting.holds.wanted());
+        table.source.report(table.at, message, mend);
     }
     Some(setting)
 }

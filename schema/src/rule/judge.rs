@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::compile::Rules;
 use super::inputs::{Inputs, Known, Need, RuleKey};
 use super::judging::Judging;
-use super::silence::Silences;
 use crate::kind::Severity;
 use crate::name::{KindName, Name};
 
@@ -254,7 +253,7 @@ impl Rules {
                 not_judged: None,
             });
         }
-        judged.silence(inputs, known, &mut needs);
+        needs.extend(judged.silence(inputs.event.recorded_us, known));
         judged.settled(needs)
     }
 
@@ -268,22 +267,12 @@ impl Rules {
             judging.when_due(due);
         }
         judged.findings.extend(self.silence(due, inputs.event.seq));
-        judged.silence(inputs, known, &mut needs);
+        needs.extend(judged.silence(inputs.event.recorded_us, known));
         judged.settled(needs)
     }
 }
 
 impl Judged {
-    /// Says of what was found by which event it is silenced.
-    fn silence(&mut self, inputs: &Inputs<'_>, known: &dyn Known, needs: &mut BTreeSet<Need>) {
-        let silences = Silences::new(&inputs.event, known);
-        for one in &mut self.findings {
-            if one.overridden_by.is_none() {
-                one.silenced_by = silences.of(&one.rule, &one.kind, &one.id, needs);
-            }
-        }
-    }
-
     /// What is better said by another rule goes; the same thing is said once, by its worst severity.
     fn settled(mut self, needs: BTreeSet<Need>) -> Step {
         if !needs.is_empty() {

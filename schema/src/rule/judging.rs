@@ -466,7 +466,7 @@ impl<'a, 'o> Judging<'a, 'o> {
 impl Case<'_, '_> {
     /// Whether the rule that is raised is silenced about this entity.
     fn is_silenced(&mut self, rule: &str, about: &About) -> bool {
-        Silences::new(&self.base.inputs.event, self.known)
+        Silences::new(self.base.inputs.event.recorded_us, self.known)
             .of(rule, &about.kind, &about.id, self.needs)
             .is_some()
     }

@@ -16,7 +16,7 @@ mod judging;
 pub mod publisher;
 mod settings;
 mod shape;
-mod silence;
+pub mod silence;
 mod words;
 mod world;
 

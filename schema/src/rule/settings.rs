@@ -24,6 +24,8 @@ pub struct Setting {
     pub min: Option<Value>,
     /// The largest.
     pub max: Option<Value>,
+    /// A value beyond those bounds that it may have all the same, since it turns off what the setting is for.
+    pub off: Option<Value>,
     /// What it is for, in a sentence.
     pub about: String,
     /// Its file and line.
@@ -70,7 +72,7 @@ impl Holds {
         word.map_or("", |(word, _)| word)
     }
 
-    fn accepts(self, value: &Value) -> bool {
+    pub(crate) fn accepts(self, value: &Value) -> bool {
         let texts = |value: &Value| {
             value
                 .as_array()
@@ -136,15 +138,22 @@ impl Setting {
             let message = format!("the setting `{name}` is {value}");
             return Some((message, format!("write {}", holds.wanted())));
         }
+        if self.off.as_ref() == Some(value) {
+            return None;
+        }
+        let or_off = |bound: String| match &self.off {
+            Some(off) => format!("write {bound}, or {off} to turn it off"),
+            None => format!("write {bound}"),
+        };
         let below = self.min.as_ref().filter(|min| holds.is_below(value, min));
         if let Some(min) = below {
             let message = format!("the setting `{name}` is {value}, below its least, {min}");
-            return Some((message, format!("write {min} or more")));
+            return Some((message, or_off(format!("{min} or more"))));
         }
         let above = self.max.as_ref().filter(|max| holds.is_below(max, value));
         above.map(|max| {
             let message = format!("the setting `{name}` is {value}, above its most, {max}");
-            (message, format!("write {max} or less"))
+            (message, or_off(format!("{max} or less")))
         })
     }
 }

@@ -3,22 +3,45 @@
 //! `ledger.rule.silenced` is an event of the entity `ledger.rule` with the rule's name, or `<rule>/<kind>`, or
 //! `<rule>/<kind>/<id>`, where it is silenced for these alone. So what is silenced is state like any other: as it is at the
 //! event's own position, and over when an event is recorded at `until_us` or later. No clock is asked.
+//!
+//! Two rules cannot be silenced, [`NEVER`]: they say that somebody acts as the ledger, and whoever does could silence them
+//! first.
 
 use std::collections::BTreeSet;
 
-use super::inputs::{Event, Known, Lookup, Need};
+use super::inputs::{Known, Lookup, Need};
+use super::judge::Judged;
 use crate::cel::View;
 use crate::name::{KindName, Name};
 
-/// Which event, and what was known at its position.
+/// Rules that nothing silences: a verdict in the chain that does not follow from it, and an event that names data to be
+/// deleted which must be kept.
+pub const NEVER: [&str; 2] = ["verdict.unexpected", "retention.blocked"];
+
+impl Judged {
+    /// Says of what was found by which event it is silenced, by what is known at the position of an event that was recorded
+    /// at this moment, in µs. What has to be loaded first comes back, and then what was said counts for nothing.
+    pub fn silence(&mut self, recorded_us: i64, known: &dyn Known) -> BTreeSet<Need> {
+        let mut needs = BTreeSet::new();
+        let silences = Silences { recorded_us, known };
+        for one in &mut self.findings {
+            if one.overridden_by.is_none() {
+                one.silenced_by = silences.of(&one.rule, &one.kind, &one.id, &mut needs);
+            }
+        }
+        needs
+    }
+}
+
+/// When an event was recorded, µs, and what was known at its position.
 pub(super) struct Silences<'a> {
-    event: &'a Event<'a>,
+    recorded_us: i64,
     known: &'a dyn Known,
 }
 
 impl<'a> Silences<'a> {
-    pub(super) fn new(event: &'a Event<'a>, known: &'a dyn Known) -> Self {
-        Self { event, known }
+    pub(super) fn new(recorded_us: i64, known: &'a dyn Known) -> Self {
+        Self { recorded_us, known }
     }
 
     /// The position of the event by which this rule is silenced about this entity. What has to be loaded first goes to
@@ -80,7 +103,7 @@ impl<'a> Silences<'a> {
         says("rule") == Some(rule)
             && says("kind").is_none_or(|one| one == kind)
             && says("id").is_none_or(|one| one == id)
-            && until.is_none_or(|until| self.event.recorded_us < until)
+            && until.is_none_or(|until| self.recorded_us < until)
             && !silence.redacted
     }
 }

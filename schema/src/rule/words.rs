@@ -7,9 +7,16 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::compile::{Does, Rules};
 use super::conditions::paths;
-use super::declare::{On, Rule, Shape};
+use super::declare::{On, Outcome, Rule, Shape};
+use super::inputs::{Inputs, Known, Lookup, RuleKey};
+use super::judge::Judged;
+use super::judging::Judging;
+use super::shape;
+use crate::cel::View;
 use crate::kind::{EventDef, Kind};
+use crate::name::KindName;
 use crate::package::Package;
 
 /// How many values are told at most.
@@ -35,6 +42,10 @@ pub struct Said<'a> {
     pub kind: &'a str,
     /// The type of the event that caused it.
     pub event_type: Option<&'a str>,
+    /// How bad it is; empty where that is not known.
+    pub severity: &'a str,
+    /// Tells verdicts of one rule and cause apart.
+    pub detail_key: &'a str,
 }
 
 /// A rule in words.
@@ -75,7 +86,10 @@ impl Law {
                 .event_type
                 .is_some_and(|event| listens(kind, rule, event));
             let own = kind.name.to_string() == said.kind;
-            (said.found_by == Some(key.as_str()), listens, own)
+            let by = said.found_by == Some(key.as_str());
+            // By whom it was found is remembered where something can mend it.
+            let mends = rule.clears == said.found_by.is_some();
+            (by, listens, own, mends, says(rule, said))
         };
         let named: Vec<_> = named.map(|one| (likely(&one), one)).collect();
         let most = named.iter().map(|(likely, _)| *likely).max();
@@ -83,6 +97,20 @@ impl Law {
             .into_iter()
             .filter(|(likely, _)| Some(*likely) == most);
         best.map(|(_, one)| one).collect()
+    }
+
+    /// Those rules, where they are several: what they are called when they are judged.
+    pub fn parts(&self, said: &Said<'_>) -> Vec<RuleKey> {
+        let rules = self.rules(said);
+        if rules.len() < 2 {
+            return Vec::new();
+        }
+        let key = |(kind, rule): (&Kind, &Rule)| RuleKey {
+            owner: kind.name.clone(),
+            id: rule.id.clone(),
+            part: rule.part.clone(),
+        };
+        rules.into_iter().map(key).collect()
     }
 
     /// What the rule demands and what to do; `None` where the packages have no such rule.
@@ -151,14 +179,96 @@ impl Law {
     }
 }
 
-/// Whether a rule raises this name: its own, or one of its outcomes.
-fn raises(rule: &Rule, name: &str) -> bool {
+impl Rules {
+    /// Which of these parts of a rule broke at an event, judged again with nothing known but the event and its entity: the
+    /// one that says what was said. A part that has to look elsewhere is it where no other can be; `None` where that
+    /// does not tell.
+    pub fn which<'p>(
+        &self,
+        parts: &'p [RuleKey],
+        said: &Said<'_>,
+        kind: &KindName,
+        inputs: &Inputs<'_>,
+    ) -> Option<&'p RuleKey> {
+        let mut parts: Vec<&RuleKey> = parts.iter().collect();
+        parts.sort();
+        let mut unsure = Vec::new();
+        for part in parts {
+            match self.broke(part, said, kind, inputs) {
+                Some(true) => return Some(part),
+                Some(false) => {}
+                None => unsure.push(part),
+            }
+        }
+        match unsure.as_slice() {
+            [part] => Some(*part),
+            _ => None,
+        }
+    }
+
+    /// Whether a rule raises at an event what was said; `None` where that cannot be told.
+    fn broke(
+        &self,
+        by: &RuleKey,
+        said: &Said<'_>,
+        kind: &KindName,
+        inputs: &Inputs<'_>,
+    ) -> Option<bool> {
+        let compiled = self.named(&by.owner, &by.id, &by.part)?;
+        let hidden = |view: &Option<View<'_>>| view.is_some_and(|view| view.redacted);
+        let later = matches!(&compiled.does, Does::Judge(shape, _) if matches!(**shape, shape::Shape::Deadline(_)));
+        if later || hidden(&inputs.entity) || hidden(&inputs.before) {
+            return None;
+        }
+        let (mut needs, mut judged) = (BTreeSet::new(), Judged::default());
+        Judging::new(self, compiled, inputs, &Nothing, &mut needs, &mut judged).at_event(kind);
+        let same = judged
+            .findings
+            .iter()
+            .any(|one| one.rule == said.rule && one.detail_key == said.detail_key);
+        (same || needs.is_empty()).then_some(same)
+    }
+}
+
+/// Nothing is known of other entities.
+struct Nothing;
+
+impl Known for Nothing {
+    fn entity(&self, _: &KindName, _: &str) -> Option<Option<View<'_>>> {
+        None
+    }
+
+    fn matching(&self, _: &Lookup) -> Option<Vec<View<'_>>> {
+        None
+    }
+
+    fn due_us(&self, _: &RuleKey, _: &str, _: &str, _: &str) -> Option<Option<i64>> {
+        None
+    }
+
+    fn count(&self, _: &Lookup) -> Option<u64> {
+        None
+    }
+}
+
+/// Whether a rule, or one of its outcomes, is as severe as was said.
+fn says(rule: &Rule, said: &Said<'_>) -> bool {
+    let own = rule.id == said.rule && rule.severity.as_str() == said.severity;
+    own || outcomes(rule).any(|one| one.id == said.rule && one.severity.as_str() == said.severity)
+}
+
+fn outcomes(rule: &Rule) -> impl Iterator<Item = &Outcome> {
     let outcomes = match &rule.shape {
         Shape::Precedes(one) => vec![&one.missing, &one.after, &one.backdated],
         _ => Vec::new(),
     };
-    let mut others = outcomes.into_iter().flatten();
-    rule.id == name || others.any(|outcome| outcome.id == name)
+    outcomes.into_iter().flatten()
+}
+
+/// Whether a rule raises this name: its own, or one of its outcomes.
+fn raises(rule: &Rule, name: &str) -> bool {
+    let silent = matches!(&rule.shape, Shape::Deadline(one) if !one.raise);
+    !silent && (rule.id == name || outcomes(rule).any(|outcome| outcome.id == name))
 }
 
 fn listens(kind: &Kind, rule: &Rule, event_type: &str) -> bool {
@@ -218,6 +328,7 @@ mod tests {
             kind: "release.deployment",
             event_type: Some("release.deployment.started"),
             found_by: None,
+            ..Said::default()
         };
         let owners = |said: &Said<'_>| -> Vec<String> {
             let rules = law.rules(said).into_iter();
@@ -236,6 +347,7 @@ mod tests {
             kind: "release.git_tag",
             event_type: Some("release.git_tag.created"),
             found_by: None,
+            ..Said::default()
         };
         assert!(law.rules(&said).len() > 1);
         assert!(
@@ -265,6 +377,7 @@ mod tests {
             kind: "cluster.provisioning_run",
             event_type: Some("cluster.provisioning_run.succeeded"),
             found_by: None,
+            ..Said::default()
         };
         assert_eq!(
             law.values(
@@ -278,6 +391,7 @@ mod tests {
             kind: "platform.environment",
             event_type: Some("platform.environment.status_changed"),
             found_by: None,
+            ..Said::default()
         };
         assert_eq!(
             law.values(&said, &json!({"to": "recovering"})),
@@ -300,6 +414,7 @@ mod tests {
                     found_by: Some(&key),
                     kind: &kind,
                     event_type: None,
+                    ..Said::default()
                 };
                 let words = law.words(&said);
                 assert_eq!(

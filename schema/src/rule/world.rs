@@ -114,6 +114,7 @@ impl World {
     ) -> Told {
         let mut told = Told::default();
         self.fire(catalog, event, &mut told);
+        self.hear(catalog, &event, &mut told);
         let key = (kind.clone(), event.subject.to_owned());
         let before = self.entities.get(&key).cloned();
         let mut also = Vec::new();
@@ -158,7 +159,6 @@ impl World {
         if let Step::Judged(judged) = catalog.rules().judge(kind, verb, &inputs, &also, self) {
             self.take_in(judged, event.seq, &mut told);
         }
-        self.hear(catalog, &event, &mut told);
         if event.kind == "ledger.task" && event.verb == "closed" {
             self.close_task(&key);
         }
@@ -182,8 +182,10 @@ impl World {
                 seq: event.seq,
                 number,
             };
-            let judged = rules.numbers(numbered, *highest);
+            let mut judged = rules.numbers(numbered, *highest);
             *highest = (*highest).max(Some(number));
+            // Everything is known here.
+            drop(judged.silence(event.recorded_us, self));
             self.take_in(judged, event.seq, told);
         }
         if let Some(armed) = rules.hears(publisher, event.recorded_us) {

@@ -335,10 +335,10 @@ async fn a_number_that_is_missing_is_named_until_it_arrives() {
 #[tokio::test]
 async fn a_publisher_that_falls_silent_is_named_until_it_is_heard_again() {
     let mut fixture = Fixture::new().await;
-    let settings = json!({ "operators": ["oncall"], "publisher": { "silent_after": "1h" } });
+    let settings = json!({ "operators": ["oncall"], "publisher": { "silent_after": "24h" } });
     fixture.judge_with(settings).await;
     fixture.environment("staging", "updated", json!({})).await;
-    fixture.paused_us += 2 * HOUR_US;
+    fixture.paused_us += 25 * HOUR_US;
     numbered(&mut fixture, 1).await;
     settle(&mut fixture).await;
     let found = of_rule(&fixture, "publisher.silent").await;

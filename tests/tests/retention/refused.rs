@@ -52,6 +52,30 @@ async fn what_must_be_kept_longer_is_refused_at_every_start() {
     }
 }
 
+/// Row X-06: whoever is not heard of for less than a day is not silent.
+#[tokio::test]
+async fn a_silence_of_less_than_a_day_is_refused_at_every_start() {
+    let mut ledger = Installation::start().await;
+    let silent = |span: &str| format!("[settings.publisher]\nsilent_after = \"{span}\"");
+    ledger.configure("ledger.example/main", &silent("23h59m"));
+    for command in [vec!["init"], vec!["serve"], vec!["catalog", "activate"]] {
+        let ran = ledger.run(&command).await.expect(2);
+        for word in ["publisher.silent_after", "23h59m", "24h", "0s"] {
+            assert!(
+                ran.err.contains(word),
+                "{command:?}: {word} in\n{}",
+                ran.err
+            );
+        }
+    }
+    let serving = ledger.serve_unready();
+    for span in ["24h", "0s"] {
+        ledger.configure("ledger.example/main", &silent(span));
+        ledger.run(["catalog", "activate"]).await.expect(0);
+    }
+    drop(serving);
+}
+
 #[tokio::test]
 async fn settings_lengthen_and_set_a_most() {
     let mut ledger = Installation::start().await;
