@@ -177,6 +177,9 @@ pub async fn run(shared: Shared, roles: &[Role], stop: watch::Receiver<bool>) {
     if wake::is_needed(roles) {
         tasks.spawn(wake::listen(shared.clone(), stop.clone()));
     }
+    if roles.contains(&Role::Project) {
+        tasks.spawn(wake::tell(shared.clone(), stop.clone()));
+    }
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
             // A bug: say so, and let whoever supervises the process see it unready.

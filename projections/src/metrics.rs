@@ -41,6 +41,8 @@ pub struct Metrics {
     pub outages: AtomicU64,
     /// Rung when the outbox has something new.
     pub new_in_outbox: Notify,
+    /// The same, for whoever tells a publisher in another process.
+    pub new_to_tell: Notify,
 }
 
 impl Metrics {
@@ -48,6 +50,12 @@ impl Metrics {
     pub fn open(&self) -> Vec<(&'static str, u64)> {
         let open = self.open_incidents.lock();
         open.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The outbox has something new.
+    pub(crate) fn ring(&self) {
+        self.new_in_outbox.notify_one();
+        self.new_to_tell.notify_one();
     }
 
     pub(crate) fn set_open(&self, counted: &[(String, u64)]) {

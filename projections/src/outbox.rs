@@ -7,7 +7,7 @@
 
 mod refused;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +31,10 @@ use crate::verdict::Outgoing;
 const POLL: Duration = Duration::from_millis(100);
 /// How long a message may take from NATS into the chain before it is sent again; doubled each time.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a message may take before the door's refusals are looked through for it, and how often they are then.
+const DOUBT: Duration = Duration::from_secs(1);
+/// How many messages were sent, as far as is known, when those that are gone are forgotten.
+const MANY: usize = 4000;
 /// How many doublings there are at most: about an hour and a half between two attempts.
 const MOST_DOUBLINGS: u32 = 10;
 /// How long to wait at most before trying a server again.
@@ -110,8 +114,9 @@ struct Publisher<'a> {
     sent: HashMap<String, Sent>,
     /// The identifiers of those that the door has refused, and that were said.
     refused: HashMap<String, u64>,
-    /// What was read of the door's refusals.
+    /// What was read of the door's refusals, and when.
     door: Door,
+    asked: Option<Instant>,
 }
 
 impl<'a> Publisher<'a> {
@@ -130,24 +135,26 @@ impl<'a> Publisher<'a> {
             sent: HashMap::new(),
             refused: HashMap::new(),
             door: Door::default(),
+            asked: None,
         }
     }
 
     async fn round(&mut self) -> Result<(), RoundError> {
         let reader = self.open().await?;
-        if waiting(&reader, &[]).await?.is_empty() {
-            self.sent.clear();
-            self.refused.clear();
-            self.door = Door::default();
-            Metrics::set(&self.metrics.outbox, 0);
-            Metrics::set(&self.metrics.refused, 0);
-            return Ok(());
+        let mut waiting = self.waiting(&reader).await?;
+        if self.is_in_doubt(&waiting) {
+            self.mark_refused(&reader).await?;
+            waiting = self.waiting(&reader).await?;
         }
-        self.mark_refused(&reader).await?;
-        // What is refused stays where it is; were it read again, a page of it would hide what comes after.
-        let refused: Vec<&str> = self.refused.keys().map(String::as_str).collect();
-        let waiting = waiting(&reader, &refused).await?;
-        let lying = u64::try_from(waiting.len() + refused.len()).unwrap_or(u64::MAX);
+        if waiting.is_empty() && self.refused.is_empty() {
+            self.sent.clear();
+            self.door = Door::default();
+        }
+        if self.sent.len() > MANY {
+            let lying: HashSet<&str> = waiting.iter().map(|one| one.id.as_str()).collect();
+            self.sent.retain(|id, _| lying.contains(id.as_str()));
+        }
+        let lying = u64::try_from(waiting.len() + self.refused.len()).unwrap_or(u64::MAX);
         Metrics::set(&self.metrics.outbox, lying);
         let now = Instant::now();
         let mut acknowledgements = Vec::new();
@@ -176,6 +183,25 @@ impl<'a> Publisher<'a> {
         Ok(())
     }
 
+    /// The first page of what lies in the outbox. What is refused stays where it is; were it read again, a page of it
+    /// would hide what comes after.
+    async fn waiting(&self, reader: &Reader) -> Result<Vec<Outgoing>, ReadError> {
+        let refused: Vec<&str> = self.refused.keys().map(String::as_str).collect();
+        waiting(reader, &refused).await
+    }
+
+    /// Whether one of these may have been refused: an earlier process may have sent it, or we did a while ago.
+    fn is_in_doubt(&self, waiting: &[Outgoing]) -> bool {
+        let Some(asked) = self.asked else {
+            return !waiting.is_empty();
+        };
+        let long = |one: &Outgoing| {
+            let sent = self.sent.get(&one.id);
+            sent.is_some_and(|sent| sent.at.elapsed() >= DOUBT)
+        };
+        asked.elapsed() >= DOUBT && (!self.refused.is_empty() || waiting.iter().any(long))
+    }
+
     async fn open(&mut self) -> Result<Reader, ReadError> {
         if let Some(reader) = &self.reader {
             return Ok(reader.clone());
@@ -188,6 +214,7 @@ impl<'a> Publisher<'a> {
     /// Notes which messages the door has refused, and says so once of each.
     async fn mark_refused(&mut self, reader: &Reader) -> Result<(), ReadError> {
         let found = self.door.refused(reader).await?;
+        self.asked = Some(Instant::now());
         Metrics::set(
             &self.metrics.refused,
             u64::try_from(found.len()).unwrap_or(u64::MAX),

@@ -133,7 +133,7 @@ impl Projector {
         refresh_views(&folding).await?;
         Metrics::set(&metrics.next_seq, folding.next());
         Ok(Self {
-            pipeline: Pipeline::new(folding, State::Live),
+            pipeline: Pipeline::new(folding, State::Live, Some(metrics.clone())),
             certain: true,
             uncounted: true,
             counted_at: None,
@@ -244,8 +244,4 @@ fn count(metrics: &Metrics, Written { changes, events }: &Written) {
         &metrics.unexpected,
         usize::try_from(changes.unexpected).unwrap_or_default(),
     );
-    let told = changes.publish.is_empty() && changes.announce.is_empty();
-    if !told || !changes.send.is_empty() {
-        metrics.new_in_outbox.notify_one();
-    }
 }

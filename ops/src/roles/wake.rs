@@ -1,6 +1,10 @@
-//! Wakes roles at commits of another process: ingest rings on a subject of its own after each.
+//! Wakes roles at commits of another process: ingest rings on a subject of its own after each, and the projector on
+//! another where there is something new to publish.
 
+use async_nats::Subscriber;
+use bytes::Bytes;
 use futures_util::StreamExt;
+use ingest::nats::Connection;
 use tokio::sync::watch;
 
 use super::board::Standing;
@@ -10,15 +14,8 @@ use crate::connect;
 /// Rings until told to stop. Where it cannot listen, the roles look by themselves, ten times a second.
 pub async fn listen(shared: Shared, mut stop: watch::Receiver<bool>) {
     let mut backoff = super::backoff();
-    let subject = format!("ledger.{}.wake", shared.config.ledger);
     while !*stop.borrow() {
-        let listening = async {
-            let nats = connect::nats(&shared.config).ok()?;
-            let connection = nats.connect("wake").await.ok()?;
-            let rings = connection.client.subscribe(subject.clone()).await.ok()?;
-            Some((connection, rings))
-        };
-        let Some((_connection, mut rings)) = listening.await else {
+        let Some((connection, mut commits, mut outbox)) = subscribed(&shared).await else {
             backoff.wait(&mut stop).await;
             continue;
         };
@@ -26,10 +23,16 @@ pub async fn listen(shared: Shared, mut stop: watch::Receiver<bool>) {
         loop {
             tokio::select! {
                 () = ingest::backoff::stopped(&mut stop) => return,
-                ring = rings.next() => match ring {
-                    // Where ingest runs here it has rung already.
-                    Some(_) if ingests(&shared) => {}
+                () = connection.lost() => break,
+                // Who rings here has rung already where it runs in this process.
+                ring = commits.next() => match ring {
+                    Some(_) if runs(&shared, Role::Ingest) => {}
                     Some(_) => shared.wake.all(),
+                    None => break,
+                },
+                ring = outbox.next() => match ring {
+                    Some(_) if runs(&shared, Role::Project) => {}
+                    Some(_) => shared.folding.new_in_outbox.notify_one(),
                     None => break,
                 },
             }
@@ -37,15 +40,64 @@ pub async fn listen(shared: Shared, mut stop: watch::Receiver<bool>) {
     }
 }
 
-fn ingests(shared: &Shared) -> bool {
+async fn subscribed(shared: &Shared) -> Option<(Connection, Subscriber, Subscriber)> {
+    let connection = connected(shared).await?;
+    let ledger = &shared.config.ledger;
+    let commits = format!("ledger.{ledger}.wake");
+    let commits = connection.client.subscribe(commits).await.ok()?;
+    let outbox = connection.client.subscribe(outbox(shared)).await.ok()?;
+    Some((connection, commits, outbox))
+}
+
+/// Tells whoever publishes from the outbox in another process that there is something new, until told to stop. Where it
+/// cannot, they look by themselves.
+pub async fn tell(shared: Shared, mut stop: watch::Receiver<bool>) {
+    let mut backoff = super::backoff();
+    let mut connection: Option<Connection> = None;
+    loop {
+        tokio::select! {
+            () = ingest::backoff::stopped(&mut stop) => return,
+            () = shared.folding.new_to_tell.notified() => {}
+        }
+        if runs(&shared, Role::Outbox) {
+            connection = None;
+            continue;
+        }
+        let held = connection.take().filter(|held| !held.is_lost());
+        let held = match held {
+            Some(held) => Some(held),
+            None => connected(&shared).await,
+        };
+        let Some(held) = held else {
+            backoff.wait(&mut stop).await;
+            continue;
+        };
+        backoff.reset();
+        // A ring that is lost is one that is not needed: the other one looks by itself.
+        let _ = held.client.publish(outbox(&shared), Bytes::new()).await;
+        connection = Some(held);
+    }
+}
+
+async fn connected(shared: &Shared) -> Option<Connection> {
+    let nats = connect::nats(&shared.config).ok()?;
+    nats.connect("wake").await.ok()
+}
+
+/// The subject on which the projector rings.
+fn outbox(shared: &Shared) -> String {
+    format!("ledger.{}.wake.outbox", shared.config.ledger)
+}
+
+fn runs(shared: &Shared, role: Role) -> bool {
     let all = shared.board.all();
-    all.get(&Role::Ingest)
+    all.get(&role)
         .is_some_and(|(standing, _)| *standing == Standing::Running)
 }
 
-/// Whether anything of a process waits for commits.
+/// Whether anything of a process waits for commits, or for what another one has to publish.
 pub fn is_needed(roles: &[Role]) -> bool {
     roles
         .iter()
-        .any(|role| matches!(role, Role::Project | Role::Notify))
+        .any(|role| matches!(role, Role::Project | Role::Notify | Role::Outbox))
 }

@@ -202,3 +202,10 @@ pub struct Changes {
     /// How many verdicts in the chain do not follow from it.
     pub unexpected: u64,
 }
+
+impl Changes {
+    /// Whether something new is to be published.
+    pub fn publishes(&self) -> bool {
+        !(self.publish.is_empty() && self.announce.is_empty() && self.send.is_empty())
+    }
+}

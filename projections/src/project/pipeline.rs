@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::fact::Fact;
 use crate::fold::{Changes, Loaded, Needs};
+use crate::metrics::Metrics;
 use crate::project::batch::{BATCH, Folding, not_folded, read_facts};
 use crate::project::error::ProjectError;
 use crate::store::{self, Place, State};
@@ -25,6 +26,8 @@ const MANY: usize = 500;
 pub(super) struct Pipeline {
     pub(super) folding: Folding,
     state: State,
+    /// Who is told at once that the outbox has something new.
+    metrics: Option<Arc<Metrics>>,
     /// Facts that were read and are not folded yet, from the next position on.
     ahead: Vec<Fact>,
     /// Those that come after them.
@@ -98,19 +101,22 @@ impl Source<'_> {
                 let tx = client.transaction().await.map_err(&failed)?;
                 let sql = include_str!("../sql/by_keys.sql");
                 let statement = tx.prepare_cached(sql).await.map_err(&failed)?;
-                tx.query(&statement, &[]).await.map_err(&failed)?;
-                load(&tx).await
+                // Sent together, and carried out in this order.
+                let set = async { Ok(tx.query(&statement, &[]).await.map_err(&failed)?) };
+                let (_, loaded) = tokio::try_join!(set, load(&tx))?;
+                Ok(loaded)
             }
         }
     }
 }
 
 impl Pipeline {
-    /// Goes on where a projection stands, which is in this state.
-    pub(super) fn new(folding: Folding, state: State) -> Self {
+    /// Goes on where a projection stands, which is in this state; whoever publishes from it is told by these metrics.
+    pub(super) fn new(folding: Folding, state: State, metrics: Option<Arc<Metrics>>) -> Self {
         Self {
             folding,
             state,
+            metrics,
             ahead: Vec::new(),
             reading: None,
             writing: Writing::default(),
@@ -193,6 +199,7 @@ impl Pipeline {
             ledger: self.folding.ledger.clone(),
             place: self.folding.place.clone(),
             state: self.state,
+            metrics: self.metrics.clone(),
             active: (!changes.activations.is_empty())
                 .then(|| self.folding.active(changes.checkpoint.next)),
             changes,
@@ -217,6 +224,7 @@ struct Batch {
     /// Where it begins.
     place: Place,
     state: State,
+    metrics: Option<Arc<Metrics>>,
     /// The catalog that it activated.
     active: Option<Arc<Catalog>>,
     changes: Arc<Changes>,
@@ -227,34 +235,25 @@ impl Batch {
         let failed = self.db.error("writing a batch");
         let mut client = self.db.client().await?;
         let tx = client.transaction().await.map_err(&failed)?;
-        let place = Place::fence(&tx, self.place.projection, self.state)
-            .await
-            .map_err(&failed)?;
-        match place {
-            Some(place) if place.epoch == self.place.epoch => {
-                // What was folded may rest on values that are not to be known any more.
-                if place.redactions != self.place.redactions {
-                    return Err(ProjectError::Redacted {
-                        ledger: self.ledger,
-                    });
-                }
-            }
-            None if self.state == State::Live => {
-                return Err(ProjectError::Switched {
-                    ledger: self.ledger,
-                });
-            }
-            theirs => return Err(self.fenced(theirs.as_ref())),
-        }
+        Place::prepare_fence(&tx).await.map_err(&failed)?;
         if self.changes.history.len() > MANY {
             let sql = "SET LOCAL plan_cache_mode = force_custom_plan";
             tx.batch_execute(sql).await.map_err(&failed)?;
         }
-        store::changes(&tx, self.place.projection, &self.ledger, &self.changes)
-            .await
-            .map_err(&failed)?;
-        let moved = self.place.advance(&tx, &self.changes).await;
-        if !moved.map_err(&failed)? {
+        // All of it is sent at once, the fence first: a small batch takes as long as the ways there and back. What the
+        // fence says is looked at before anything else, and nothing has happened before the commit.
+        let (place, moved) = tokio::join!(
+            Place::fence(&tx, self.place.projection, self.state),
+            async {
+                tokio::try_join!(
+                    store::changes(&tx, self.place.projection, &self.ledger, &self.changes),
+                    self.place.advance(&tx, &self.changes),
+                )
+            },
+        );
+        self.is_ours(place.map_err(&failed)?.as_ref())?;
+        let ((), moved) = moved.map_err(&failed)?;
+        if !moved {
             // The fence holds the row, so nobody could have moved it.
             return Err(self.fenced(None));
         }
@@ -264,7 +263,27 @@ impl Batch {
                 .map_err(&failed)?;
         }
         tx.commit().await.map_err(&failed)?;
+        if let Some(metrics) = self.metrics.filter(|_| self.changes.publishes()) {
+            metrics.ring();
+        }
         Ok(())
+    }
+
+    /// Whether the projection is as it was when this batch was folded.
+    fn is_ours(&self, place: Option<&Place>) -> Result<(), ProjectError> {
+        let ledger = || self.ledger.clone();
+        match place {
+            // What was folded may rest on values that are not to be known any more.
+            Some(place) if place.epoch == self.place.epoch => {
+                if place.redactions == self.place.redactions {
+                    Ok(())
+                } else {
+                    Err(ProjectError::Redacted { ledger: ledger() })
+                }
+            }
+            None if self.state == State::Live => Err(ProjectError::Switched { ledger: ledger() }),
+            theirs => Err(self.fenced(theirs)),
+        }
     }
 
     fn fenced(&self, theirs: Option<&Place>) -> ProjectError {

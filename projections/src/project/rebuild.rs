@@ -66,7 +66,7 @@ pub async fn rebuild(
     sweep(db, &reader, &mut told).await?;
     let folding = begin(db, &reader, ledger, what).await?;
     told(Progress::From(folding.next()));
-    let mut pipeline = Pipeline::new(folding, State::Building);
+    let mut pipeline = Pipeline::new(folding, State::Building, None);
     let folded = loop {
         let until = until(db, &reader, ledger, what).await?;
         match go_on(db, &mut pipeline, what, &until).await {

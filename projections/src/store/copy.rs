@@ -101,7 +101,8 @@ impl Rows {
     /// Sends them; `statement` is a COPY.
     pub(super) async fn send(mut self, tx: &Transaction<'_>, statement: &str) -> Result<(), Error> {
         self.buffer.put_i16(-1);
-        let sink = tx.copy_in::<_, Bytes>(statement).await?;
+        let statement = tx.prepare_cached(statement).await?;
+        let sink = tx.copy_in::<_, Bytes>(&statement).await?;
         let mut sink = std::pin::pin!(sink);
         let mut rest = self.buffer.freeze();
         while !rest.is_empty() {

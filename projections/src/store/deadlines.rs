@@ -17,11 +17,18 @@ pub(super) async fn write(
     projection: i32,
     changes: &Changes,
 ) -> Result<(), Error> {
+    tokio::try_join!(
+        deadlines(tx, projection, changes),
+        tasks(tx, projection, changes),
+        numbers(tx, projection, changes),
+    )?;
+    Ok(())
+}
+
+async fn deadlines(tx: &Transaction<'_>, projection: i32, changes: &Changes) -> Result<(), Error> {
     if !changes.disarmed.is_empty() {
         disarm(tx, projection, &changes.disarmed).await?;
     }
-    tasks(tx, projection, changes).await?;
-    numbers(tx, projection, changes).await?;
     if changes.armed.is_empty() {
         return Ok(());
     }

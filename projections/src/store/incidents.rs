@@ -1,5 +1,7 @@
 //! Writing incidents and their causes.
 
+use std::collections::BTreeSet;
+
 use deadpool_postgres::Transaction;
 use tokio_postgres::Error;
 use tokio_postgres::types::ToSql;
@@ -18,25 +20,34 @@ pub(super) async fn write(
 ) -> Result<(), Error> {
     let known = |one: &&Incident| changes.known_incidents.contains(&one.incident);
     let (old, new): (Vec<&Incident>, Vec<&Incident>) = changes.incidents.iter().partition(known);
-    if !new.is_empty() {
-        copy(tx, projection, &new).await?;
-    }
-    if !old.is_empty() {
-        update(tx, projection, &old).await?;
-    }
-    if !changes.causes.is_empty() {
-        let mut rows = Rows::new(3);
-        for (incident, cause_seq) in &changes.causes {
-            let row = rows.row().bigint(bigint(*cause_seq));
-            row.integer(projection).text(incident);
-        }
-        let sql = include_str!("../sql/copy_causes.sql");
-        rows.send(tx, sql).await?;
-    }
+    tokio::try_join!(
+        copy(tx, projection, &new),
+        update(tx, projection, &old),
+        causes(tx, projection, &changes.causes),
+    )?;
     Ok(())
 }
 
+async fn causes(
+    tx: &Transaction<'_>,
+    projection: i32,
+    causes: &BTreeSet<(String, u64)>,
+) -> Result<(), Error> {
+    if causes.is_empty() {
+        return Ok(());
+    }
+    let mut rows = Rows::new(3);
+    for (incident, cause_seq) in causes {
+        let row = rows.row().bigint(bigint(*cause_seq));
+        row.integer(projection).text(incident);
+    }
+    rows.send(tx, include_str!("../sql/copy_causes.sql")).await
+}
+
 async fn copy(tx: &Transaction<'_>, projection: i32, incidents: &[&Incident]) -> Result<(), Error> {
+    if incidents.is_empty() {
+        return Ok(());
+    }
     let mut rows = Rows::new(19);
     for one in incidents {
         let row = rows.row().integer(projection).text(&one.incident);
@@ -63,6 +74,9 @@ async fn update(
 ) -> Result<(), Error> {
     fn column<'a, T>(incidents: &[&'a Incident], value: impl Fn(&'a Incident) -> T) -> Vec<T> {
         incidents.iter().map(|one| value(one)).collect()
+    }
+    if incidents.is_empty() {
+        return Ok(());
     }
     let parameters: [&(dyn ToSql + Sync); 10] = [
         &projection,

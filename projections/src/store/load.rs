@@ -17,88 +17,102 @@ use crate::incident::{Incident, Word};
 use crate::store::{bigint, count};
 use crate::verdict::Verdict;
 
-/// Loads what a fold asks for, as far as it exists.
+/// Loads what a fold asks for, as far as it exists. The statements are sent at once, for a small batch takes as long as the
+/// ways there and back.
 pub(crate) async fn load(
     tx: &Transaction<'_>,
     projection: i32,
     needs: &Needs,
 ) -> Result<Loaded, Error> {
     let mut loaded = Loaded::default();
-    if !needs.entities.is_empty() {
-        let kinds: Vec<&str> = needs.entities.iter().map(|key| key.kind.as_str()).collect();
-        let ids: Vec<&str> = needs.entities.iter().map(|key| key.id.as_str()).collect();
-        let statement = tx
-            .prepare_cached(include_str!("../sql/load_entities.sql"))
-            .await?;
-        let rows = tx.query(&statement, &[&projection, &kinds, &ids]).await?;
-        loaded.entities = rows.iter().map(entity).collect();
-        let statement = tx
-            .prepare_cached(include_str!("../sql/load_open.sql"))
-            .await?;
-        let rows = tx.query(&statement, &[&projection, &kinds, &ids]).await?;
-        loaded.open = rows.iter().map(known).collect();
-        let statement = tx
-            .prepare_cached(include_str!("../sql/load_incidents.sql"))
-            .await?;
-        let rows = tx.query(&statement, &[&projection, &kinds, &ids]).await?;
-        loaded.incidents = rows.iter().map(incident).collect();
-        let statement = tx
-            .prepare_cached(include_str!("../sql/load_deadlines.sql"))
-            .await?;
-        let rows = tx.query(&statement, &[&projection, &kinds, &ids]).await?;
-        loaded.deadlines = rows.iter().filter_map(deadline).collect();
-    }
-    if !needs.verdicts.is_empty() {
-        let violations: Vec<&str> = needs.verdicts.iter().map(String::as_str).collect();
-        let statement = tx
-            .prepare_cached(include_str!("../sql/load_verdicts.sql"))
-            .await?;
-        let rows = tx.query(&statement, &[&projection, &violations]).await?;
-        loaded.verdicts = rows.iter().map(known).collect::<HashMap<_, _>>();
-    }
-    if !needs.dropped.is_empty() {
-        let rules: Vec<&str> = needs.dropped.iter().map(String::as_str).collect();
-        let statement = tx
-            .prepare_cached(include_str!("../sql/load_dropped.sql"))
-            .await?;
-        let rows = tx.query(&statement, &[&projection, &rules]).await?;
-        loaded.dropped = rows.iter().map(known).collect();
-    }
-    if !needs.incidents.is_empty() {
-        let ids: Vec<&str> = needs.incidents.iter().map(String::as_str).collect();
-        let statement = tx
-            .prepare_cached(include_str!("../sql/load_about.sql"))
-            .await?;
-        let rows = tx.query(&statement, &[&projection, &ids]).await?;
-        let about = |row: &Row| {
-            let (kind, id) = (row.get(1), row.get(2));
-            (row.get(0), Key { kind, id })
-        };
-        loaded.about = rows.iter().map(about).collect();
-    }
-    if !needs.derived.is_empty() {
-        let ids: Vec<&str> = needs.derived.iter().map(String::as_str).collect();
-        let statement = tx
-            .prepare_cached(include_str!("../sql/load_derived.sql"))
-            .await?;
-        let rows = tx.query(&statement, &[&projection, &ids]).await?;
-        loaded.derived = rows.iter().map(expected).collect();
-    }
-    looks(tx, projection, needs, &mut loaded).await?;
-    waiting(tx, projection, needs, &mut loaded).await?;
-    if !needs.numbers.is_empty() {
-        loaded.numbers = numbers(tx, projection, &needs.numbers).await?;
-    }
-    if !needs.tasks.is_empty() {
-        loaded.tasks = tasks(tx, projection, &needs.tasks).await?;
-    }
-    if let Some(page) = &needs.due {
-        loaded.due = due(tx, projection, page).await?;
-    }
+    let mut looked = Loaded::default();
+    let all = async {
+        tokio::try_join!(
+            about(tx, projection, needs),
+            named(tx, projection, needs),
+            looks(tx, projection, needs, &mut looked),
+            waiting(tx, projection, &needs.waiting),
+            numbers(tx, projection, &needs.numbers),
+            tasks(tx, projection, &needs.tasks),
+            due(tx, projection, needs.due.as_deref()),
+        )
+    };
+    // On the heap, because together they are large.
+    let (entities, named, (), waiting, numbers, tasks, due) = Box::pin(all).await?;
+    let [entities, open, incidents, deadlines] = entities;
+    loaded.entities = entities.iter().map(entity).collect();
+    loaded.open = open.iter().map(known).collect();
+    loaded.incidents = incidents.iter().map(incident).collect();
+    loaded.deadlines = deadlines.iter().filter_map(deadline).collect();
+    let [verdicts, dropped, about, derived] = named;
+    loaded.verdicts = verdicts.iter().map(known).collect::<HashMap<_, _>>();
+    loaded.dropped = dropped.iter().map(known).collect();
+    loaded.about = about.iter().map(keyed).collect();
+    loaded.derived = derived.iter().map(expected).collect();
+    (loaded.looks, loaded.counts, loaded.waiting) = (looked.looks, looked.counts, waiting);
+    (loaded.numbers, loaded.tasks, loaded.due) = (numbers, tasks, due);
     if let Some(naming) = &needs.named {
         loaded.blocked = blocked(tx, projection, naming).await?;
     }
     Ok(loaded)
+}
+
+async fn rows(
+    tx: &Transaction<'_>,
+    sql: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, Error> {
+    let statement = tx.prepare_cached(sql).await?;
+    tx.query(&statement, parameters).await
+}
+
+/// Entities, and what is open about them.
+async fn about(
+    tx: &Transaction<'_>,
+    projection: i32,
+    needs: &Needs,
+) -> Result<[Vec<Row>; 4], Error> {
+    if needs.entities.is_empty() {
+        return Ok(<[Vec<Row>; 4]>::default());
+    }
+    let kinds: Vec<&str> = needs.entities.iter().map(|key| key.kind.as_str()).collect();
+    let ids: Vec<&str> = needs.entities.iter().map(|key| key.id.as_str()).collect();
+    let keys: [&(dyn ToSql + Sync); 3] = [&projection, &kinds, &ids];
+    let (entities, open, incidents, deadlines) = tokio::try_join!(
+        rows(tx, include_str!("../sql/load_entities.sql"), &keys),
+        rows(tx, include_str!("../sql/load_open.sql"), &keys),
+        rows(tx, include_str!("../sql/load_incidents.sql"), &keys),
+        rows(tx, include_str!("../sql/load_deadlines.sql"), &keys),
+    )?;
+    Ok([entities, open, incidents, deadlines])
+}
+
+/// What is asked for by its own name: verdicts, those of rules that are dropped, incidents, other derived events.
+async fn named(
+    tx: &Transaction<'_>,
+    projection: i32,
+    needs: &Needs,
+) -> Result<[Vec<Row>; 4], Error> {
+    let find = async |names: &BTreeSet<String>, sql: &str| {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        rows(tx, sql, &[&projection, &names]).await
+    };
+    let (verdicts, dropped, about, derived) = tokio::try_join!(
+        find(&needs.verdicts, include_str!("../sql/load_verdicts.sql")),
+        find(&needs.dropped, include_str!("../sql/load_dropped.sql")),
+        find(&needs.incidents, include_str!("../sql/load_about.sql")),
+        find(&needs.derived, include_str!("../sql/load_derived.sql")),
+    )?;
+    Ok([verdicts, dropped, about, derived])
+}
+
+/// A name, and the entity that it is about.
+fn keyed(row: &Row) -> (String, Key) {
+    let (kind, id) = (row.get(1), row.get(2));
+    (row.get(0), Key { kind, id })
 }
 
 /// Which of the positions that an event names must not be deleted.
@@ -137,14 +151,13 @@ async fn numbers(
     projection: i32,
     asked: &BTreeSet<Numbers>,
 ) -> Result<HashMap<Numbers, u64>, Error> {
+    if asked.is_empty() {
+        return Ok(HashMap::new());
+    }
     let publishers: Vec<&str> = asked.iter().map(|of| of.publisher.as_str()).collect();
     let sources: Vec<&str> = asked.iter().map(|of| of.source.as_str()).collect();
-    let statement = tx
-        .prepare_cached(include_str!("../sql/load_numbers.sql"))
-        .await?;
-    let rows = tx
-        .query(&statement, &[&projection, &publishers, &sources])
-        .await?;
+    let sql = include_str!("../sql/load_numbers.sql");
+    let rows = rows(tx, sql, &[&projection, &publishers, &sources]).await?;
     let highest = |row: &Row| {
         let of = Numbers {
             publisher: row.get(0),
@@ -161,17 +174,17 @@ async fn tasks(
     projection: i32,
     asked: &BTreeSet<TaskOf>,
 ) -> Result<Vec<Task>, Error> {
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
     let column = |value: fn(&TaskOf) -> &str| -> Vec<&str> { asked.iter().map(value).collect() };
-    let statement = tx
-        .prepare_cached(include_str!("../sql/load_tasks.sql"))
-        .await?;
     let parameters: [&(dyn ToSql + Sync); 4] = [
         &projection,
         &column(|of| &of.class),
         &column(|of| &of.kind),
         &column(|of| &of.id),
     ];
-    let rows = tx.query(&statement, &parameters).await?;
+    let rows = rows(tx, include_str!("../sql/load_tasks.sql"), &parameters).await?;
     let task = |row: &Row| Task {
         of: TaskOf {
             class: row.get(0),
@@ -187,7 +200,14 @@ async fn tasks(
 /// How many deadlines are read at a time.
 const PAGE: i64 = 1000;
 
-async fn due(tx: &Transaction<'_>, projection: i32, page: &DuePage) -> Result<DueFound, Error> {
+async fn due(
+    tx: &Transaction<'_>,
+    projection: i32,
+    page: Option<&DuePage>,
+) -> Result<DueFound, Error> {
+    let Some(page) = page else {
+        return Ok(DueFound::default());
+    };
     let after = page.after.as_ref();
     let owner = |part: fn(&RuleKey) -> &str| after.map(|due| part(&due.by));
     let parameters: [&(dyn ToSql + Sync); 11] = [
@@ -203,10 +223,7 @@ async fn due(tx: &Transaction<'_>, projection: i32, page: &DuePage) -> Result<Du
         &after.map(|due| due.key.as_str()),
         &PAGE,
     ];
-    let statement = tx
-        .prepare_cached(include_str!("../sql/load_due.sql"))
-        .await?;
-    let rows = tx.query(&statement, &parameters).await?;
+    let rows = rows(tx, include_str!("../sql/load_due.sql"), &parameters).await?;
     Ok(DueFound {
         more: i64::try_from(rows.len()).is_ok_and(|found| found == PAGE),
         page: rows
@@ -264,22 +281,15 @@ async fn looks(
 async fn waiting(
     tx: &Transaction<'_>,
     projection: i32,
-    needs: &Needs,
-    loaded: &mut Loaded,
-) -> Result<(), Error> {
-    if !needs.waiting.is_empty() {
-        let keys: Vec<&str> = needs.waiting.iter().map(String::as_str).collect();
-        let statement = tx
-            .prepare_cached(include_str!("../sql/load_waiting.sql"))
-            .await?;
-        let rows = tx.query(&statement, &[&projection, &keys]).await?;
-        let about = |row: &Row| {
-            let (kind, id) = (row.get(1), row.get(2));
-            (row.get(0), Key { kind, id })
-        };
-        loaded.waiting = rows.iter().map(about).collect();
+    keys: &BTreeSet<String>,
+) -> Result<Vec<(String, Key)>, Error> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(())
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let sql = include_str!("../sql/load_waiting.sql");
+    let rows = rows(tx, sql, &[&projection, &keys]).await?;
+    Ok(rows.iter().map(keyed).collect())
 }
 
 /// Rows that begin with the number of their look-up, with that.

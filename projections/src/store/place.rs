@@ -72,6 +72,12 @@ impl Place {
         Ok(row.as_ref().map(Self::from_row))
     }
 
+    /// Sees to it that a fence is sent at once.
+    pub(crate) async fn prepare_fence(tx: &Transaction<'_>) -> Result<(), Error> {
+        let sql = include_str!("../sql/fence.sql");
+        tx.prepare_cached(sql).await.map(drop)
+    }
+
     /// Keeps a projection as it is until the transaction ends; `None` where it is not in this state any more.
     pub(crate) async fn fence(
         tx: &Transaction<'_>,

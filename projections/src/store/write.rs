@@ -14,7 +14,7 @@ use crate::fold::{Changed, Changes, Known, Line, Link};
 use crate::store::copy::Rows;
 use crate::store::{bigint, deadlines, incidents, reindex};
 
-/// Writes everything but the checkpoint.
+/// Writes everything but the checkpoint. What does not wait for anything else is sent at once.
 pub(crate) async fn changes(
     tx: &Transaction<'_>,
     projection: i32,
@@ -23,25 +23,27 @@ pub(crate) async fn changes(
 ) -> Result<(), Error> {
     let (new, old): (Vec<&Changed>, Vec<&Changed>) =
         changes.entities.iter().partition(|one| one.new);
-    if !new.is_empty() {
-        new_entities(tx, projection, &new).await?;
+    let all = async {
+        tokio::try_join!(
+            new_entities(tx, projection, &new),
+            old_entities(tx, projection, &old),
+            history(tx, projection, &changes.history),
+            links(tx, projection, changes),
+            incidents::write(tx, projection, changes),
+            derived(tx, projection, &changes.derived),
+            verdicts(tx, projection, changes),
+            outbox(tx, projection, name, changes),
+            deadlines::write(tx, projection, changes),
+            rare(tx, projection, changes),
+        )
+    };
+    // On the heap, because together they are large.
+    Box::pin(all).await?;
+    // Looks at the entities as they are now.
+    for one in &changes.reindex {
+        reindex::reindex(tx, projection, one).await?;
     }
-    if !old.is_empty() {
-        old_entities(tx, projection, &old).await?;
-    }
-    if !changes.history.is_empty() {
-        history(tx, projection, &changes.history).await?;
-    }
-    links(tx, projection, changes).await?;
-    if !changes.incidents.is_empty() {
-        incidents::write(tx, projection, changes).await?;
-    }
-    if !changes.derived.is_empty() {
-        derived(tx, projection, &changes.derived).await?;
-    }
-    verdicts(tx, projection, name, changes).await?;
-    deadlines::write(tx, projection, changes).await?;
-    rare(tx, projection, changes).await
+    Ok(())
 }
 
 pub(super) async fn run(
@@ -86,6 +88,9 @@ async fn new_entities(
     projection: i32,
     entities: &[&Changed],
 ) -> Result<(), Error> {
+    if entities.is_empty() {
+        return Ok(());
+    }
     let mut rows = Rows::new(17);
     for Changed { key, entity, .. } in entities {
         let (status_seq, since_us, unknown_seq, name) = status(entity);
@@ -134,6 +139,9 @@ async fn old_entities(
     projection: i32,
     entities: &[&Changed],
 ) -> Result<(), Error> {
+    if entities.is_empty() {
+        return Ok(());
+    }
     let mut c = Columns::default();
     for Changed { key, entity, .. } in entities {
         let (status_seq, since_us, unknown_seq, name) = status(entity);
@@ -171,6 +179,9 @@ async fn old_entities(
 }
 
 async fn history(tx: &Transaction<'_>, projection: i32, lines: &[Line]) -> Result<(), Error> {
+    if lines.is_empty() {
+        return Ok(());
+    }
     let mut rows = Rows::new(13);
     for line in lines {
         rows.row()
@@ -191,7 +202,7 @@ async fn history(tx: &Transaction<'_>, projection: i32, lines: &[Line]) -> Resul
     rows.send(tx, include_str!("../sql/copy_history.sql")).await
 }
 
-/// Links that are gone, links that are new, and kinds whose places are others.
+/// Links that are gone, and links that are new.
 async fn links(tx: &Transaction<'_>, projection: i32, changes: &Changes) -> Result<(), Error> {
     if !changes.unlinked.is_empty() {
         delete_links(tx, projection, &changes.unlinked).await?;
@@ -199,9 +210,6 @@ async fn links(tx: &Transaction<'_>, projection: i32, changes: &Changes) -> Resu
     if !changes.linked.is_empty() {
         let new = changes.linked.iter().map(|(key, link)| (&**key, link));
         write_links(tx, projection, new).await?;
-    }
-    for one in &changes.reindex {
-        reindex::reindex(tx, projection, one).await?;
     }
     Ok(())
 }
@@ -250,6 +258,9 @@ async fn derived(
     projection: i32,
     derived: &[(String, Expected)],
 ) -> Result<(), Error> {
+    if derived.is_empty() {
+        return Ok(());
+    }
     let rows = derived.iter();
     let ids: Vec<&str> = rows.clone().map(|(id, _)| id.as_str()).collect();
     let causes: Vec<i64> = rows.clone().map(|(_, one)| bigint(one.cause_seq)).collect();
@@ -259,46 +270,50 @@ async fn derived(
     run(tx, include_str!("../sql/write_derived.sql"), &parameters).await
 }
 
-async fn verdicts(
-    tx: &Transaction<'_>,
-    projection: i32,
-    name: &LedgerName,
-    changes: &Changes,
-) -> Result<(), Error> {
+async fn verdicts(tx: &Transaction<'_>, projection: i32, changes: &Changes) -> Result<(), Error> {
     let (old, new): (Vec<_>, Vec<_>) = changes
         .verdicts
         .iter()
         .partition(|(violation, _)| changes.renewed.contains(violation));
-    if !new.is_empty() {
-        let mut rows = Rows::new(17);
-        for (violation, known) in new {
-            let verdict = &known.verdict;
-            rows.row()
-                .integer(projection)
-                .text(violation)
-                .text(&verdict.rule)
-                .text(&verdict.severity)
-                .text(&verdict.kind)
-                .text(&verdict.id)
-                .bigint(bigint(verdict.cause_seq))
-                .bigints(verdict.judged_from.iter().copied().map(bigint))
-                .text(&verdict.catalog)
-                .text(&verdict.detail_key)
-                .boolean(known.judged)
-                .bigint(known.seq.map(bigint))
-                .optional_text(known.found_by.as_deref())
-                .text(status_of(known))
-                .optional_text(known.cleared.map(|one| one.how.as_str()))
-                .bigint(known.cleared.map(|one| bigint(one.by_seq)))
-                .bigint(told(known));
-        }
-        rows.send(tx, include_str!("../sql/copy_verdicts.sql"))
-            .await?;
+    tokio::try_join!(
+        new_verdicts(tx, projection, &new),
+        renew(tx, projection, &old)
+    )?;
+    Ok(())
+}
+
+async fn new_verdicts(
+    tx: &Transaction<'_>,
+    projection: i32,
+    verdicts: &[&(String, Known)],
+) -> Result<(), Error> {
+    if verdicts.is_empty() {
+        return Ok(());
     }
-    if !old.is_empty() {
-        renew(tx, projection, &old).await?;
+    let mut rows = Rows::new(17);
+    for (violation, known) in verdicts {
+        let verdict = &known.verdict;
+        rows.row()
+            .integer(projection)
+            .text(violation)
+            .text(&verdict.rule)
+            .text(&verdict.severity)
+            .text(&verdict.kind)
+            .text(&verdict.id)
+            .bigint(bigint(verdict.cause_seq))
+            .bigints(verdict.judged_from.iter().copied().map(bigint))
+            .text(&verdict.catalog)
+            .text(&verdict.detail_key)
+            .boolean(known.judged)
+            .bigint(known.seq.map(bigint))
+            .optional_text(known.found_by.as_deref())
+            .text(status_of(known))
+            .optional_text(known.cleared.map(|one| one.how.as_str()))
+            .bigint(known.cleared.map(|one| bigint(one.by_seq)))
+            .bigint(told(known));
     }
-    outbox(tx, projection, name, changes).await
+    rows.send(tx, include_str!("../sql/copy_verdicts.sql"))
+        .await
 }
 
 /// What became of verdicts that an earlier batch wrote.
@@ -309,6 +324,9 @@ async fn renew(
 ) -> Result<(), Error> {
     fn column<'a, T>(verdicts: &[&'a (String, Known)], value: impl Fn(&'a Known) -> T) -> Vec<T> {
         verdicts.iter().map(|(_, known)| value(known)).collect()
+    }
+    if verdicts.is_empty() {
+        return Ok(());
     }
     let ids: Vec<&str> = verdicts.iter().map(|(id, _)| id.as_str()).collect();
     let parameters: [&(dyn ToSql + Sync); 7] = [
