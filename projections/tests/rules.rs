@@ -720,7 +720,7 @@ proptest! {
         most in most(),
     ) {
         let only: Vec<Name> = Name::new(PACKAGES[package]).into_iter().collect();
-        let mut sampler = Sampler::new(&CATALOG, &only, seed).expect("there are kinds");
+        let mut sampler = Sampler::new(&CATALOG, &only, seed).expect("there are kinds").unruly(1000);
         let (mut model, mut expected) = (schema::rule::World::default(), Came::default());
         let mut living = Rows::new();
         let (mut said, mut facts): (Vec<Said>, Vec<Fact>) = (Vec::new(), Vec::new());

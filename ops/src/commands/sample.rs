@@ -22,10 +22,12 @@ Examples:
   ledger sample --rate 500 | ledger publish -                  500 a second, until Ctrl-C
   ledger sample --seed 7 --count 600 --from 2026-Q3            the same quarter every time
   ledger sample --package release --count 10 | ledger check -
+  ledger sample --unruly 200 | ledger publish -                every fifth event is careless
 
 The same catalog, seed, count and period give the same bytes. What is drawn are
-legal lives of entities that name one another; it is not a copy of anybody's
-data.";
+legal lives of entities that name one another, and nearly every event keeps the
+rules: an approval comes before what it allows, by somebody else. It is not a copy
+of anybody's data.";
 
 /// Print believable events, drawn from the kinds
 #[derive(Debug, Args)]
@@ -40,6 +42,9 @@ pub struct Sample {
     /// What decides the draw; another number is another run
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// How many of a thousand events are drawn without a look at the rules
+    #[arg(long, value_name = "PER_MILLE", default_value_t = 20, value_parser = clap::value_parser!(u32).range(..=1000))]
+    unruly: u32,
     /// When the events claim to have happened: spread over this period [default: now]
     #[arg(long, value_name = "TIME", value_parser = text, conflicts_with = "rate")]
     from: Option<String>,
@@ -88,6 +93,7 @@ impl Sample {
         let mut sampler = Sampler::new(&catalog, &only, self.seed).ok_or_else(|| {
             Failure::usage("package `ledger` alone is the ledger's own: name another")
         })?;
+        sampler = sampler.unruly(self.unruly);
         let count = match (self.count, self.rate) {
             (Some(count), _) => count,
             (None, Some(_)) => u64::MAX,
@@ -150,6 +156,7 @@ fn event(at_us: i64, sample: &schema::sample::Sample) -> Value {
     event.insert("source".to_owned(), json!("urn:sample"));
     event.insert("type".to_owned(), json!(sample.event_type));
     event.insert("subject".to_owned(), json!(sample.subject));
+    event.insert("authid".to_owned(), json!(sample.actor));
     event.insert("time".to_owned(), json!(schema::time::format_us(at_us)));
     event.insert("data".to_owned(), sample.data.clone());
     Value::Object(event)

@@ -13,7 +13,7 @@
 pub(crate) mod ast;
 pub(crate) mod check;
 mod eval;
-mod function;
+pub(crate) mod function;
 mod lex;
 pub(crate) mod node;
 pub(crate) mod parse;

@@ -10,6 +10,7 @@ mod conditions;
 mod declare;
 pub mod describe;
 mod finds;
+pub(crate) mod hints;
 mod inputs;
 mod judge;
 mod judging;
@@ -37,6 +38,7 @@ pub use judge::{
 };
 pub use settings::{Holds, Setting, Settings};
 pub use words::{Law, Said, Words};
+pub(crate) use world::Entity;
 pub use world::{Told, World};
 
 use crate::indexed::Path;

@@ -17,23 +17,68 @@ use super::publisher::{self, Numbered};
 use super::{FROM_MISMATCH, ILLEGAL};
 use crate::catalog::Catalog;
 use crate::cel::View;
-use crate::kind::Severity;
+use crate::kind::{Kind, Severity};
 use crate::name::{KindName, Name};
 
 /// An entity as it is kept.
 #[derive(Debug, Clone, Default)]
-struct Entity {
-    status: Option<String>,
-    since: (u64, i64, i64),
-    attributes: Map<String, Value>,
-    created: (u64, i64, i64),
-    changed: (u64, i64, i64),
-    kind: String,
-    id: String,
+pub(crate) struct Entity {
+    pub(crate) status: Option<String>,
+    pub(crate) since: (u64, i64, i64),
+    pub(crate) attributes: Map<String, Value>,
+    pub(crate) created: (u64, i64, i64),
+    pub(crate) changed: (u64, i64, i64),
+    pub(crate) kind: String,
+    pub(crate) id: String,
 }
 
 impl Entity {
-    fn view(&self) -> View<'_> {
+    /// What an event makes of an entity, and what the lifecycle says of it.
+    pub(crate) fn after(
+        before: Option<&Self>,
+        declared: &Kind,
+        verb: &Name,
+        event: &Event<'_>,
+    ) -> (Self, Vec<Finding>) {
+        let mut also = Vec::new();
+        let status = before.and_then(|entity| entity.status.clone());
+        let step = declared.step(status.as_deref(), verb, event.data);
+        if !step.legal {
+            also.push(lifecycle(event, ILLEGAL));
+        }
+        let claimed = step.from_claimed.as_ref();
+        if before.is_some() && claimed.is_some_and(|from| Some(from) != status.as_ref()) {
+            also.push(lifecycle(event, FROM_MISMATCH));
+        }
+        let at = (event.seq, event.occurred_us, event.recorded_us);
+        let mut entity = before.cloned().unwrap_or_else(|| Self {
+            created: at,
+            kind: event.kind.to_owned(),
+            id: event.subject.to_owned(),
+            ..Self::default()
+        });
+        entity.changed = at;
+        if let Some(to) = step.to {
+            entity.status = Some(to);
+            entity.since = at;
+        }
+        declared.merge(&mut entity.attributes, verb, event.data);
+        let (data, actor, at_us) = (event.data, event.actor, event.occurred_us);
+        declared.mark(&mut entity.attributes, verb, Some(data), actor, at_us);
+        (entity, also)
+    }
+
+    /// The values at a dotted path, as an index keeps them.
+    pub(crate) fn values(&self, path: &str) -> Vec<String> {
+        if path == "status"
+            && let Some(status) = &self.status
+        {
+            return vec![status.clone()];
+        }
+        crate::rule::index_values(&self.attributes, path)
+    }
+
+    pub(crate) fn view(&self) -> View<'_> {
         View {
             kind: &self.kind,
             id: &self.id,
@@ -125,30 +170,9 @@ impl World {
             ..event
         };
         if let Some(declared) = catalog.kind(kind).filter(|kind| !kind.stateless) {
-            let status = before.as_ref().and_then(|entity| entity.status.clone());
-            let step = declared.step(status.as_deref(), verb, event.data);
-            if !step.legal {
-                also.push(lifecycle(&event, ILLEGAL));
-            }
-            let claimed = step.from_claimed.as_ref();
-            if before.is_some() && claimed.is_some_and(|from| Some(from) != status.as_ref()) {
-                also.push(lifecycle(&event, FROM_MISMATCH));
-            }
-            let at = (event.seq, event.occurred_us, event.recorded_us);
-            let entity = self.entities.entry(key.clone()).or_insert_with(|| Entity {
-                created: at,
-                kind: kind.to_string(),
-                id: event.subject.to_owned(),
-                ..Entity::default()
-            });
-            entity.changed = at;
-            if let Some(to) = step.to {
-                entity.status = Some(to);
-                entity.since = at;
-            }
-            declared.merge(&mut entity.attributes, verb, event.data);
-            let (data, actor, at_us) = (event.data, event.actor, event.occurred_us);
-            declared.mark(&mut entity.attributes, verb, Some(data), actor, at_us);
+            let (after, said) = Entity::after(before.as_ref(), declared, verb, &event);
+            also = said;
+            self.entities.insert(key.clone(), after);
         }
         let inputs = Inputs {
             event,
@@ -399,7 +423,7 @@ impl World {
             .map(|(_, entity)| entity)
             .filter(|entity| {
                 let has = |(path, value): &(String, String)| {
-                    values(entity, path).iter().any(|one| one == value)
+                    entity.values(path).iter().any(|one| one == value)
                 };
                 lookup.fields.iter().all(has)
             })
@@ -407,16 +431,6 @@ impl World {
         found.sort_by_key(|entity| std::cmp::Reverse(entity.created.0));
         found
     }
-}
-
-/// The values at a dotted path, as an index keeps them.
-fn values(entity: &Entity, path: &str) -> Vec<String> {
-    if path == "status"
-        && let Some(status) = &entity.status
-    {
-        return vec![status.clone()];
-    }
-    crate::rule::index_values(&entity.attributes, path)
 }
 
 /// What the lifecycle says of an event.

@@ -1,26 +1,46 @@
 //! Believable events from the kinds of a catalog: for load, for trying a catalog out, for tests.
 //!
 //! Entities are created, go over the edges of their lifecycles, change, and name others that exist. Every event
-//! passes its kind's check. Pure: a seed and the times that the caller gives decide everything.
+//! passes its kind's check, and keeps the rules but for a small share ([`Sampler::unruly`]): an event is judged on trial,
+//! and drawn again where it breaks one. What a rule misses (an approval, another entity, its status) is drawn first.
+//! Pure: a seed and the times that the caller gives decide everything.
 
+mod draw;
+mod goals;
+mod guide;
+mod state;
 mod values;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde_json::{Map, Value};
 
+use self::draw::{Manner, targets};
+use self::goals::Goal;
+use self::guide::Guide;
+use self::state::{State, Trial};
+use self::values::Echo;
 use crate::catalog::Catalog;
-use crate::identity::Identity;
-use crate::kind::{EventDef, Kind, Shape};
+use crate::kind::{EventDef, Kind};
 use crate::name::Name;
 use crate::package::LEDGER;
+use crate::rule::{Emitted, Finding};
 
-/// How many entities of a kind are remembered. Older ones are left as they are.
-const REMEMBERED: usize = 512;
-/// How often a draw is tried again before the plain example is taken.
-const TRIES: usize = 8;
+/// How many kinds are tried for one event before anything is taken.
+const MOST_PLANS: usize = 64;
+/// How often an event of a kind is drawn again where it breaks a rule.
+const TRIES: usize = 3;
+/// Of a thousand events, how many are drawn without a look at the rules, unless somebody says otherwise.
+const UNRULY: u32 = 20;
+/// How many identifiers of a kind are remembered as taken, twice.
+const TAKEN: usize = 1 << 16;
+/// Who acts.
+const PEOPLE: [&str; 12] = [
+    "ada", "ben", "cleo", "dora", "emil", "fay", "gus", "hana", "ivo", "jun", "kim", "lena",
+];
 
 /// An event that could have happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +51,8 @@ pub struct Sample {
     pub event_type: String,
     /// The entity's identifier.
     pub subject: String,
+    /// Who acted, for `authid`.
+    pub actor: String,
     /// What its kind accepts.
     pub data: Value,
 }
@@ -38,25 +60,46 @@ pub struct Sample {
 /// An endless, repeatable run of events.
 #[derive(Debug)]
 pub struct Sampler<'a> {
-    kinds: Vec<Population<'a>>,
+    kinds: Vec<Drawn<'a>>,
+    guide: Guide,
+    state: State<'a>,
+    goals: Vec<Goal>,
     random: ChaCha8Rng,
+    seq: u64,
+    unruly: u32,
 }
 
-/// The entities of one kind.
+/// What was drawn of a kind.
 #[derive(Debug)]
-struct Population<'a> {
+struct Drawn<'a> {
     kind: &'a Kind,
     made: u64,
-    subjects: BTreeSet<String>,
-    entities: VecDeque<Member>,
+    /// How often one was tried.
+    tried: u64,
+    verbs: Vec<Verb>,
+    /// Hashes of identifiers that are taken, the older ones apart.
+    taken: [BTreeSet<u64>; 2],
 }
 
-#[derive(Debug, Clone)]
-struct Member {
-    subject: String,
-    status: Option<String>,
-    /// The fields that the subject is made of: they never change.
-    identity: Map<String, Value>,
+/// What was drawn of an event: how many, and of each manner how often it was tried and kept the rules.
+#[derive(Debug)]
+struct Verb {
+    events: u64,
+    echoes: Vec<Echo>,
+    manners: [(u32, u32); Manner::ALL.len()],
+}
+
+/// An event that is to be drawn.
+#[derive(Debug)]
+struct Plan<'a> {
+    place: usize,
+    member: Option<String>,
+    number: usize,
+    event: &'a EventDef,
+    /// What it says at all events.
+    fixed: Vec<(String, Value)>,
+    /// What its identifier is, where it is a new one.
+    subject: Option<String>,
 }
 
 impl<'a> Sampler<'a> {
@@ -67,265 +110,359 @@ impl<'a> Sampler<'a> {
             let package = &kind.name.package;
             package.as_str() != LEDGER && (only.is_empty() || only.contains(package))
         };
-        let kinds: Vec<Population<'a>> = catalog
+        let kinds: Vec<Drawn<'a>> = catalog
             .kinds()
             .filter(wanted)
-            .map(|kind| Population {
+            .map(|kind| Drawn {
                 kind,
                 made: 0,
-                subjects: BTreeSet::new(),
-                entities: VecDeque::new(),
+                tried: 0,
+                verbs: kind.events.iter().map(|one| Verb::of(kind, one)).collect(),
+                taken: Default::default(),
             })
             .collect();
-        let random = ChaCha8Rng::seed_from_u64(seed);
-        (!kinds.is_empty()).then_some(Self { kinds, random })
+        (!kinds.is_empty()).then(|| Self {
+            kinds,
+            guide: Guide::of(catalog),
+            state: State::new(catalog),
+            goals: Vec::new(),
+            random: ChaCha8Rng::seed_from_u64(seed),
+            seq: 0,
+            unruly: UNRULY,
+        })
     }
 
-    /// The next event, claimed to have happened at `at_us` (µs since the Unix epoch).
+    /// How many of a thousand events are drawn without a look at the rules: many of them break some. 20 unless this
+    /// is said; with 1000 all are.
+    #[must_use]
+    pub fn unruly(mut self, per_mille: u32) -> Self {
+        self.unruly = per_mille;
+        self
+    }
+
+    /// The next event, claimed to have happened at `at_us` (µs since the Unix epoch), and recorded soon after.
     pub fn next(&mut self, at_us: i64) -> Sample {
+        self.seq += 1;
+        let (_, emitted) = self.state.pass(at_us, self.seq);
+        for one in emitted {
+            self.emitted(&one, at_us);
+        }
+        let unruly = usize::try_from(self.unruly).unwrap_or(usize::MAX);
+        if below(&mut self.random, 1000) >= unruly {
+            self.hurry(at_us);
+            for _ in 0..MOST_PLANS {
+                if let Some(sample) = self.lawful(at_us) {
+                    return sample;
+                }
+            }
+        }
         loop {
-            let place = below(&mut self.random, self.kinds.len());
-            if let Some(sample) = self.of(place, at_us) {
+            let Some(plan) = self.seldom() else { continue };
+            if let Ok(sample) = self.attempt(&plan, Manner::Blind, at_us) {
                 return sample;
             }
         }
     }
 
-    fn of(&mut self, place: usize, at_us: i64) -> Option<Sample> {
-        let population = self.kinds.get(place)?;
-        let few = population.entities.len() < 3;
-        let member = if few || below(&mut self.random, 10) < 3 {
-            None
-        } else {
-            let which = below(&mut self.random, population.entities.len());
-            population.entities.get(which).cloned()
-        };
-        let event = self.event(place, member.as_ref())?;
-        let data = self.data(place, event, member.as_ref(), at_us);
-        let population = self.kinds.get_mut(place)?;
-        let kind = population.kind;
-        let subject = match &member {
-            Some(member) => member.subject.clone(),
-            None => population.begin(&data)?,
-        };
-        let step = kind.step(
-            member.as_ref().and_then(|m| m.status.as_deref()),
-            &event.verb,
-            &data,
-        );
-        population.keep(&subject, step.to, &data);
-        Some(Sample {
-            id: values::uuid_of_time(&mut self.random, at_us),
-            event_type: format!("{}.{}", kind.name, event.verb),
-            subject,
-            data,
+    /// An event that keeps the rules, if one is found soon.
+    fn lawful(&mut self, at_us: i64) -> Option<Sample> {
+        let (plan, is_goal) = self.wanted()?;
+        let mut broken = Vec::new();
+        for _ in 0..TRIES {
+            let manner = self.manner(&plan);
+            let tried = self.attempt(&plan, manner, at_us);
+            let verb = self.kinds.get_mut(plan.place)?.verbs.get_mut(plan.number)?;
+            verb.learn(manner, tried.is_ok());
+            match tried {
+                Ok(sample) => {
+                    if is_goal {
+                        self.goals.pop();
+                    }
+                    return Some(sample);
+                }
+                Err(found) => broken = found,
+            }
+        }
+        self.strive(&plan, &broken, is_goal);
+        None
+    }
+
+    /// What is drawn next: what is missing, or anything.
+    fn wanted(&mut self) -> Option<(Plan<'a>, bool)> {
+        if below(&mut self.random, 4) > 0
+            && let Some(plan) = self.goal()
+        {
+            return Some((plan, true));
+        }
+        let place = self.fewer(self.kinds.len(), |this, place| {
+            this.kinds.get(place).map_or(0, |one| one.tried)
+        });
+        let drawn = self.kinds.get_mut(place)?;
+        drawn.tried += 1;
+        let kind = drawn.kind;
+        let known = self.state.len(&kind.name);
+        let new = known < 3 || below(&mut self.random, 10) < 3 && !self.state.is_full(&kind.name);
+        let member = if new { None } else { self.member(kind) };
+        let plan = self.plan(place, member)?;
+        Some((plan, false))
+    }
+
+    /// An event of a sort of which few were drawn so far.
+    fn seldom(&mut self) -> Option<Plan<'a>> {
+        let place = below(&mut self.random, self.kinds.len());
+        let kind = self.kinds.get(place)?.kind;
+        let new = self.state.len(&kind.name) < 3 || below(&mut self.random, 10) < 3;
+        let member = if new { None } else { self.member(kind) };
+        self.plan(place, member)
+    }
+
+    /// An entity that something may still happen to.
+    fn member(&mut self, kind: &Kind) -> Option<String> {
+        let known = self.state.len(&kind.name);
+        (0..4).find_map(|_| {
+            let which = below(&mut self.random, known);
+            let entity = self.state.nth(&kind.name, which)?;
+            let over = kind.lifecycle.as_ref().zip(entity.status.as_deref());
+            let over = over.is_some_and(|(lifecycle, status)| lifecycle.is_terminal(status));
+            (!over).then(|| entity.id.clone())
         })
     }
 
     /// An event that the lifecycle has for this entity, or one that creates.
-    fn event(&mut self, place: usize, member: Option<&Member>) -> Option<&'a EventDef> {
+    fn plan(&mut self, place: usize, member: Option<String>) -> Option<Plan<'a>> {
         let kind = self.kinds.get(place)?.kind;
-        let status = member.and_then(|member| member.status.as_deref());
-        let possible: Vec<&EventDef> = kind
-            .events
-            .iter()
-            .filter(|event| match member {
-                None => event.creates || !kind.events.iter().any(|event| event.creates),
-                Some(_) => kind.lifecycle.is_none() || !targets(kind, event, status).is_empty(),
+        let entity = member
+            .as_deref()
+            .and_then(|id| self.state.get(&kind.name, id));
+        let status = entity.and_then(|one| one.status.clone());
+        let possible: Vec<usize> = (0..kind.events.len())
+            .filter(|number| {
+                kind.events.get(*number).is_some_and(|event| match entity {
+                    None => event.creates || !kind.events.iter().any(|event| event.creates),
+                    Some(_) => {
+                        kind.lifecycle.is_none()
+                            || !targets(kind, event, status.as_deref()).is_empty()
+                    }
+                })
             })
             .collect();
-        let which = below(&mut self.random, possible.len().max(1));
-        possible.get(which).copied()
-    }
-
-    fn data(
-        &mut self,
-        place: usize,
-        event: &EventDef,
-        member: Option<&Member>,
-        at_us: i64,
-    ) -> Value {
-        let Some(kind) = self.kinds.get(place).map(|population| population.kind) else {
-            return Value::Null;
-        };
-        let status = member.and_then(|member| member.status.as_deref());
-        let targets = targets(kind, event, status);
-        let which = below(&mut self.random, targets.len().max(1));
-        let fixed = fixed(
-            event,
-            status,
-            targets.get(which).map(String::as_str),
-            member,
-        );
-        for _ in 0..TRIES {
-            let mut data = self.draw(kind, event, at_us);
-            data.extend(fixed.clone());
-            let data = Value::Object(data);
-            if event.check(data.to_string().as_bytes()).is_ok() {
-                return data;
-            }
-        }
-        let Value::Object(mut data) = event.example() else {
-            return Value::Null;
-        };
-        data.extend(fixed);
-        Value::Object(data)
-    }
-
-    /// A value for every field: of what names an entity, one that exists.
-    fn draw(&mut self, kind: &Kind, event: &EventDef, at_us: i64) -> Map<String, Value> {
-        let mut data = Map::new();
-        let length = i64::try_from(event.members.fields.len()).unwrap_or_default();
-        for (place, field) in (0_i64..).zip(&event.members.fields) {
-            let whole = field
-                .reference
-                .as_ref()
-                .filter(|_| field.reference_id.is_none());
-            let known = whole.and_then(|name| {
-                let of = self.kinds.iter().find(|one| one.kind.name == *name)?;
-                let which = below(&mut self.random, of.entities.len().max(1));
-                let named = Value::from(of.entities.get(which)?.subject.as_str());
-                Some(match field.shape {
-                    Shape::Array { .. } => Value::from(vec![named]),
-                    _ => named,
-                })
-            });
-            // What a file names first happened first.
-            let then_us = at_us.saturating_sub((length - place).saturating_mul(60_000_000));
-            let draw = if identifies(kind, &field.name) {
-                values::unlike
-            } else {
-                values::like
-            };
-            let value = known
-                .unwrap_or_else(|| draw(&mut self.random, &field.shape, &field.example, then_us));
-            data.insert(field.name.clone(), value);
-        }
-        values::echo(kind, &event.members, &mut data);
-        event.align(&mut data);
-        data
-    }
-}
-
-impl Population<'_> {
-    /// A new entity's identifier; `None` where that one is taken.
-    fn begin(&mut self, data: &Value) -> Option<String> {
-        let fields = data.as_object()?;
-        let subject = match &self.kind.identity {
-            Some(identity) => identity.of(fields)?,
-            None => format!("{}-{}", self.kind.name.entity, self.made + 1),
-        };
-        if !self.subjects.insert(subject.clone()) {
-            return None;
-        }
-        self.made += 1;
-        Some(subject)
-    }
-
-    fn keep(&mut self, subject: &str, to: Option<String>, data: &Value) {
-        let ended = |status: &Option<String>| {
-            let lifecycle = self.kind.lifecycle.as_ref();
-            let (Some(lifecycle), Some(status)) = (lifecycle, status) else {
-                return false;
-            };
-            lifecycle.is_terminal(status)
-        };
-        if let Some(place) = self.entities.iter().position(|one| one.subject == subject) {
-            let over = self.entities.get_mut(place).is_some_and(|member| {
-                member.status = to.or_else(|| member.status.take());
-                ended(&member.status)
-            });
-            if over {
-                self.entities.remove(place);
-            }
-            return;
-        }
-        if self.kind.stateless || ended(&to) {
-            return;
-        }
-        let identity = self.kind.identity.iter().flat_map(Identity::fields);
-        let identity = identity
-            .filter_map(|name| Some((name.to_owned(), data.get(name)?.clone())))
-            .collect();
-        if self.entities.len() == REMEMBERED {
-            self.entities.pop_front();
-        }
-        self.entities.push_back(Member {
-            subject: subject.to_owned(),
-            status: to,
-            identity,
+        let which = self.fewer(possible.len(), |this, which| {
+            let drawn = this.kinds.get(place);
+            let verb = possible
+                .get(which)
+                .and_then(|number| drawn?.verbs.get(*number));
+            verb.map_or(0, |verb| verb.events)
         });
+        let number = *possible.get(which)?;
+        Some(Plan {
+            place,
+            member,
+            number,
+            event: kind.events.get(number)?,
+            fixed: Vec::new(),
+            subject: None,
+        })
     }
-}
 
-/// The statuses that an event can lead to from here: over the edges where they are judged. An event that names
-/// no status leads to the one that the entity is in.
-fn targets(kind: &Kind, event: &EventDef, status: Option<&str>) -> Vec<String> {
-    let Some(lifecycle) = &kind.lifecycle else {
-        return Vec::new();
-    };
-    let named: Vec<String> = match (&event.to_field, &event.to) {
-        (Some(_), _) => lifecycle
-            .states
+    /// Of two numbers below `end` the one of which fewer were drawn.
+    fn fewer(&mut self, end: usize, drawn: impl Fn(&Self, usize) -> u64) -> usize {
+        let one = below(&mut self.random, end);
+        let other = below(&mut self.random, end);
+        if drawn(self, one) <= drawn(self, other) {
+            one
+        } else {
+            other
+        }
+    }
+
+    /// Draws an event and judges it. Where it breaks rules, these.
+    fn attempt(
+        &mut self,
+        plan: &Plan<'a>,
+        manner: Manner,
+        at_us: i64,
+    ) -> Result<Sample, Vec<Finding>> {
+        let who = PEOPLE.get(below(&mut self.random, PEOPLE.len()));
+        let actor = format!("{}@example.org", who.unwrap_or(&"ada"));
+        let unfit = Vec::new;
+        let data = self.data(plan, manner, &actor, at_us).ok_or_else(unfit)?;
+        let subject = match &plan.member {
+            Some(member) => member.clone(),
+            None => self.begin(plan, &data).ok_or_else(unfit)?,
+        };
+        let Some(kind) = self.kinds.get(plan.place).map(|one| one.kind) else {
+            return Err(unfit());
+        };
+        let trial = Trial {
+            kind,
+            verb: &plan.event.verb,
+            subject: &subject,
+            data: &data,
+            actor: &actor,
+            publisher: "sample",
+            at_us,
+            seq: self.seq,
+        };
+        let anyway = manner == Manner::Blind;
+        let broken = self.state.take(trial, anyway, self.unruly < 1000);
+        if !broken.is_empty() && !anyway {
+            return Err(broken);
+        }
+        if let Some(drawn) = self.kinds.get_mut(plan.place) {
+            drawn.count(plan, &subject);
+        }
+        Ok(Sample {
+            id: values::uuid_of_time(&mut self.random, at_us),
+            event_type: format!("{}.{}", kind.name, plan.event.verb),
+            subject,
+            actor,
+            data,
+        })
+    }
+
+    /// A new entity's identifier; `None` where that one is taken.
+    fn begin(&self, plan: &Plan<'a>, data: &Value) -> Option<String> {
+        let drawn = self.kinds.get(plan.place)?;
+        let subject = match (&drawn.kind.identity, &plan.subject) {
+            (Some(identity), _) => identity.of(data.as_object()?)?,
+            (None, Some(subject)) => subject.clone(),
+            (None, None) => format!("{}-{}", drawn.kind.name.entity, drawn.made + 1),
+        };
+        let hash = hash(&subject);
+        let taken = drawn.taken.iter().any(|all| all.contains(&hash));
+        (!taken).then_some(subject)
+    }
+
+    /// What the ledger itself published, when a deadline passed.
+    fn emitted(&mut self, one: &Emitted, at_us: i64) {
+        let Some((kind, verb)) = one.event_type.rsplit_once('.') else {
+            return;
+        };
+        let Some(kind) = self
+            .kinds
             .iter()
-            .map(|state| state.name.clone())
-            .collect(),
-        (None, Some(to)) => vec![to.clone()],
-        (None, None) => {
-            let over = status.is_some_and(|status| lifecycle.is_terminal(status));
-            return status
-                .filter(|_| !over)
-                .map(str::to_owned)
-                .into_iter()
-                .collect();
+            .map(|one| one.kind)
+            .find(|of| of.name.to_string() == kind)
+        else {
+            return;
+        };
+        let Some(event) = kind.events.iter().find(|event| event.verb.as_str() == verb) else {
+            return;
+        };
+        self.seq += 1;
+        let trial = Trial {
+            kind,
+            verb: &event.verb,
+            subject: &one.subject,
+            data: &one.data,
+            actor: "",
+            publisher: LEDGER,
+            at_us,
+            seq: self.seq,
+        };
+        self.state.take(trial, true, true);
+    }
+
+    /// How an event is drawn: more often as it kept the rules before.
+    fn manner(&mut self, plan: &Plan<'a>) -> Manner {
+        let verb = self
+            .kinds
+            .get(plan.place)
+            .and_then(|one| one.verbs.get(plan.number));
+        let weights = Manner::ALL.map(|manner| {
+            let (tried, kept) = verb
+                .and_then(|verb| verb.manners.get(manner.number()).copied())
+                .unwrap_or_default();
+            usize::try_from(1000 * (kept + 1) / (tried + 2)).unwrap_or_default() + 10
+        });
+        let mut rest = below(&mut self.random, weights.iter().sum());
+        for (manner, weight) in Manner::ALL.into_iter().zip(weights) {
+            if rest < weight {
+                return manner;
+            }
+            rest -= weight;
         }
-    };
-    let edge = |from: &str, to: &str| {
-        let mut edges = lifecycle.edges.iter();
-        edges.any(|edge| edge.from == from && edge.to == to)
-    };
-    let fits = |to: &String| match status {
-        None => lifecycle.start.contains(to),
-        Some(from) if lifecycle.judged => edge(from, to),
-        Some(from) => !lifecycle.is_terminal(from),
-    };
-    named.into_iter().filter(fits).collect()
+        Manner::Near
+    }
 }
 
-/// The members that are not drawn: the statuses before and after, and what the subject is made of.
-fn fixed(
-    event: &EventDef,
-    status: Option<&str>,
-    to: Option<&str>,
-    member: Option<&Member>,
-) -> Map<String, Value> {
-    let mut fixed = Map::new();
-    let has = |name: &str| event.members.find(name).is_some();
-    let status_value = |field: &str, status: &str| match event.members.find(field) {
-        Some((_, field)) if matches!(field.shape, Shape::Boolean) => Value::from(status == "true"),
-        _ => Value::from(status),
-    };
-    for (name, value) in member.into_iter().flat_map(|member| &member.identity) {
-        if has(name) {
-            fixed.insert(name.clone(), value.clone());
+impl Verb {
+    fn of(kind: &Kind, event: &EventDef) -> Self {
+        Self {
+            events: 0,
+            echoes: values::echoes(kind, &event.members),
+            manners: Default::default(),
         }
     }
-    if let (Some(field), Some(to)) = (&event.to_field, to) {
-        fixed.insert(field.clone(), status_value(field, to));
+
+    fn learn(&mut self, manner: Manner, kept: bool) {
+        let Some((tried, lawful)) = self.manners.get_mut(manner.number()) else {
+            return;
+        };
+        *tried += 1;
+        *lawful += u32::from(kept);
+        if *tried > 200 {
+            *tried /= 2;
+            *lawful /= 2;
+        }
     }
-    if let (Some(field), Some(from)) = (&event.from_field, status) {
-        fixed.insert(field.clone(), status_value(field, from));
-    }
-    fixed
 }
 
-fn identifies(kind: &Kind, field: &str) -> bool {
-    let mut fields = kind.identity.iter().flat_map(Identity::fields);
-    fields.any(|name| name == field)
+impl Drawn<'_> {
+    fn count(&mut self, plan: &Plan<'_>, subject: &str) {
+        if let Some(verb) = self.verbs.get_mut(plan.number) {
+            verb.events += 1;
+        }
+        if plan.member.is_none() {
+            self.made += 1;
+            let [now, before] = &mut self.taken;
+            now.insert(hash(subject));
+            if now.len() > TAKEN {
+                *before = std::mem::take(now);
+            }
+        }
+    }
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A number below `end`; 0 where there is none.
 fn below(random: &mut ChaCha8Rng, end: usize) -> usize {
     let end = u64::try_from(end).unwrap_or(u64::MAX).max(1);
     usize::try_from(random.next_u64() % end).unwrap_or_default()
+}
+
+/// Puts a value at a path: `name`, `name[]`, `name.member`, `name[].member`; of an array one item stays.
+fn put(data: &mut Map<String, Value>, path: &str, value: Value) -> bool {
+    let (head, rest) = match path.split_once('.') {
+        Some((head, rest)) => (head, Some(rest)),
+        None => (path, None),
+    };
+    let name = head.trim_end_matches("[]");
+    if name != head {
+        let Some(Value::Array(items)) = data.get_mut(name) else {
+            return false;
+        };
+        items.truncate(1);
+        match (rest, items.first_mut()) {
+            (None, _) => *items = vec![value],
+            (Some(rest), Some(Value::Object(item))) => return put(item, rest, value),
+            (Some(_), _) => return false,
+        }
+        return true;
+    }
+    match rest {
+        None => {
+            data.insert(name.to_owned(), value);
+            true
+        }
+        Some(rest) => match data.get_mut(name) {
+            Some(Value::Object(inner)) => put(inner, rest, value),
+            _ => false,
+        },
+    }
 }

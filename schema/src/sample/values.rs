@@ -4,14 +4,35 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::RngCore;
 use serde_json::{Map, Value};
 
-use super::{below, identifies};
+use super::PEOPLE;
+use super::below;
+use super::draw::identifies;
 use crate::check;
 use crate::kind::{Bounds, Field, Kind, Members, Shape};
 use crate::time;
 
+/// What values are drawn with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ink<'s> {
+    /// Now, in µs.
+    pub(super) at_us: i64,
+    /// How far the times of examples are moved, where they keep their distances.
+    pub(super) shift_us: Option<i64>,
+    /// Whether values differ from the example.
+    pub(super) free: bool,
+    /// Who acts.
+    pub(super) actor: &'s str,
+}
+
 /// A text of this shape, like the example, that hardly any other draw gives: for what identifies an entity.
-pub(super) fn unlike(random: &mut ChaCha8Rng, shape: &Shape, example: &Value, at_us: i64) -> Value {
-    let drawn = like(random, shape, example, at_us);
+pub(super) fn unlike(
+    random: &mut ChaCha8Rng,
+    shape: &Shape,
+    example: &Value,
+    ink: &Ink<'_>,
+) -> Value {
+    let ink = Ink { free: true, ..*ink };
+    let drawn = like(random, shape, example, &ink);
     match (&drawn, shape) {
         (Value::String(text), Shape::String { .. }) if drawn == *example => {
             let numbered = Value::from(format!("{text}-{}", below(random, 9000) + 1000));
@@ -22,11 +43,21 @@ pub(super) fn unlike(random: &mut ChaCha8Rng, shape: &Shape, example: &Value, at
     }
 }
 
-/// Texts whose examples stand in one another keep doing so: a version's number is that of its name. A text is drawn
-/// letter for letter, so that what stood at a place of the example stands at that place of what was drawn. What
-/// identifies the entity stays as it was drawn.
-pub(super) fn echo(kind: &Kind, members: &Members, data: &mut Map<String, Value>) {
+/// A text that stands in another.
+#[derive(Debug, Clone)]
+pub(super) struct Echo {
+    part: String,
+    whole: String,
+    /// Where it stands, in bytes.
+    at: usize,
+    length: usize,
+}
+
+/// Texts whose examples stand in one another: a version's number is that of its name. What identifies the entity
+/// stays as it was drawn.
+pub(super) fn echoes(kind: &Kind, members: &Members) -> Vec<Echo> {
     let free = |field: &&Field| !identifies(kind, &field.name);
+    let mut echoes = Vec::new();
     for field in members.fields.iter().filter(free) {
         let (Shape::String { .. }, None, Value::String(part)) =
             (&field.shape, &field.reference, &field.example)
@@ -39,28 +70,57 @@ pub(super) fn echo(kind: &Kind, members: &Members, data: &mut Map<String, Value>
             (example.len() > part.len() && other.reference.is_none()).then_some((other, at))
         });
         let longest = whole.max_by_key(|(other, _)| other.example.as_str().map_or(0, str::len));
-        let Some((other, at)) = longest.filter(|_| part.len() >= 4) else {
-            continue;
-        };
-        let drawn = data.get(&other.name).and_then(Value::as_str);
-        if let Some(echoed) = drawn.and_then(|text| text.get(at..at + part.len())) {
-            let echoed = Value::from(echoed);
-            data.insert(field.name.clone(), echoed);
+        if let Some((other, at)) = longest.filter(|_| part.len() >= 4) {
+            echoes.push(Echo {
+                part: field.name.clone(),
+                whole: other.name.clone(),
+                at,
+                length: part.len(),
+            });
+        }
+    }
+    echoes
+}
+
+/// They keep doing so: a text is drawn letter for letter, so that what stood at a place of the example stands at that
+/// place of what was drawn.
+pub(super) fn echo(echoes: &[Echo], data: &mut Map<String, Value>) {
+    for one in echoes.iter().filter(|one| one.length > 0) {
+        let drawn = data.get(&one.whole).and_then(Value::as_str);
+        let echoed = drawn.and_then(|text| text.get(one.at..one.at + one.length));
+        if let Some(echoed) = echoed.map(Value::from)
+            && data.contains_key(&one.part)
+        {
+            data.insert(one.part.clone(), echoed);
         }
     }
 }
 
 /// A value of this shape, like the example. Times lie within a minute after `at_us`.
-pub(super) fn like(random: &mut ChaCha8Rng, shape: &Shape, example: &Value, at_us: i64) -> Value {
-    let drawn = draw(random, shape, example, at_us);
+pub(super) fn like(
+    random: &mut ChaCha8Rng,
+    shape: &Shape,
+    example: &Value,
+    ink: &Ink<'_>,
+) -> Value {
+    let drawn = draw(random, shape, example, ink);
     match check::value(shape, &drawn) {
         Ok(()) => drawn,
         Err(_) => example.clone(),
     }
 }
 
-fn draw(random: &mut ChaCha8Rng, shape: &Shape, example: &Value, at_us: i64) -> Value {
+fn draw(random: &mut ChaCha8Rng, shape: &Shape, example: &Value, ink: &Ink<'_>) -> Value {
     match (shape, example) {
+        (Shape::Uuid, _) => Value::from(uuid(random)),
+        (Shape::Timestamp, Value::String(text)) => {
+            let moved = ink.shift_us.zip(time::parse_rfc3339_us(text));
+            let at_us = moved.map(|(shift_us, us)| us.saturating_add(shift_us));
+            let within = i64::try_from(below(random, 60_000)).unwrap_or_default();
+            let at_us = at_us.unwrap_or(ink.at_us.saturating_add(within * 1000));
+            Value::from(time::format_us(at_us))
+        }
+        (Shape::Enum(_) | Shape::Boolean | Shape::Integer(_), _) if !ink.free => example.clone(),
         (Shape::Enum(values), _) => {
             let which = below(random, values.len());
             values
@@ -68,32 +128,32 @@ fn draw(random: &mut ChaCha8Rng, shape: &Shape, example: &Value, at_us: i64) -> 
                 .map_or(Value::Null, |value| Value::from(value.as_str()))
         }
         (Shape::Boolean, _) => Value::from(below(random, 4) > 0),
-        (Shape::Uuid, _) => Value::from(uuid(random)),
-        (Shape::Timestamp, _) => {
-            let within = i64::try_from(below(random, 60_000)).unwrap_or_default();
-            Value::from(time::format_us(at_us.saturating_add(within * 1000)))
-        }
         (Shape::Integer(bounds), Value::Number(number)) => number.as_i64().map_or_else(
             || example.clone(),
             |middle| Value::from(near(random, bounds, middle)),
         ),
         (Shape::String { .. } | Shape::Scalar | Shape::Entity(_), Value::String(text)) => {
-            Value::from(respelt(random, text, at_us))
+            let person = person(random, text, ink.actor);
+            match person {
+                Some(person) => Value::from(person),
+                None if ink.free => Value::from(respelt(random, text, ink.at_us)),
+                None => example.clone(),
+            }
         }
         (Shape::Array { of, .. }, Value::Array(items)) => {
-            let items = items.iter().map(|item| like(random, of, item, at_us));
+            let items = items.iter().map(|item| like(random, of, item, ink));
             Value::Array(items.collect())
         }
         (Shape::Map { of, .. }, Value::Object(entries)) => {
             let drawn = entries
                 .iter()
-                .map(|(name, value)| (name.clone(), like(random, of, value, at_us)));
+                .map(|(name, value)| (name.clone(), like(random, of, value, ink)));
             Value::Object(drawn.collect())
         }
         (Shape::Object(members), Value::Object(values)) => {
             let drawn = values.iter().map(|(name, value)| {
                 let value = match members.find(name) {
-                    Some((_, field)) => like(random, &field.shape, value, at_us),
+                    Some((_, field)) => like(random, &field.shape, value, ink),
                     None => value.clone(),
                 };
                 (name.clone(), value)
@@ -102,6 +162,23 @@ fn draw(random: &mut ChaCha8Rng, shape: &Shape, example: &Value, at_us: i64) -> 
         }
         _ => example.clone(),
     }
+}
+
+/// Where the text is somebody's address, one of the people; half of the time whoever acts.
+fn person(random: &mut ChaCha8Rng, text: &str, actor: &str) -> Option<String> {
+    let (name, domain) = text.split_once('@')?;
+    let plain = |text: &str| {
+        let letter = |one: char| one.is_ascii_alphanumeric() || one == '.' || one == '-';
+        !text.is_empty() && text.chars().all(letter)
+    };
+    if !plain(name) || !plain(domain) || !domain.contains('.') {
+        return None;
+    }
+    if below(random, 2) == 0 {
+        return Some(actor.to_owned());
+    }
+    let who = PEOPLE.get(below(random, PEOPLE.len()))?;
+    Some(format!("{who}@{domain}"))
 }
 
 /// A whole number within half and one and a half of the middle, and within the bounds.

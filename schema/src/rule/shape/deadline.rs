@@ -13,7 +13,7 @@ use crate::rule::declare::{self, Task};
 #[derive(Debug, Clone)]
 pub(crate) struct Deadline {
     due: Node,
-    unless: Option<Node>,
+    pub(super) unless: Option<Node>,
     pub(crate) raise: bool,
     pub(crate) task: Option<Task>,
     pub(crate) emit: Option<(Name, Vec<(String, Node)>)>,

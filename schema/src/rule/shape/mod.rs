@@ -149,6 +149,17 @@ impl Shape {
         })
     }
 
+    /// What it asks, but for look-ups.
+    pub(super) fn conditions(&self) -> Vec<&Node> {
+        match self {
+            Self::Require(node) => vec![node],
+            Self::Reference(shape) => shape.is.iter().collect(),
+            Self::Precedes(shape) => shape.counts.iter().collect(),
+            Self::Deadline(shape) => shape.unless.iter().collect(),
+            Self::Unique(_) | Self::Authority(_) | Self::Acyclic(_) => Vec::new(),
+        }
+    }
+
     /// Judges it. What a look-up of its own lacks goes to the case's needs, and then the answer counts for nothing.
     pub(super) fn judge<'a>(&'a self, case: &mut Case<'_, 'a>) -> Result<Vec<Broke<'a>>, Failure> {
         match self {

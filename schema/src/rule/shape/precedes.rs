@@ -15,7 +15,7 @@ pub(crate) struct Precedes {
     /// The number of the look-up.
     other: usize,
     event_first: bool,
-    counts: Option<Node>,
+    pub(super) counts: Option<Node>,
     time: Option<Node>,
     other_time: Option<Node>,
     missing: Option<Outcome>,

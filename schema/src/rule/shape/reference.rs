@@ -14,7 +14,7 @@ use crate::rule::{MOST_ITEMS, index_values};
 pub(crate) struct Reference {
     /// The kind of what is named.
     pub(crate) kind: KindName,
-    field: String,
+    pub(crate) field: String,
     /// Whether the field is the event's own, which the entity does not keep.
     of_event: bool,
     /// What the target has to be besides.

@@ -1,6 +1,6 @@
 //! Folding: the program makes the views of a whole chain from nothing, and makes them again, beside ingest of the same
 //! messages. They are drawn from all kinds, all kinds are active, every rule is judged, and they happen now: what is
-//! claimed to be long ago would be a verdict each.
+//! claimed to be long ago would be a verdict each. Nearly all keep the rules, unless `--unruly` says otherwise.
 
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -16,12 +16,12 @@ use crate::meter::Meter;
 use crate::{Figure, Figures, ingest, server};
 
 /// One round on servers of its own.
-pub async fn measure(folder: &Path, events: usize, figures: &mut Figures) {
+pub async fn measure(folder: &Path, events: usize, unruly: u32, figures: &mut Figures) {
     let nats = Nats::start_in(folder, &binaries::nats_server(), "").await;
     let postgres = server(folder).await;
     let ledger = Installation::bare(postgres, nats).await;
     ledger.run(["init"]).await.expect(0);
-    let last = fill(&ledger, events).await;
+    let last = fill(&ledger, events, unruly).await;
     let admin = ledger.postgres.connect(&ledger.database).await;
     let meter = Meter::start(&admin).await;
     let seconds = ingest::ingest(&ledger, &admin, last, events).await;
@@ -72,10 +72,11 @@ async fn verdicts(admin: &Client, events: usize) -> f64 {
 }
 
 /// Publishes drawn events and waits for every acknowledgement; gives the last number.
-async fn fill(ledger: &Installation, events: usize) -> u64 {
+async fn fill(ledger: &Installation, events: usize, unruly: u32) -> u64 {
     let jetstream = ledger.nats.jetstream().await;
     let catalog = Catalog::of(&Package::builtin(), json!({})).expect("the built-in kinds agree");
     let mut sampler = Sampler::new(&catalog, &[], 1).expect("there are kinds");
+    sampler = sampler.unruly(unruly);
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .expect("a time");
@@ -91,7 +92,7 @@ async fn fill(ledger: &Installation, events: usize) -> u64 {
             let sample = sampler.next(at_us);
             let body = json!({
                 "specversion": "1.0", "id": sample.id, "source": "https://ci.example/terraform",
-                "type": sample.event_type, "subject": sample.subject, "authid": "ci-bot",
+                "type": sample.event_type, "subject": sample.subject, "authid": sample.actor,
                 "time": schema::time::format_us(at_us), "data": sample.data,
             });
             let subject = feed::subject(&sample.event_type);

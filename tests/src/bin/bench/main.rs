@@ -7,6 +7,9 @@
 //! `ledger serve --role project` making the views of events of all kinds from nothing, every rule judged, beside ingest
 //! of the same; *rebuilding* is `ledger rebuild` making them again beside the living ones, until they take their place.
 //!
+//! What is folded is drawn by the sampler: events that keep the rules but for a few, as on a real platform, or with
+//! `--unruly 1000` all of them drawn without a look at the rules, which is the worst that folding has to bear.
+//!
 //! *Latency* is from a publisher's message to the incident on its subject, at a steady rate; it has a run of its own.
 //!
 //! A further measurement is a file, a line in [`measure`] and a line in `table`.
@@ -42,7 +45,10 @@ use crate::meter::{Meter, Spent};
 /// The settings of the server that `ledger up` starts; `fsync` and `synchronous_commit` stay on.
 const SETTINGS: &str = include_str!("../../../../ops/src/up/postgresql.conf");
 
-const USAGE: &str = "bench ROUNDS DIR [--only fold] EVENTS…, or bench ROUNDS DIR --only latency";
+const USAGE: &str = "bench ROUNDS DIR [--only fold] [--unruly PER_MILLE] EVENTS…, or bench ROUNDS DIR --only latency";
+
+/// Of a thousand events that are folded, how many are drawn without a look at the rules, as `ledger sample` has it.
+const UNRULY: u32 = 20;
 
 /// One measurement of one round.
 #[derive(Debug)]
@@ -69,6 +75,13 @@ async fn main() {
         return latency::measure(&folder).await;
     }
     let only_fold = only.is_some();
+    let unruly = match arguments.next_if(|one| one == "--unruly") {
+        None => UNRULY,
+        Some(_) => {
+            let share = arguments.next().and_then(|text| text.parse().ok());
+            share.filter(|share| *share <= 1000).expect(USAGE)
+        }
+    };
     let mut results = Vec::new();
     for events in arguments {
         let events: usize = events.parse().expect("a number of events");
@@ -79,7 +92,7 @@ async fn main() {
             if !only_fold {
                 measure(&folder, events, &mut figures).await;
             }
-            fold::measure(&folder, events, &mut figures).await;
+            fold::measure(&folder, events, unruly, &mut figures).await;
             table::progress(events, &figures);
             all.push(figures);
         }

@@ -1,0 +1,388 @@
+//! What the rules compare the fields of events with: which fields name or repeat what another entity says, and which
+//! words a field is compared with. Who draws events that keep the rules draws their values from there.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::compile::{Compiled, Does, FindBy, Rules};
+use super::declare::On;
+use super::shape::Shape;
+use crate::cel::node::{Constant, Node, OfEntity, OfEvent, Root};
+use crate::cel::{ast::Operator, function::Function};
+use crate::name::KindName;
+
+/// A place of an entity or of an event.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    /// The identifier.
+    Id,
+    /// A field, `status` among them, or a path that an index has.
+    Field(String),
+}
+
+/// Entities of two kinds that a rule looks at together: in each pair both say the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Join {
+    /// The rule: the kind that declares it, its name and its part.
+    pub(crate) rule: (KindName, String, String),
+    pub(crate) one: KindName,
+    pub(crate) other: KindName,
+    pub(crate) pairs: Vec<(Place, Place)>,
+    /// What the one says besides, and the other.
+    pub(crate) one_says: Vec<(String, String)>,
+    pub(crate) other_says: Vec<(String, String)>,
+}
+
+/// A text or a flag that a rule compares a field with.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Word {
+    pub(crate) kind: KindName,
+    pub(crate) place: Place,
+    pub(crate) value: Value,
+}
+
+/// Everything of this sort that the rules of a catalog say.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hints {
+    pub(crate) joins: Vec<Join>,
+    pub(crate) words: Vec<Word>,
+    /// By kind: a field of an event that repeats what its entity says, and the field there.
+    pub(crate) same: Vec<(KindName, String, Place)>,
+    /// By kind and place: what a text is to match.
+    pub(crate) patterns: Vec<(KindName, Place, String)>,
+}
+
+impl Hints {
+    pub(crate) fn of(rules: &Rules) -> Self {
+        let mut hints = Self::default();
+        for compiled in rules.all() {
+            Reader {
+                compiled,
+                hints: &mut hints,
+            }
+            .read();
+        }
+        hints
+    }
+}
+
+struct Reader<'a> {
+    compiled: &'a Compiled,
+    hints: &'a mut Hints,
+}
+
+/// Whose place a condition names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Entity,
+    Before,
+    Event,
+    /// One that was looked up, of whatever kind.
+    Found,
+}
+
+impl<'a> Reader<'a> {
+    fn read(&mut self) {
+        self.about();
+        for finder in &self.compiled.find {
+            match &finder.by {
+                FindBy::Id(node) => self.finds(&finder.kind, &[("", node)]),
+                FindBy::Where(fields) | FindBy::Count(fields) => {
+                    let fields: Vec<(&str, &Node)> = fields
+                        .iter()
+                        .map(|(path, node)| (path.as_str(), node))
+                        .collect();
+                    self.finds(&finder.kind, &fields);
+                }
+            }
+        }
+        if let Some((list, _)) = &self.compiled.each {
+            self.walk(list);
+        }
+        if let Some(when) = &self.compiled.when {
+            self.walk(when);
+        }
+        let Does::Judge(shape, _) = &self.compiled.does else {
+            return;
+        };
+        for node in shape.conditions() {
+            self.walk(node);
+        }
+        if let Shape::Reference(reference) = shape.as_ref() {
+            let pair = (Place::Field(reference.field.clone()), Place::Id);
+            let (owner, kind) = (self.compiled.owner.clone(), reference.kind.clone());
+            self.join(owner, kind, vec![pair], Vec::new(), Vec::new());
+        }
+    }
+
+    /// How an event of another kind names the entity that the rule is about.
+    fn about(&mut self) {
+        let Some(node) = &self.compiled.id_of else {
+            return;
+        };
+        let mut named = Vec::new();
+        branches(node, &mut Vec::new(), &mut named);
+        for (node, conditions) in named {
+            let Some((Whose::Event, place @ Place::Field(_))) = place(node) else {
+                continue;
+            };
+            let mut says = Vec::new();
+            for condition in conditions {
+                if let Some((Whose::Event, Place::Field(name), Value::String(text))) =
+                    compared(condition)
+                {
+                    says.push((name, text));
+                }
+            }
+            for kind in self.others() {
+                let owner = self.compiled.owner.clone();
+                let pairs = vec![(place.clone(), Place::Id)];
+                self.join(kind, owner, pairs, says.clone(), Vec::new());
+            }
+        }
+    }
+
+    /// The kinds other than its own whose events a rule listens to.
+    fn others(&self) -> BTreeSet<KindName> {
+        let kinds = self.compiled.on.iter().filter_map(|on| match on {
+            On::Type(kind, _) => Some(kind.clone()),
+            On::Any | On::Verb(_) => None,
+        });
+        kinds.filter(|kind| *kind != self.compiled.owner).collect()
+    }
+
+    /// The kinds that a place belongs to.
+    fn kinds(&self, whose: Whose) -> Vec<KindName> {
+        let owner = || vec![self.compiled.owner.clone()];
+        match whose {
+            Whose::Entity | Whose::Before => owner(),
+            Whose::Event => {
+                let mut kinds: Vec<KindName> = self.others().into_iter().collect();
+                let own = self.compiled.on.iter().any(|on| match on {
+                    On::Type(kind, _) => *kind == self.compiled.owner,
+                    On::Any | On::Verb(_) => true,
+                });
+                kinds.extend(own.then(|| self.compiled.owner.clone()));
+                kinds
+            }
+            Whose::Found => self
+                .compiled
+                .find
+                .iter()
+                .map(|find| find.kind.clone())
+                .collect(),
+        }
+    }
+
+    fn finds(&mut self, kind: &KindName, fields: &[(&str, &'a Node)]) {
+        let mut pairs: Vec<(Whose, Place, Place)> = Vec::new();
+        let mut says = Vec::new();
+        for (path, node) in fields {
+            let theirs = match *path {
+                "" | "id" => Place::Id,
+                path => Place::Field(path.to_owned()),
+            };
+            match place(node) {
+                Some((Whose::Found, _)) => return,
+                Some((whose, mine)) => pairs.push((whose, mine, theirs)),
+                None => {
+                    if let (Some(Value::String(text)), Place::Field(path)) =
+                        (constant(node), theirs)
+                    {
+                        says.push((path, text));
+                    }
+                }
+            }
+            self.walk(node);
+        }
+        if pairs.is_empty() {
+            return;
+        }
+        let of_event = pairs.iter().any(|(whose, ..)| *whose == Whose::Event);
+        let whose = if of_event {
+            Whose::Event
+        } else {
+            Whose::Entity
+        };
+        for one in self.kinds(whose) {
+            let pairs = pairs
+                .iter()
+                .map(|(_, mine, theirs)| (mine.clone(), theirs.clone()));
+            self.join(one, kind.clone(), pairs.collect(), Vec::new(), says.clone());
+        }
+    }
+
+    fn join(
+        &mut self,
+        one: KindName,
+        other: KindName,
+        pairs: Vec<(Place, Place)>,
+        one_says: Vec<(String, String)>,
+        other_says: Vec<(String, String)>,
+    ) {
+        let compiled = self.compiled;
+        let named = compiled
+            .rule
+            .as_ref()
+            .map_or_else(Default::default, |rule| {
+                (rule.id.clone(), rule.part.clone())
+            });
+        self.hints.joins.push(Join {
+            rule: (compiled.owner.clone(), named.0, named.1),
+            one,
+            other,
+            pairs,
+            one_says,
+            other_says,
+        });
+    }
+
+    fn word(&mut self, whose: Whose, place: &Place, value: &Value) {
+        for kind in self.kinds(whose) {
+            let place = place.clone();
+            let value = value.clone();
+            let word = Word { kind, place, value };
+            if !self.hints.words.contains(&word) {
+                self.hints.words.push(word);
+            }
+        }
+    }
+
+    /// Goes through a condition for what is compared with what.
+    fn walk(&mut self, node: &'a Node) {
+        if let Some((whose, place, value)) = compared(node) {
+            self.word(whose, &place, &value);
+        }
+        match node {
+            Node::Binary(Operator::In, item, list) => {
+                if let Some((whose, place)) = place(item) {
+                    for value in constants(list) {
+                        self.word(whose, &place, &value);
+                    }
+                }
+                self.walk(item);
+                self.walk(list);
+            }
+            Node::Binary(_, one, other) | Node::Index(one, other) => {
+                if let (Some((Whose::Event, Place::Field(field))), Some((of, place)))
+                | (Some((of, place)), Some((Whose::Event, Place::Field(field)))) =
+                    (place(one), place(other))
+                    && matches!(node, Node::Binary(Operator::Equal, ..))
+                    && of == Whose::Before
+                {
+                    for kind in self.kinds(Whose::Event) {
+                        self.hints.same.push((kind, field.clone(), place.clone()));
+                    }
+                }
+                self.walk(one);
+                self.walk(other);
+            }
+            Node::Matches(text, pattern) => {
+                if let Some((whose, place)) = place(text) {
+                    for kind in self.kinds(whose) {
+                        let pattern = pattern.as_str().to_owned();
+                        self.hints.patterns.push((kind, place.clone(), pattern));
+                    }
+                }
+            }
+            Node::Not(one) | Node::Minus(one) | Node::Time(one) | Node::Member(one, _) => {
+                self.walk(one);
+            }
+            Node::And(all) | Node::Or(all) | Node::List(all) | Node::Call(_, all) => {
+                for one in all {
+                    self.walk(one);
+                }
+            }
+            Node::If(when, then, otherwise) => {
+                for one in [when, then, otherwise] {
+                    self.walk(one);
+                }
+            }
+            Node::Loop { over, body, .. } => {
+                self.walk(over);
+                self.walk(body);
+            }
+            Node::Constant(_) | Node::Root(_) | Node::OfEntity(..) | Node::OfEvent(_) => {}
+        }
+    }
+}
+
+/// The branches of a condition, each with the conditions that lead there.
+fn branches<'n>(
+    node: &'n Node,
+    under: &mut Vec<&'n Node>,
+    found: &mut Vec<(&'n Node, Vec<&'n Node>)>,
+) {
+    let Node::If(when, then, otherwise) = node else {
+        found.push((node, under.clone()));
+        return;
+    };
+    let before = under.len();
+    match when.as_ref() {
+        Node::And(all) => under.extend(all),
+        one => under.push(one),
+    }
+    branches(then, under, found);
+    under.truncate(before);
+    branches(otherwise, under, found);
+}
+
+/// The place that a node names.
+fn place(node: &Node) -> Option<(Whose, Place)> {
+    let of = |root: &Root| match root {
+        Root::Entity => Some(Whose::Entity),
+        Root::Before => Some(Whose::Before),
+        Root::Found(_) | Root::Other | Root::Variable(_) => Some(Whose::Found),
+        Root::Event | Root::Item | Root::Timer => None,
+    };
+    match node {
+        Node::Time(inner) => place(inner),
+        Node::Call(Function::Alias, arguments) => place(arguments.get(1)?),
+        Node::Member(base, name) => {
+            let whose = match base.as_ref() {
+                Node::OfEvent(OfEvent::Data) => Whose::Event,
+                Node::Root(root) => of(root)?,
+                _ => return None,
+            };
+            Some((whose, Place::Field(name.clone())))
+        }
+        Node::OfEntity(base, OfEntity::Id) => match base.as_ref() {
+            Node::Root(root) => Some((of(root)?, Place::Id)),
+            _ => None,
+        },
+        Node::OfEvent(OfEvent::Subject) => Some((Whose::Entity, Place::Id)),
+        _ => None,
+    }
+}
+
+/// What a comparison compares a place with.
+fn compared(node: &Node) -> Option<(Whose, Place, Value)> {
+    let Node::Binary(Operator::Equal, one, other) = node else {
+        return None;
+    };
+    let (node, value) = match (constant(one), constant(other)) {
+        (None, Some(value)) => (one, value),
+        (Some(value), None) => (other, value),
+        _ => return None,
+    };
+    let (whose, place) = place(node)?;
+    Some((whose, place, value))
+}
+
+fn constant(node: &Node) -> Option<Value> {
+    match node {
+        Node::Constant(Constant::Text(text)) => Some(Value::from(text.as_str())),
+        Node::Constant(Constant::Bool(flag)) => Some(Value::from(*flag)),
+        Node::Constant(Constant::Int(number)) => Some(Value::from(*number)),
+        _ => None,
+    }
+}
+
+fn constants(list: &Node) -> Vec<Value> {
+    match list {
+        Node::List(items) => items.iter().filter_map(constant).collect(),
+        Node::Constant(Constant::Json(Value::Array(items))) => items.clone(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,90 @@
+//! What the rules say of fields, by kind: whoever draws values from there breaks fewer.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::catalog::Catalog;
+use crate::name::KindName;
+use crate::rule::hints::{Hints, Join, Place};
+
+/// The hints of a catalog's rules, ready to be looked up.
+#[derive(Debug)]
+pub(super) struct Guide {
+    joins: Vec<Join>,
+    /// By kind: the numbers of the joins, and whether the kind is the one or the other.
+    of_kind: HashMap<KindName, Vec<(usize, bool)>>,
+    /// By kind and field.
+    words: HashMap<(KindName, String), Vec<Value>>,
+    patterns: HashMap<(KindName, String), Vec<String>>,
+    same: HashMap<KindName, Vec<(String, Place)>>,
+}
+
+impl Guide {
+    pub(super) fn of(catalog: &Catalog) -> Self {
+        let hints = Hints::of(catalog.rules());
+        let mut guide = Self {
+            joins: hints.joins,
+            of_kind: HashMap::new(),
+            words: HashMap::new(),
+            patterns: HashMap::new(),
+            same: HashMap::new(),
+        };
+        for (number, join) in guide.joins.iter().enumerate() {
+            let one = guide.of_kind.entry(join.one.clone()).or_default();
+            one.push((number, true));
+            let other = guide.of_kind.entry(join.other.clone()).or_default();
+            other.push((number, false));
+        }
+        let field = |kind: &KindName, place: &Place| match place {
+            Place::Field(name) => Some((kind.clone(), name.clone())),
+            Place::Id => {
+                let identity = catalog.kind(kind)?.identity.as_ref()?;
+                Some((kind.clone(), identity.whole()?.to_owned()))
+            }
+        };
+        for word in hints.words {
+            if let Some(key) = field(&word.kind, &word.place) {
+                guide.words.entry(key).or_default().push(word.value);
+            }
+        }
+        for (kind, place, pattern) in hints.patterns {
+            if let Some(key) = field(&kind, &place) {
+                guide.patterns.entry(key).or_default().push(pattern);
+            }
+        }
+        for (kind, name, place) in hints.same {
+            guide.same.entry(kind).or_default().push((name, place));
+        }
+        guide
+    }
+
+    /// What rules look at together with a kind, and whether it is the one or the other.
+    pub(super) fn joins(&self, kind: &KindName) -> impl Iterator<Item = (&Join, bool)> {
+        let numbers = self.of_kind.get(kind).into_iter().flatten();
+        numbers.filter_map(|(number, one)| Some((self.joins.get(*number)?, *one)))
+    }
+
+    /// What a rule looks at together.
+    pub(super) fn of_rule(&self, owner: &KindName, id: &str) -> impl Iterator<Item = &Join> {
+        let of = move |join: &&Join| join.rule.0 == *owner && join.rule.1 == id;
+        self.joins.iter().filter(of)
+    }
+
+    /// What a field is compared with.
+    pub(super) fn words(&self, kind: &KindName, field: &str) -> &[Value] {
+        let found = self.words.get(&(kind.clone(), field.to_owned()));
+        found.map_or(&[], Vec::as_slice)
+    }
+
+    /// What a field is to match.
+    pub(super) fn patterns(&self, kind: &KindName, field: &str) -> &[String] {
+        let found = self.patterns.get(&(kind.clone(), field.to_owned()));
+        found.map_or(&[], Vec::as_slice)
+    }
+
+    /// Fields of its events that repeat what the entity said.
+    pub(super) fn same(&self, kind: &KindName) -> &[(String, Place)] {
+        self.same.get(kind).map_or(&[], Vec::as_slice)
+    }
+}
