@@ -1,6 +1,8 @@
 //! The state of one entity, and how an event advances it.
 
-use schema::KindName;
+use std::sync::Arc;
+
+use hashbrown::Equivalent;
 use schema::kind::{EventDef, Kind};
 use schema::rule::View;
 use serde_json::{Map, Value};
@@ -17,9 +19,40 @@ pub struct Key {
     pub id: String,
 }
 
-/// A kind's name as keys have it. Formatting it takes several times as long, and every event does this often.
-pub(crate) fn kind_text(kind: &KindName) -> String {
-    [kind.package.as_str(), ".", kind.entity.as_str()].concat()
+/// The name of an entity, to look it up by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyRef<'a> {
+    /// `<package>.<entity>`.
+    pub kind: &'a str,
+    /// The identifier.
+    pub id: &'a str,
+}
+
+impl Key {
+    /// The same, to look it up by.
+    pub fn by_ref(&self) -> KeyRef<'_> {
+        KeyRef {
+            kind: &self.kind,
+            id: &self.id,
+        }
+    }
+}
+
+impl KeyRef<'_> {
+    /// The same, to keep.
+    pub fn to_key(self) -> Key {
+        Key {
+            kind: self.kind.to_owned(),
+            id: self.id.to_owned(),
+        }
+    }
+}
+
+// A name that is kept and one that is looked up hash alike: their members do, and stand in the same order.
+impl Equivalent<Arc<Key>> for KeyRef<'_> {
+    fn equivalent(&self, key: &Arc<Key>) -> bool {
+        *self == key.by_ref()
+    }
 }
 
 /// What is known of the status of an entity.

@@ -8,7 +8,7 @@ use ledger::{Header, Record};
 use schema::EventType;
 use serde_json::Value;
 
-use crate::entity::{Key, kind_text};
+use crate::entity::Key;
 use crate::incident;
 use crate::verdict::{self, Cleared};
 
@@ -74,7 +74,7 @@ impl Fact {
         };
         let key = (!header.subject.is_empty()).then(|| {
             Arc::new(Key {
-                kind: kind_text(event_type.kind()),
+                kind: event_type.kind().to_string(),
                 id: header.subject.clone(),
             })
         });

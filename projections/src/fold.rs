@@ -374,10 +374,9 @@ impl<'a> Fold<'a> {
         let advance = advance(state, fact, kind);
         if let Some(entity) = advance.entity {
             let places = catalog.indexed(fact.event_type.kind());
-            let links = links(places, entity.status.name(), &entity.attributes);
             let growth = fact.data.as_ref().filter(|_| keep);
             let growth = growth.map_or(0, |data| data.bytes.len());
-            self.world.put(key, Some(entity), links, growth);
+            self.world.put(key, Some(entity), places, growth);
         }
         if *self.scope == Scope::All {
             // What the ledger itself says of incidents and tasks follows from their causes; somebody who decided meanwhile
@@ -398,11 +397,8 @@ impl<'a> Fold<'a> {
             }
             if !(keep && lacks.is_empty()) {
                 let places = catalog.indexed(fact.event_type.kind());
-                let links = kept.as_ref().map_or_else(Vec::new, |entity| {
-                    links(places, entity.status.name(), &entity.attributes)
-                });
                 self.world
-                    .put(key, kept.map(Arc::unwrap_or_clone), links, 0);
+                    .put(key, kept.map(Arc::unwrap_or_clone), places, 0);
                 return lacks;
             }
             self.take_in(outcome, fact);

@@ -7,7 +7,7 @@ use ledger::digest;
 use serde_json::{Value, json};
 
 use crate::derived::Derived;
-use crate::entity::Key;
+use crate::entity::{Key, KeyRef};
 
 /// The entity of package `ledger` whose events tell of incidents.
 pub const ENTITY: &str = "incident";
@@ -57,6 +57,14 @@ pub struct Word {
 }
 
 impl Incident {
+    /// The entity that it is about, to look it up by.
+    pub fn about(&self) -> KeyRef<'_> {
+        KeyRef {
+            kind: &self.kind,
+            id: &self.id,
+        }
+    }
+
     /// The entity that it is about.
     pub fn key(&self) -> Key {
         Key {

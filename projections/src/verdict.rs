@@ -5,7 +5,7 @@ use schema::LedgerName;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::entity::Key;
+use crate::entity::{Key, KeyRef};
 
 /// The rule that data is not deleted which must be kept.
 pub const BLOCKED: &str = "retention.blocked";
@@ -57,6 +57,14 @@ impl Verdict {
     /// The data in RFC 8785 form.
     pub fn data(&self) -> Vec<u8> {
         canonical(self)
+    }
+
+    /// What it is about, to look it up by.
+    pub fn about(&self) -> KeyRef<'_> {
+        KeyRef {
+            kind: &self.kind,
+            id: &self.id,
+        }
     }
 
     /// The entity that it is about.

@@ -247,6 +247,12 @@ impl Catalog {
         self.indexed.get(kind).map_or(&[], Vec::as_slice)
     }
 
+    /// The place by which rules look up entities of that kind; `None` where none does.
+    pub fn looked_up(&self, kind: &KindName, path: &str) -> Option<&Indexed> {
+        let mut places = self.indexed(kind).iter();
+        places.find(|one| one.is_asked() && one.is_whole_at(path))
+    }
+
     /// The event of that type, with its kind. No event has a second version yet.
     pub fn event(&self, event_type: &EventType) -> Option<(&Kind, &EventDef)> {
         if event_type.version() != 1 {
@@ -294,11 +300,12 @@ fn with_rules(
 ) -> BTreeMap<KindName, Vec<Indexed>> {
     for (kind, path) in rules.indexed() {
         let places = indexed.entry(kind.clone()).or_default();
-        let known = (places.iter()).any(|one| **one.path().text() == **path && one.is_whole());
-        if let Some(path) = Path::parse(path).filter(|_| !known) {
-            places.push(Indexed::new(path, None));
-            places.sort();
+        if let Some(place) = places.iter_mut().find(|one| one.is_whole_at(path)) {
+            *place = place.clone().asked();
+        } else if let Some(path) = Path::parse(path) {
+            places.push(Indexed::new(path, None).asked());
         }
+        places.sort();
     }
     indexed
 }

@@ -1,6 +1,7 @@
 //! An event as it was understood: what the publisher claims, nothing that the ledger adds.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -11,7 +12,7 @@ use crate::name::{KindName, Name};
 /// The text is hashed as it was received: `x.y.z` and `x.y.z.v1` mean the same and hash differently.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EventType {
-    text: String,
+    text: Arc<str>,
     kind: KindName,
     verb: Name,
     version: u32,
@@ -36,8 +37,8 @@ impl EventType {
             }
         };
         Some(Self {
-            text: text.to_owned(),
-            kind: KindName { package, entity },
+            text: text.into(),
+            kind: KindName::new(package, entity),
             verb,
             version,
         })
@@ -45,6 +46,11 @@ impl EventType {
 
     /// The type as it was received.
     pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The same, to keep: a copy costs no allocation.
+    pub fn text(&self) -> &Arc<str> {
         &self.text
     }
 

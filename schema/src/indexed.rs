@@ -18,6 +18,7 @@ pub struct Indexed {
     path: Path,
     target: Arc<str>,
     made_of: Option<Identity>,
+    asked: bool,
 }
 
 impl Indexed {
@@ -28,7 +29,22 @@ impl Indexed {
             path,
             target,
             made_of: None,
+            asked: false,
         }
+    }
+
+    /// The same, and rules look entities up by what stands there.
+    #[must_use]
+    pub fn asked(self) -> Self {
+        Self {
+            asked: true,
+            ..self
+        }
+    }
+
+    /// Whether rules look entities up by what stands there.
+    pub fn is_asked(&self) -> bool {
+        self.asked
     }
 
     /// What stands there. Where the field says that other fields belong to the identifier of the entity that it
@@ -48,6 +64,11 @@ impl Indexed {
     /// Whether each value that stands there is indexed as it is, and not as a part of an identifier.
     pub fn is_whole(&self) -> bool {
         self.made_of.is_none()
+    }
+
+    /// Whether it is that place, and each value there is indexed as it is.
+    pub fn is_whole_at(&self, path: &str) -> bool {
+        self.is_whole() && *self.path.text == *path
     }
 
     /// The place.

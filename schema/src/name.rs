@@ -1,7 +1,10 @@
 //! Names: parsed at the door, so that an invalid one cannot exist.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// A name that does not follow its pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,13 +28,13 @@ macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $what:literal, $pattern:literal, $longest:literal, $underscore:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $type(String);
+        pub struct $type(Arc<str>);
 
         impl $type {
             /// Parses the name, or says which pattern it breaks.
             pub fn new(text: &str) -> Result<Self, InvalidName> {
                 if is_name(text, $longest, $underscore) {
-                    Ok(Self(text.to_owned()))
+                    Ok(Self(text.into()))
                 } else {
                     Err(InvalidName { what: $what, value: text.to_owned(), pattern: $pattern })
                 }
@@ -90,18 +93,63 @@ impl LedgerName {
     }
 }
 
-/// An entity kind: `<package>.<entity>`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// An entity kind: `<package>.<entity>`. A copy costs no allocation.
+#[derive(Debug, Clone)]
 pub struct KindName {
     /// The package, e.g. `platform`.
     pub package: Name,
     /// The entity within its package, e.g. `environment`.
     pub entity: Name,
+    text: Arc<str>,
+}
+
+impl KindName {
+    /// The kind of that name in that package.
+    pub fn new(package: Name, entity: Name) -> Self {
+        let text = [package.as_str(), ".", entity.as_str()].concat().into();
+        Self {
+            package,
+            entity,
+            text,
+        }
+    }
+
+    /// `<package>.<entity>`.
+    pub fn text(&self) -> &Arc<str> {
+        &self.text
+    }
+}
+
+impl PartialEq for KindName {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for KindName {}
+
+impl Hash for KindName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+impl Ord for KindName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let packages = self.package.cmp(&other.package);
+        packages.then_with(|| self.entity.cmp(&other.entity))
+    }
+}
+
+impl PartialOrd for KindName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl fmt::Display for KindName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.package, self.entity)
+        f.write_str(&self.text)
     }
 }
 
@@ -116,10 +164,7 @@ impl FromStr for KindName {
                 pattern: "<package>.<entity>",
             });
         };
-        Ok(Self {
-            package: Name::new(package)?,
-            entity: Name::new(entity)?,
-        })
+        Ok(Self::new(Name::new(package)?, Name::new(entity)?))
     }
 }
 

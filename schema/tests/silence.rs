@@ -138,9 +138,9 @@ fn what_is_broken_still_when_the_silence_ends_is_raised() {
     let data = json!({ "rule": rule, "reason": "r", "until_us": 5_000_000 });
     apply(world, 0, 1, "ledger.rule.silenced", rule, &data);
     assert_eq!(update(world, 1, 2), Some(Some(0)));
-    assert!(!world.open().any(|one| one.by.id == rule));
+    assert!(!world.open().any(|one| *one.by.id == *rule));
     assert_eq!(update(world, 2, 5), Some(None));
-    assert!(world.open().any(|one| one.by.id == rule));
+    assert!(world.open().any(|one| *one.by.id == *rule));
     assert_eq!(update(world, 3, 6), None, "it is open");
 }
 

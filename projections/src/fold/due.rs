@@ -7,7 +7,7 @@ use schema::Catalog;
 use schema::rule::{Due, Event, Inputs, Judged, Step};
 use serde_json::Value;
 
-use crate::entity::Key;
+use crate::entity::KeyRef;
 use crate::fact::Fact;
 use crate::fold::judge::{self, Ask, Outcome};
 use crate::fold::needs::Needs;
@@ -86,9 +86,9 @@ impl Fold<'_> {
         catalog: &Catalog,
     ) -> Result<(Outcome, Missed), Box<Needs>> {
         let ask = Ask::new(&self.world, catalog);
-        let about = Key {
-            kind: due.kind.clone(),
-            id: due.id.clone(),
+        let about = KeyRef {
+            kind: &due.kind,
+            id: &due.id,
         };
         let Some(entity) = ask.view(about) else {
             return Err(Box::new(ask.into_needs()));

@@ -15,7 +15,7 @@ impl Fold<'_> {
             kind: opened.kind,
             id: opened.id,
         };
-        let last = self.world.incident(&key, &opened.class).cloned();
+        let last = self.world.incident(key.by_ref(), &opened.class).cloned();
         if let Some(open) = last.as_ref().filter(|one| one.is_open()) {
             // One event is one cause, whatever else it breaks.
             if open.last_cause != seq {
@@ -56,7 +56,7 @@ impl Fold<'_> {
             kind: resolved.kind.clone(),
             id: resolved.id.clone(),
         };
-        let last = self.world.incident(&key, &resolved.class).cloned();
+        let last = self.world.incident(key.by_ref(), &resolved.class).cloned();
         let Some(mut incident) = last.filter(Incident::is_open) else {
             return;
         };
@@ -75,7 +75,9 @@ impl Fold<'_> {
     pub(super) fn decided(&mut self, fact: &Fact) {
         let Some(id) = fact.incident() else { return };
         let key = self.world.about_incident(id).flatten().cloned();
-        let all = key.as_ref().and_then(|key| self.world.incidents(key));
+        let all = key
+            .as_ref()
+            .and_then(|key| self.world.incidents(key.by_ref()));
         let named = all.and_then(|all| all.values().find(|one| one.incident == id));
         let Some(mut incident) = named.filter(|one| one.is_open()).cloned() else {
             return;
@@ -108,7 +110,9 @@ impl Fold<'_> {
             verb => {
                 let Some(id) = fact.incident() else { return };
                 let key = self.world.about_incident(id).flatten().cloned();
-                let all = key.as_ref().and_then(|key| self.world.incidents(key));
+                let all = key
+                    .as_ref()
+                    .and_then(|key| self.world.incidents(key.by_ref()));
                 let named = all.and_then(|all| all.values().find(|one| one.incident == id));
                 let Some(mut incident) = named.cloned() else {
                     return;

@@ -17,7 +17,7 @@ use schema::rule::{
 use schema::{Catalog, KindName};
 use serde_json::{Map, Value};
 
-use crate::entity::{self, Broken, Entity, Key};
+use crate::entity::{Broken, Entity, Key, KeyRef};
 use crate::fact::Fact;
 use crate::fold::needs::{Look, Needs};
 use crate::fold::world::World;
@@ -74,31 +74,26 @@ impl<'w> Ask<'w> {
         clippy::option_option,
         reason = "not loaded and not there are different things"
     )]
-    pub(super) fn view(&self, key: Key) -> Option<Option<View<'w>>> {
-        let found = self.world.named(&key);
+    pub(super) fn view(&self, key: KeyRef<'_>) -> Option<Option<View<'w>>> {
+        let found = self.world.named(key);
         if found.is_none() {
-            self.needs.borrow_mut().entities.insert(Arc::new(key));
+            let key = Arc::new(key.to_key());
+            self.needs.borrow_mut().entities.insert(key);
         }
         found.map(|one| one.map(|(key, entity)| entity.view(key)))
     }
 
     /// Whether a verdict about an entity is open that a rule may clear. Mostly there is none, and nothing to mend.
     fn has_open(&self, kind: &str, id: &str) -> bool {
-        let key = Key {
-            kind: kind.to_owned(),
-            id: id.to_owned(),
-        };
-        self.world.open(&key).is_some_and(|open| !open.is_empty())
+        let open = self.world.open(KeyRef { kind, id });
+        open.is_some_and(|open| !open.is_empty())
     }
 
     /// The look-ups that a rule's comes to, one a field. Nothing is at a place that the catalog does not index.
     fn looks(&self, lookup: &Lookup) -> Option<Vec<Look>> {
-        let kind: Arc<str> = entity::kind_text(&lookup.kind).into();
-        let places = self.catalog.indexed(&lookup.kind);
         let look = |(path, value): &(String, String)| {
-            let mut there = places.iter().filter(|one| **one.path().text() == **path);
-            let place = there.find(|one| one.is_whole())?;
-            Some(Look::new(kind.clone(), place, value))
+            let place = self.catalog.looked_up(&lookup.kind, path)?;
+            Some(Look::new(lookup.kind.text().clone(), place, value))
         };
         lookup.fields.iter().map(look).collect()
     }
@@ -125,9 +120,9 @@ impl<'w> Ask<'w> {
 
 impl rule::Known for Ask<'_> {
     fn entity(&self, kind: &KindName, id: &str) -> Option<Option<View<'_>>> {
-        self.view(Key {
-            kind: entity::kind_text(kind),
-            id: id.to_owned(),
+        self.view(KeyRef {
+            kind: kind.text(),
+            id,
         })
     }
 
@@ -145,13 +140,11 @@ impl rule::Known for Ask<'_> {
     }
 
     fn due_us(&self, rule: &RuleKey, kind: &str, id: &str, key: &str) -> Option<Option<i64>> {
-        let about = Key {
-            kind: kind.to_owned(),
-            id: id.to_owned(),
-        };
-        let known = self.world.due_us(&about, rule, key);
+        let about = KeyRef { kind, id };
+        let known = self.world.due_us(about, rule, key);
         if known.is_none() {
-            self.needs.borrow_mut().entities.insert(Arc::new(about));
+            let about = Arc::new(about.to_key());
+            self.needs.borrow_mut().entities.insert(about);
         }
         known
     }
@@ -161,7 +154,7 @@ impl rule::Known for Ask<'_> {
             return Some(0);
         };
         match looks.as_slice() {
-            [] => Ask::count(self, &Look::all(entity::kind_text(&lookup.kind).into())),
+            [] => Ask::count(self, &Look::all(lookup.kind.text().clone())),
             [look] => Ask::count(self, look),
             several => u64::try_from(self.meet(several)?.count()).ok(),
         }
@@ -253,13 +246,10 @@ pub(super) fn outcome(judged: Judged, fact: &Fact, catalog: &Catalog, ask: &Ask<
         outcome.raised.push(raise(fact, catalog, finding));
     }
     for raised in &outcome.raised {
-        ask.view(raised.verdict.key());
+        ask.view(raised.verdict.about());
     }
     let is_hidden = |kind: &str, id: &str| {
-        let about = ask.view(Key {
-            kind: kind.to_owned(),
-            id: id.to_owned(),
-        });
+        let about = ask.view(KeyRef { kind, id });
         about.flatten().is_some_and(|view| view.redacted)
     };
     let held = judged.held.into_iter();
@@ -276,7 +266,7 @@ pub(super) fn outcome(judged: Judged, fact: &Fact, catalog: &Catalog, ask: &Ask<
     outcome.resolved = resolved.collect();
     for arrived in judged.arrived {
         for key in ask.waiting(&arrived.id).into_iter().flatten() {
-            ask.view(key.clone());
+            ask.view(key.by_ref());
         }
         outcome.arrived.push(arrived);
     }
@@ -296,7 +286,7 @@ fn by_rules(
     let (data, context) = (plain(fact, catalog), context(&fact.header));
     let inputs = Inputs {
         event: event(fact, key, &data, &context),
-        entity: ask.view((**key).clone()).flatten(),
+        entity: ask.view(key.by_ref()).flatten(),
         before: before.map(|entity| entity.view(key)),
     };
     catalog.rules().judge(kind, verb, &inputs, lifecycle, ask)
@@ -416,7 +406,7 @@ impl Fold<'_> {
                 one.found_by == found_by && one.verdict.detail_key == verdict.detail_key
             };
             // What is broken still is not raised again.
-            let open = self.world.open(&verdict.key());
+            let open = self.world.open(verdict.about());
             let open = open.is_some_and(|open| open.values().any(same));
             if found_by.is_some() && overridden_by.is_none() && open {
                 continue;
@@ -437,12 +427,12 @@ impl Fold<'_> {
             self.world.note(violation, known);
         }
         for held in outcome.held {
-            let key = Key {
-                kind: held.kind,
-                id: held.id,
+            let key = KeyRef {
+                kind: &held.kind,
+                id: &held.id,
             };
             let by = found_by(&held.by);
-            self.mend(&key, seq, |one| {
+            self.mend(key, seq, |one| {
                 one.found_by.as_ref() == Some(&by) && !held.broken.contains(&one.verdict.detail_key)
             });
         }
@@ -450,7 +440,7 @@ impl Fold<'_> {
             let by = found_by(&arrived.by);
             let waiting = self.world.waiting(&arrived.id).cloned();
             for key in waiting.into_iter().flatten() {
-                self.mend(&key, seq, |one| {
+                self.mend(key.by_ref(), seq, |one| {
                     one.found_by.as_ref() == Some(&by) && one.verdict.detail_key == arrived.id
                 });
             }
@@ -461,12 +451,12 @@ impl Fold<'_> {
                 continue;
             }
             let by = found_by(&armed.by);
-            let key = Key {
-                kind: armed.kind,
-                id: armed.id,
+            let key = KeyRef {
+                kind: &armed.kind,
+                id: &armed.id,
             };
             for item in mended {
-                self.mend(&key, seq, |one| {
+                self.mend(key, seq, |one| {
                     one.found_by.as_ref() == Some(&by) && one.verdict.detail_key == item
                 });
             }
@@ -488,15 +478,14 @@ impl Fold<'_> {
         let same = |one: &Known| {
             one.found_by.as_ref() == Some(&by) && one.verdict.detail_key == with.detail_key
         };
-        let about = Key {
-            kind: with.kind.clone(),
-            id: with.id.clone(),
-        };
-        let open = self.world.open(&about);
+        let open = self.world.open(KeyRef {
+            kind: &with.kind,
+            id: &with.id,
+        });
         !open.is_some_and(|open| open.values().any(same))
     }
 
-    fn mend(&mut self, key: &Key, by_seq: u64, which: impl Fn(&Known) -> bool) {
+    fn mend(&mut self, key: KeyRef<'_>, by_seq: u64, which: impl Fn(&Known) -> bool) {
         let open = self.world.open(key).into_iter().flatten();
         let mended = open.filter(|(_, one)| which(one));
         let mended: Vec<(String, Known)> =

@@ -1,8 +1,9 @@
 //! What the fold asks for, and what it is given.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use schema::Indexed;
 use schema::rule::Due;
 

@@ -102,7 +102,7 @@ impl Fold<'_> {
 
     /// Whether data of an entity was deleted at or before a position.
     pub(super) fn is_hidden(&self, about: &Key, at: u64) -> bool {
-        let entity = self.world.entity(about).flatten();
+        let entity = self.world.entity(about.by_ref()).flatten();
         let redacted = entity.and_then(|entity| entity.redacted_seq);
         redacted.is_some_and(|seq| seq <= at)
     }

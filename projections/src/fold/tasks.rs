@@ -85,7 +85,7 @@ impl Fold<'_> {
         if !fact.is_own("task", "closed") {
             return None;
         }
-        let task = self.world.entity(fact.key.as_ref()?).flatten()?;
+        let task = self.world.entity(fact.key.as_ref()?.by_ref()).flatten()?;
         let text = |name: &str| Some(task.attributes.get(name)?.as_str()?.to_owned());
         Some(TaskOf {
             class: text("class")?,

@@ -12,15 +12,16 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use hashbrown::{HashMap, HashSet};
 use schema::rule::Due;
-use schema::{Catalog, KindName};
+use schema::{Catalog, Indexed, KindName};
 
 use crate::derived::{Derived, Expected};
-use crate::entity::{Entity, Key};
+use crate::entity::{Entity, Key, KeyRef};
 use crate::fact::Fact;
 use crate::fold::changes::{Changed, Changes, Known};
 use crate::fold::link::{self, Link};
@@ -80,7 +81,7 @@ pub struct World {
 #[derive(Debug, Default)]
 struct Slot {
     entity: Option<Arc<Entity>>,
-    links: Vec<Link>,
+    links: Arc<Vec<Link>>,
     /// The verdicts about it that a rule may clear yet, by their ids.
     open: BTreeMap<String, Known>,
     /// The last incident of each class about it.
@@ -88,7 +89,7 @@ struct Slot {
     /// The deadlines that are set for it.
     due: BTreeMap<Timer, Set>,
     /// Where it changed in this batch: whether it existed before, and its links then.
-    before: Option<(bool, Vec<Link>)>,
+    before: Option<(bool, Arc<Vec<Link>>)>,
     /// Whether there is such an entity, also while it is taken out.
     exists: bool,
     /// The last batch that used it.
@@ -119,7 +120,7 @@ struct Followed {
 impl World {
     /// What of these needs is not known here yet.
     pub fn lacks(&self, mut needs: Needs) -> Needs {
-        needs.entities.retain(|key| !self.knows(key));
+        needs.entities.retain(|key| !self.knows(key.by_ref()));
         needs
             .verdicts
             .retain(|violation| !self.verdicts.contains_key(violation));
@@ -140,21 +141,22 @@ impl World {
     }
 
     /// What is known beside an entity, or where there is none; `None` where it is not known here.
-    fn slot(&mut self, key: &Key) -> Option<&mut Slot> {
-        if !self.entities.contains_key(key) && self.see(Of::Entity(key)) {
-            self.entities.insert(Arc::new(key.clone()), Slot::default());
+    fn slot(&mut self, key: KeyRef<'_>) -> Option<&mut Slot> {
+        if !self.entities.contains_key(&key) && self.see(Of::Entity(key)) {
+            let key = Arc::new(key.to_key());
+            self.entities.insert(key, Slot::default());
         }
-        self.entities.get_mut(key)
+        self.entities.get_mut(&key)
     }
 
-    fn knows(&self, key: &Key) -> bool {
-        self.entities.contains_key(key) || self.never(Of::Entity(key))
+    fn knows(&self, key: KeyRef<'_>) -> bool {
+        self.entities.contains_key(&key) || self.never(Of::Entity(key))
     }
 
     /// What of what a fact touches is not known here yet. Mostly nothing, and then nothing is allocated.
     pub(super) fn lacks_of(&self, fact: &Fact) -> Needs {
         let mut lacks = Needs::default();
-        let unknown = |key: &Arc<Key>| !self.knows(key);
+        let unknown = |key: &Arc<Key>| !self.knows(key.by_ref());
         lacks
             .entities
             .extend(fact.key.iter().filter(|key| unknown(key)).cloned());
@@ -194,7 +196,7 @@ impl World {
             let weight = ENTRY + weight(&entity);
             let slot = Slot {
                 entity: Some(Arc::new(entity)),
-                links,
+                links: Arc::new(links),
                 weight,
                 used: AtomicU64::new(self.batch),
                 exists: true,
@@ -238,7 +240,7 @@ impl World {
             self.verdicts.entry(violation).or_insert_with(tracked);
         }
         for incident in loaded.incidents {
-            if let Some(slot) = self.entities.get_mut(&incident.key()) {
+            if let Some(slot) = self.entities.get_mut(&incident.about()) {
                 slot.incidents.insert(incident.class.clone(), incident);
                 slot.weight += ENTRY;
                 self.weight += ENTRY;
@@ -286,7 +288,7 @@ impl World {
         let tracked = self.verdicts.get(&violation);
         let known = tracked.and_then(|one| one.known.clone()).unwrap_or(stored);
         if known.is_open()
-            && let Some(slot) = self.entities.get_mut(&known.verdict.key())
+            && let Some(slot) = self.entities.get_mut(&known.verdict.about())
         {
             slot.open.insert(violation, known);
             slot.weight += ENTRY;
@@ -340,7 +342,7 @@ impl World {
     fn moved(&self, look: &Look) -> Vec<(Arc<Key>, u64, bool, bool)> {
         let mut moved = Vec::new();
         for key in self.changed.iter().filter(|key| *key.kind == *look.kind) {
-            if let Some(slot) = self.entities.get(key)
+            if let Some(slot) = self.entities.get(&key.by_ref())
                 && let (Some((existed, before)), Some(entity)) = (&slot.before, &slot.entity)
             {
                 let finds = |links: &[Link]| links.iter().any(|link| look_of(key, link) == *look);
@@ -360,8 +362,8 @@ impl World {
         reason = "not loaded and not there are different things"
     )]
     /// An entity: `None` where it is not known here, `Some(None)` where it does not exist.
-    pub(super) fn entity(&self, key: &Key) -> Option<Option<&Arc<Entity>>> {
-        let Some(slot) = self.entities.get(key) else {
+    pub(super) fn entity(&self, key: KeyRef<'_>) -> Option<Option<&Arc<Entity>>> {
+        let Some(slot) = self.entities.get(&key) else {
             return self.never(Of::Entity(key)).then_some(None);
         };
         Some(slot.entity.as_ref())
@@ -372,8 +374,8 @@ impl World {
         clippy::option_option,
         reason = "not loaded and not there are different things"
     )]
-    pub(super) fn named(&self, key: &Key) -> Option<Option<(&Key, &Entity)>> {
-        let Some((key, slot)) = self.entities.get_key_value(key) else {
+    pub(super) fn named(&self, key: KeyRef<'_>) -> Option<Option<(&Key, &Entity)>> {
+        let Some((key, slot)) = self.entities.get_key_value(&key) else {
             return self.never(Of::Entity(key)).then_some(None);
         };
         slot.used.store(self.batch, Relaxed);
@@ -381,8 +383,8 @@ impl World {
     }
 
     /// The verdicts about an entity that a rule may clear yet, where that is known here.
-    pub(super) fn open(&self, key: &Key) -> Option<&BTreeMap<String, Known>> {
-        self.entities.get(key).map(|slot| &slot.open)
+    pub(super) fn open(&self, key: KeyRef<'_>) -> Option<&BTreeMap<String, Known>> {
+        self.entities.get(&key).map(|slot| &slot.open)
     }
 
     /// The entities that may have an open verdict with this key, where that is known here.
@@ -416,27 +418,27 @@ impl World {
 
     /// Takes an entity out to be changed; [`World::put`] brings it back.
     pub(super) fn take(&mut self, key: &Arc<Key>) -> Option<Arc<Entity>> {
-        self.entities.get_mut(key)?.entity.take()
+        self.entities.get_mut(&key.by_ref())?.entity.take()
     }
 
     /// Puts an entity back as it is, without having changed it.
     pub(super) fn put_back(&mut self, key: &Arc<Key>, entity: Option<Arc<Entity>>) {
-        if let Some(slot) = self.entities.get_mut(key) {
+        if let Some(slot) = self.entities.get_mut(&key.by_ref()) {
             slot.entity = entity;
         }
     }
 
-    /// Puts an entity in that changed, with its links, by `growth` bytes at most. Look-ups find it from here on as it
-    /// is now.
+    /// Puts an entity in that changed, by `growth` bytes at most, of a kind that is indexed at these places. Look-ups
+    /// find it from here on as it is now.
     pub(super) fn put(
         &mut self,
         key: &Arc<Key>,
         entity: Option<Entity>,
-        links: Vec<Link>,
+        places: &[Indexed],
         growth: usize,
     ) {
-        if !self.entities.contains_key(key) {
-            self.see(Of::Entity(key));
+        if !self.entities.contains_key(&key.by_ref()) {
+            self.see(Of::Entity(key.by_ref()));
         }
         let slot = self.entities.entry(key.clone()).or_default();
         if slot.before.is_none() {
@@ -452,19 +454,38 @@ impl World {
         let existed = std::mem::replace(&mut slot.exists, entity.is_some());
         let exists = slot.exists;
         slot.entity = entity.map(Arc::new);
-        let old = std::mem::replace(&mut slot.links, links);
-        if self.looks.is_empty() && self.counts.is_empty() && self.seen.is_none() {
-            return;
-        }
-        let (gone, new) = link::difference(&old, &slot.links);
-        for link in gone {
-            self.moves(key, created, &look_of(key, &link), false);
-        }
-        for link in new {
-            self.moves(key, created, &look_of(key, &link), true);
+        let now = slot.entity.as_deref();
+        let links = now.map_or_else(Vec::new, |entity| {
+            link::links(places, entity.status.name(), &entity.attributes)
+        });
+        if links != *slot.links {
+            let new = Arc::new(links);
+            let old = std::mem::replace(&mut slot.links, new.clone());
+            self.look_ups_move(key, created, places, &old, &new);
         }
         if existed != exists {
             self.moves(key, created, &Look::all(key.kind.as_str().into()), exists);
+        }
+    }
+
+    /// What rules ask for finds an entity by its links of now, and not by those that it had.
+    fn look_ups_move(
+        &mut self,
+        key: &Key,
+        created: u64,
+        places: &[Indexed],
+        old: &[Link],
+        new: &[Link],
+    ) {
+        let asked = |link: &Link| {
+            let mut there = places.iter().filter(|one| one.path().text() == &link.field);
+            there.any(|one| one.is_asked() && one.target() == &link.target_kind)
+        };
+        let (gone, new) = link::difference(old, new);
+        for (links, found) in [(gone, false), (new, true)] {
+            for link in links.iter().filter(|link| asked(link)) {
+                self.moves(key, created, &look_of(key, link), found);
+            }
         }
     }
 
@@ -518,7 +539,7 @@ impl World {
             }
         }
         if known.found_by.is_some()
-            && let Some(slot) = self.slot(&key)
+            && let Some(slot) = self.slot(key.by_ref())
         {
             old = slot.open.remove(&violation);
             if known.is_open() {
@@ -558,12 +579,12 @@ impl World {
     }
 
     /// The last incident of each class about an entity, where that is known here.
-    pub(super) fn incidents(&self, about: &Key) -> Option<&BTreeMap<String, Incident>> {
-        self.entities.get(about).map(|slot| &slot.incidents)
+    pub(super) fn incidents(&self, about: KeyRef<'_>) -> Option<&BTreeMap<String, Incident>> {
+        self.entities.get(&about).map(|slot| &slot.incidents)
     }
 
     /// The last incident of a class about an entity.
-    pub(super) fn incident(&self, about: &Key, class: &str) -> Option<&Incident> {
+    pub(super) fn incident(&self, about: KeyRef<'_>, class: &str) -> Option<&Incident> {
         self.incidents(about)?.get(class)
     }
 
@@ -572,7 +593,7 @@ impl World {
         let key = incident.key();
         let mut known = false;
         let batch = self.batch;
-        if let Some(slot) = self.slot(&key) {
+        if let Some(slot) = self.slot(key.by_ref()) {
             let before = slot
                 .incidents
                 .insert(incident.class.clone(), incident.clone());
@@ -625,7 +646,7 @@ impl World {
         let mut keys = std::mem::take(&mut self.changed);
         keys.sort_unstable();
         for key in keys {
-            let Some(slot) = self.entities.get_mut(&key) else {
+            let Some(slot) = self.entities.get_mut(&key.by_ref()) else {
                 continue;
             };
             let (Some((existed, before)), Some(entity)) = (slot.before.take(), &slot.entity) else {

@@ -1,8 +1,9 @@
 //! What a fold has written, as maps: the views of one ledger without a database.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use schema::rule::Due;
 
 use super::kept::Kept;

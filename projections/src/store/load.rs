@@ -1,8 +1,9 @@
 //! Reading what a batch needs.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use deadpool_postgres::Transaction;
+use hashbrown::HashMap;
 use schema::rule::{Due, RuleKey};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
@@ -433,8 +434,8 @@ fn deadline(row: &Row) -> Option<Deadline> {
         id: row.get(1),
         by: RuleKey {
             owner,
-            id: row.get(3),
-            part: row.get(4),
+            id: row.get::<_, &str>(3).into(),
+            part: row.get::<_, &str>(4).into(),
         },
         key: row.get(5),
         armed_seq: count(row.get(7)),

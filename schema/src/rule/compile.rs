@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::authorities::Authorities;
 use super::declare::{self, By, Condition, Find, Incident, On, Opening, Resolve, Rule};
+use super::inputs::RuleKey;
 use super::settings::Settings;
 use super::shape::{Deadline, Shape};
+use super::when::When;
 use crate::cel::check::{Scope, check, truth};
 use crate::cel::node::{Node, Root};
 use crate::cel::types::{self, Type};
@@ -44,7 +46,9 @@ pub struct Compiled {
     pub incident: Option<Incident>,
     pub(super) on: Vec<On>,
     pub(super) id_of: Option<Node>,
-    pub(super) when: Option<Node>,
+    /// Its name for verdicts, where it is a rule.
+    pub(super) key: Option<RuleKey>,
+    pub(super) when: When,
     pub(super) find: Vec<Finder>,
     pub(super) each: Option<(Node, Option<Node>)>,
     /// The number of the look-up with the overrides, and which of them count.
@@ -69,7 +73,7 @@ pub(super) struct Opens {
     pub(super) class: String,
     pub(super) severity: Severity,
     pub(super) severity_when: Vec<(Severity, Node)>,
-    pub(super) when: Option<Node>,
+    pub(super) when: When,
     pub(super) of: Option<(KindName, Node)>,
 }
 
@@ -289,10 +293,15 @@ impl<'c> Compiler<'c> {
         for (name, kind, root) in &at_event.names {
             scope = scope.with(name, kind.clone(), *root);
         }
-        let when = self.truth(rule.when.as_ref(), &scope)?;
+        let when = When::new(self.truth(rule.when.as_ref(), &scope)?);
         let shape = Shape::compile(self, rule, &scope)?;
         Ok(Some(Compiled {
             owner: self.kind.name.clone(),
+            key: Some(RuleKey {
+                owner: self.kind.name.clone(),
+                id: rule.id.as_str().into(),
+                part: rule.part.as_str().into(),
+            }),
             rule: Some(rule.clone()),
             incident: None,
             on,
@@ -333,14 +342,21 @@ impl<'c> Compiler<'c> {
             let opens = self
                 .opening(Some(&incident.opening), &scope)?
                 .ok_or(Broken)?;
-            compiled.push(self.of_incident(incident, on, id_of, find, None, Does::Open(opens)));
+            compiled.push(self.of_incident(
+                incident,
+                on,
+                id_of,
+                find,
+                When::default(),
+                Does::Open(opens),
+            ));
         }
         if let Some(Resolve { on, id_of, when }) = &incident.resolve {
             let on = self.events(on, incident.line)?;
             let events = self.scope_events(&on)?;
             let scope = self.scope(&on, &events, id_of.is_some(), incident.line)?;
             let id_of = self.id_of(id_of.as_ref(), &on, &events)?;
-            let when = self.truth(when.as_ref(), &scope)?;
+            let when = When::new(self.truth(when.as_ref(), &scope)?);
             let does = Does::Resolve(incident.opening.class.clone());
             if !on.is_empty() {
                 compiled.push(self.of_incident(incident, on, id_of, Vec::new(), when, does));
@@ -355,11 +371,12 @@ impl<'c> Compiler<'c> {
         on: Vec<On>,
         id_of: Option<Node>,
         find: Vec<Finder>,
-        when: Option<Node>,
+        when: When,
         does: Does,
     ) -> Compiled {
         Compiled {
             owner: self.kind.name.clone(),
+            key: None,
             rule: None,
             incident: Some(incident.clone()),
             on,
@@ -671,7 +688,7 @@ impl<'c> Compiler<'c> {
             class: opening.class.clone(),
             severity: opening.severity,
             severity_when,
-            when: self.truth(opening.when.as_ref(), scope)?,
+            when: When::new(self.truth(opening.when.as_ref(), scope)?),
             of,
         }))
     }

@@ -1,5 +1,7 @@
 //! What a rule is judged with, and what it asks for.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use crate::cel::View;
@@ -45,15 +47,15 @@ pub struct Inputs<'a> {
     pub before: Option<View<'a>>,
 }
 
-/// Which rule: the kind that declares it, its name and its part.
+/// Which rule: the kind that declares it, its name and its part. A copy costs no allocation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RuleKey {
     /// The kind that declares it.
     pub owner: KindName,
     /// Its name.
-    pub id: String,
+    pub id: Arc<str>,
     /// Its part; mostly empty.
-    pub part: String,
+    pub part: Arc<str>,
 }
 
 /// Entities with these values in these fields.

@@ -1,10 +1,11 @@
 //! Judging what an event broke.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::compile::Rules;
 use super::inputs::{Inputs, Known, Need, RuleKey};
-use super::judging::Judging;
+use super::judging::{About, Judging};
 use crate::kind::Severity;
 use crate::name::{KindName, Name};
 
@@ -81,9 +82,9 @@ pub struct Finding {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Held {
     /// The kind of the entity that it is about.
-    pub kind: String,
+    pub kind: Arc<str>,
     /// That entity.
-    pub id: String,
+    pub id: Arc<str>,
     /// The rule.
     pub by: RuleKey,
     /// Keys of what is broken still.
@@ -109,9 +110,9 @@ pub struct Armed {
     /// The rule.
     pub by: RuleKey,
     /// The kind of the entity that it is about.
-    pub kind: String,
+    pub kind: Arc<str>,
     /// That entity.
-    pub id: String,
+    pub id: Arc<str>,
     /// By key: when it is due, µs, and whether something excuses from it.
     pub due: BTreeMap<String, (i64, bool)>,
 }
@@ -225,9 +226,10 @@ impl Rules {
             findings: also.to_vec(),
             ..Judged::default()
         };
+        let about = About::new(kind, inputs.event.subject);
         for compiled in self.listening(kind, verb) {
             let mut judging = Judging::new(self, compiled, inputs, known, &mut needs, &mut judged);
-            judging.at_event(kind);
+            judging.at_event(kind, &about);
         }
         for compiled in self.awaiting(kind) {
             let mut judging = Judging::new(self, compiled, inputs, known, &mut needs, &mut judged);
@@ -278,6 +280,19 @@ impl Judged {
         if !needs.is_empty() {
             return Step::Needs(needs);
         }
+        self.say_once();
+        Step::Judged(self)
+    }
+
+    /// The same thing is said once, in one order.
+    fn say_once(&mut self) {
+        if self.findings.is_empty()
+            && self.opened.is_empty()
+            && self.resolved.is_empty()
+            && self.tasks.is_empty()
+        {
+            return;
+        }
         let about = |one: &Finding, rule: &str| (one.kind.clone(), one.id.clone(), rule.to_owned());
         let unsaid: BTreeSet<(String, String, String)> = self
             .findings
@@ -294,9 +309,6 @@ impl Judged {
                 .then(a.by.cmp(&b.by))
         });
         self.findings.dedup_by(|next, kept| key(next) == key(kept));
-        self.held.sort();
-        self.arrived.sort();
-        self.armed.sort();
         for opened in &mut self.opened {
             // What is said once has one violation, whichever of its rules found it.
             if let Some(with) = &mut opened.with
@@ -319,6 +331,5 @@ impl Judged {
         self.resolved.dedup();
         self.tasks.sort();
         self.tasks.dedup();
-        Step::Judged(self)
     }
 }

@@ -1,6 +1,7 @@
 //! One rule at one event, or at the moment when it is due.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::MOST_ITEMS;
 use super::compile::{Compiled, Does, Opens, Rules};
@@ -13,6 +14,8 @@ use super::judge::{
 };
 use super::shape::{Broke, Case, Deadline, Shape};
 use super::silence::Silences;
+use super::when::When;
+use crate::cel::node::Node;
 use crate::cel::{BUDGET, Failure, Value, evaluate};
 use crate::kind::Severity;
 use crate::name::KindName;
@@ -30,11 +33,20 @@ pub(super) struct Judging<'a, 'o> {
     budget: u64,
 }
 
-/// What a rule is about.
+/// What a rule is about. A copy costs no allocation.
 #[derive(Clone)]
-struct About {
-    kind: String,
-    id: String,
+pub(super) struct About {
+    kind: Arc<str>,
+    id: Arc<str>,
+}
+
+impl About {
+    pub(super) fn new(kind: &KindName, id: &str) -> Self {
+        Self {
+            kind: kind.text().clone(),
+            id: id.into(),
+        }
+    }
 }
 
 /// A list's items that are judged each on its own, with their keys.
@@ -71,19 +83,17 @@ impl<'a, 'o> Judging<'a, 'o> {
         }
     }
 
-    /// At an event that it listens to.
-    pub(super) fn at_event(&mut self, kind: &KindName) {
-        let event = &self.inputs.event;
-        let mut about = About {
-            kind: event.kind.to_owned(),
-            id: event.subject.to_owned(),
-        };
+    /// At an event of this kind that it listens to; `event` is the entity that the event is about.
+    pub(super) fn at_event(&mut self, kind: &KindName, event: &About) {
         let base = self.base();
         let compiled = self.compiled;
         let Some(node) = compiled.id_of.as_ref().filter(|_| compiled.owner != *kind) else {
-            return self.about(&about, &base);
+            return self.about(event, &base);
         };
-        about.kind = compiled.owner.to_string();
+        let about = About {
+            kind: compiled.owner.text().clone(),
+            id: event.id.clone(),
+        };
         let ids = match base.keys(node, &mut self.budget) {
             Ok(ids) => ids,
             Err(failure) => return self.not_judged(&about, failure),
@@ -106,7 +116,7 @@ impl<'a, 'o> Judging<'a, 'o> {
                     self.about(
                         &About {
                             kind: about.kind.clone(),
-                            id,
+                            id: id.into(),
                         },
                         &base,
                     );
@@ -157,13 +167,13 @@ impl<'a, 'o> Judging<'a, 'o> {
     }
 
     fn key(&self) -> Option<RuleKey> {
-        let rule = self.compiled.rule.as_ref()?;
-        let owner = self.compiled.owner.clone();
-        Some(RuleKey {
-            owner,
-            id: rule.id.clone(),
-            part: rule.part.clone(),
-        })
+        self.compiled.key.clone()
+    }
+
+    /// Whether it may be judged at all, by what is known before anything is looked up.
+    fn may_begin(&mut self, base: &Base<'a>, when: &'a When) -> Result<bool, Failure> {
+        let mut frame = base.frame(&[], &Value::Null, self.budget);
+        when.may_hold(&mut frame)
     }
 
     fn not_judged(&mut self, about: &About, failure: Failure) {
@@ -174,8 +184,8 @@ impl<'a, 'o> Judging<'a, 'o> {
             .as_ref()
             .map(|incident| incident.opening.class.as_str());
         self.judged.findings.push(Finding {
-            kind: about.kind.clone(),
-            id: about.id.clone(),
+            kind: about.kind.to_string(),
+            id: about.id.to_string(),
             rule: NOT_JUDGED.to_owned(),
             by: None,
             detail_key: rule.or(class).unwrap_or_default().to_owned(),
@@ -201,14 +211,22 @@ impl<'a, 'o> Judging<'a, 'o> {
         let Some(rule) = &compiled.rule else {
             return Ok(None);
         };
-        let (items, keys) = self.items(base)?;
+        let (one, unnamed) = ([Value::Null], [String::new()]);
+        let listed;
+        let (items, keys): (&[Value<'_>], &[String]) = match &compiled.each {
+            None => (&one, &unnamed),
+            Some(each) => {
+                listed = self.items(base, each)?;
+                (&listed.0, &listed.1)
+            }
+        };
         let shared = if compiled.find.iter().any(|find| find.of_item) {
             None
         } else {
             Some(self.look_up(base, &Value::Null)?)
         };
         let mut failed = None;
-        for (item, key) in items.iter().zip(&keys) {
+        for (item, key) in items.iter().zip(keys) {
             let own;
             let found = if let Some(found) = &shared {
                 found
@@ -237,15 +255,15 @@ impl<'a, 'o> Judging<'a, 'o> {
         Ok(failed)
     }
 
-    /// The items that are judged each on its own, with their keys; one without a name where there is no list.
-    fn items<'f>(&mut self, base: &'f Base<'a>) -> Result<Items<'f>, Failure>
+    /// The items that are judged each on its own, with their keys.
+    fn items<'f>(
+        &mut self,
+        base: &'f Base<'a>,
+        (list, key): &'a (Node, Option<Node>),
+    ) -> Result<Items<'f>, Failure>
     where
         'a: 'f,
     {
-        let compiled = self.compiled;
-        let Some((list, key)) = &compiled.each else {
-            return Ok((vec![Value::Null], vec![String::new()]));
-        };
         let mut frame = base.frame(&[], &Value::Null, self.budget);
         let list = evaluate(list, &mut frame)?;
         let length = list.length().ok_or(Failure::Type(list.type_name()))?;
@@ -283,8 +301,8 @@ impl<'a, 'o> Judging<'a, 'o> {
         let compiled = self.compiled;
         let mut findings = Vec::new();
         let mut opened = Vec::new();
-        let failed = self.cases(base, opens, |case| {
-            if !case.holds(compiled.when.as_ref())? {
+        let mut judge = |case: &mut Case<'_, 'a>| {
+            if !case.holds(compiled.when.then())? {
                 return Ok(());
             }
             for broke in shape.judge(case)? {
@@ -298,7 +316,12 @@ impl<'a, 'o> Judging<'a, 'o> {
                 findings.push(found);
             }
             Ok(())
-        })?;
+        };
+        let failed = if self.may_begin(base, &compiled.when)? {
+            self.cases(base, opens, &mut judge)?
+        } else {
+            None
+        };
         if let (true, None, Some(by)) = (clears(compiled), failed, self.key()) {
             self.judged.held.push(Held {
                 kind: about.kind.clone(),
@@ -322,12 +345,12 @@ impl<'a, 'o> Judging<'a, 'o> {
         let Some(by) = self.key() else { return Ok(()) };
         let compiled = self.compiled;
         let mut due = BTreeMap::new();
-        let failed = self.cases(base, None, |case| {
-            if !case.holds(compiled.when.as_ref())? {
+        let set = |case: &mut Case<'_, 'a>| {
+            if !case.holds(compiled.when.then())? {
                 return Ok(());
             }
             let Some(set) = case.known.due_us(&by, &about.kind, &about.id, case.key) else {
-                let need = Need::Deadlines(about.kind.clone(), about.id.clone());
+                let need = Need::Deadlines(about.kind.to_string(), about.id.to_string());
                 case.needs.insert(need);
                 return Ok(());
             };
@@ -345,7 +368,12 @@ impl<'a, 'o> Judging<'a, 'o> {
                 due.insert(case.key.to_owned(), (us, deadline.excused(&mut case)?));
             }
             Ok(())
-        })?;
+        };
+        let failed = if self.may_begin(base, &compiled.when)? {
+            self.cases(base, None, set)?
+        } else {
+            None
+        };
         if let Some(failure) = failed {
             return Err(failure);
         }
@@ -363,8 +391,8 @@ impl<'a, 'o> Judging<'a, 'o> {
             return;
         };
         let about = About {
-            kind: due.kind.clone(),
-            id: due.id.clone(),
+            kind: due.kind.as_str().into(),
+            id: due.id.as_str().into(),
         };
         let base = Base {
             timer: Some(due.due_us),
@@ -428,6 +456,9 @@ impl<'a, 'o> Judging<'a, 'o> {
     }
 
     fn open(&mut self, about: &About, base: &Base<'a>, opens: &'a Opens) -> Result<(), Failure> {
+        if !self.may_begin(base, &opens.when)? {
+            return Ok(());
+        }
         let found = self.look_up(base, &Value::Null)?;
         if found.iter().any(|one| matches!(one, Found::Unknown)) {
             return Ok(());
@@ -444,14 +475,8 @@ impl<'a, 'o> Judging<'a, 'o> {
     }
 
     fn resolve(&mut self, about: &About, base: &Base<'a>, class: &str) -> Result<(), Failure> {
-        let mut judge = Opening {
-            base,
-            found: &[],
-            item: &Value::Null,
-            budget: &mut self.budget,
-        };
-        if judge.holds(self.compiled.when.as_ref())? {
-            let (kind, id) = (about.kind.clone(), about.id.clone());
+        if self.may_begin(base, &self.compiled.when)? {
+            let (kind, id) = (about.kind.to_string(), about.id.to_string());
             self.judged.resolved.push(Resolved {
                 class: class.to_owned(),
                 kind,
@@ -501,14 +526,10 @@ fn finding<'a>(
         }
     }
     Ok(Finding {
-        kind: about.kind.clone(),
-        id: about.id.clone(),
+        kind: about.kind.to_string(),
+        id: about.id.to_string(),
         rule: broke.rule.to_owned(),
-        by: Some(RuleKey {
-            owner: compiled.owner.clone(),
-            id: rule.id.clone(),
-            part: rule.part.clone(),
-        }),
+        by: compiled.key.clone(),
         detail_key: broke.detail_key,
         severity: broke.severity,
         judged_from,
@@ -565,7 +586,7 @@ struct Opening<'c, 'a> {
 }
 
 impl Opening<'_, '_> {
-    fn holds(&mut self, node: Option<&crate::cel::node::Node>) -> Result<bool, Failure> {
+    fn holds(&mut self, node: Option<&Node>) -> Result<bool, Failure> {
         let Some(node) = node else { return Ok(true) };
         let mut frame = self.base.frame(self.found, self.item, *self.budget);
         let answer = evaluate(node, &mut frame);
@@ -580,7 +601,9 @@ impl Opening<'_, '_> {
         about: &About,
         rule: &str,
     ) -> Result<Option<Opened>, Failure> {
-        if !self.holds(opens.when.as_ref())? {
+        let mut frame = self.base.frame(self.found, self.item, *self.budget);
+        let may = opens.when.may_hold(&mut frame)?;
+        if !(may && self.holds(opens.when.then())?) {
             return Ok(None);
         }
         let mut severity = opens.severity;
@@ -597,7 +620,7 @@ impl Opening<'_, '_> {
             }
         };
         // Where it names nothing: better about what the verdict is about than no incident.
-        let (kind, id) = named.unwrap_or_else(|| (about.kind.clone(), about.id.clone()));
+        let (kind, id) = named.unwrap_or_else(|| (about.kind.to_string(), about.id.to_string()));
         Ok(Some(Opened {
             class: opens.class.clone(),
             kind,

@@ -18,6 +18,7 @@ pub mod publisher;
 mod settings;
 mod shape;
 pub mod silence;
+mod when;
 mod words;
 mod world;
 

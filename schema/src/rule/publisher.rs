@@ -49,12 +49,9 @@ pub fn number(text: &str) -> Option<u64> {
 
 fn rule(id: &str) -> Option<RuleKey> {
     Some(RuleKey {
-        owner: KindName {
-            package: Name::new("ledger").ok()?,
-            entity: Name::new("publisher").ok()?,
-        },
-        id: id.to_owned(),
-        part: String::new(),
+        owner: KindName::new(Name::new("ledger").ok()?, Name::new("publisher").ok()?),
+        id: id.into(),
+        part: "".into(),
     })
 }
 
@@ -110,8 +107,8 @@ impl Rules {
         let due = (recorded_us.saturating_add(after_us), false);
         Some(Armed {
             by: rule(SILENT)?,
-            kind: PUBLISHER.to_owned(),
-            id: publisher.to_owned(),
+            kind: PUBLISHER.into(),
+            id: publisher.into(),
             due: [(String::new(), due)].into(),
         })
     }

@@ -110,8 +110,6 @@ impl<'a> Silences<'a> {
 
 /// `ledger.rule`.
 fn kind_of_silences() -> Option<KindName> {
-    Some(KindName {
-        package: Name::new(crate::package::LEDGER).ok()?,
-        entity: Name::new("rule").ok()?,
-    })
+    let package = Name::new(crate::package::LEDGER).ok()?;
+    Some(KindName::new(package, Name::new("rule").ok()?))
 }

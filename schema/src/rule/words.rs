@@ -12,7 +12,7 @@ use super::conditions::paths;
 use super::declare::{On, Outcome, Rule, Shape};
 use super::inputs::{Inputs, Known, Lookup, RuleKey};
 use super::judge::Judged;
-use super::judging::Judging;
+use super::judging::{About, Judging};
 use super::shape;
 use crate::cel::View;
 use crate::kind::{EventDef, Kind};
@@ -107,8 +107,8 @@ impl Law {
         }
         let key = |(kind, rule): (&Kind, &Rule)| RuleKey {
             owner: kind.name.clone(),
-            id: rule.id.clone(),
-            part: rule.part.clone(),
+            id: rule.id.as_str().into(),
+            part: rule.part.as_str().into(),
         };
         rules.into_iter().map(key).collect()
     }
@@ -221,7 +221,9 @@ impl Rules {
             return None;
         }
         let (mut needs, mut judged) = (BTreeSet::new(), Judged::default());
-        Judging::new(self, compiled, inputs, &Nothing, &mut needs, &mut judged).at_event(kind);
+        let about = About::new(kind, inputs.event.subject);
+        Judging::new(self, compiled, inputs, &Nothing, &mut needs, &mut judged)
+            .at_event(kind, &about);
         let same = judged
             .findings
             .iter()

@@ -308,7 +308,7 @@ impl World {
         }
         for held in judged.held {
             self.clear(told, |of| {
-                (&of.by, &of.kind, &of.id) == (&held.by, &held.kind, &held.id)
+                (&of.by, &*of.kind, &*of.id) == (&held.by, &*held.kind, &*held.id)
                     && !held.broken.contains(&of.detail_key)
             });
         }
@@ -360,12 +360,13 @@ impl World {
     fn arm(&mut self, armed: &Armed, seq: u64, told: &mut Told) {
         let of = |key: &String| Violation {
             by: armed.by.clone(),
-            kind: armed.kind.clone(),
-            id: armed.id.clone(),
+            kind: armed.kind.to_string(),
+            id: armed.id.to_string(),
             detail_key: key.clone(),
         };
-        let same =
-            |one: &Violation| (&one.by, &one.kind, &one.id) == (&armed.by, &armed.kind, &armed.id);
+        let same = |one: &Violation| {
+            (&one.by, &*one.kind, &*one.id) == (&armed.by, &*armed.kind, &*armed.id)
+        };
         let set: Vec<Violation> = self
             .deadlines
             .keys()

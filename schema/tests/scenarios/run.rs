@@ -48,7 +48,7 @@ impl Came {
             }
         }
         self.cleared
-            .extend(told.cleared.iter().map(|one| one.by.id.clone()));
+            .extend(told.cleared.iter().map(|one| one.by.id.to_string()));
         self.opened.extend(
             told.opened
                 .iter()

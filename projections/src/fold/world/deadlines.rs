@@ -6,7 +6,7 @@ use schema::rule::{Armed, Due, RuleKey};
 use super::World;
 use super::memory::ENTRY;
 use super::seen::Of;
-use crate::entity::Key;
+use crate::entity::{Key, KeyRef};
 use crate::fold::changes::{Changes, Deadline};
 use crate::fold::needs::{DueFound, DuePage};
 
@@ -78,11 +78,11 @@ impl World {
     )]
     pub(in crate::fold) fn due_us(
         &self,
-        key: &Key,
+        key: KeyRef<'_>,
         by: &RuleKey,
         item: &str,
     ) -> Option<Option<i64>> {
-        let Some(slot) = self.entities.get(key) else {
+        let Some(slot) = self.entities.get(&key) else {
             return self.never(Of::Entity(key)).then_some(None);
         };
         // A rule has few about one entity, and the key of a map cannot be borrowed in parts.
@@ -136,7 +136,7 @@ impl World {
                 kind: due.kind,
                 id: due.id,
             };
-            if let Some(slot) = self.entities.get_mut(&key) {
+            if let Some(slot) = self.entities.get_mut(&key.by_ref()) {
                 slot.due.insert((due.by, due.key), set);
                 slot.weight += ENTRY;
                 self.weight += ENTRY;
@@ -159,8 +159,8 @@ impl World {
         }
         let horizon = &self.horizon;
         let moved = self.timers.keys().filter_map(|(key, timer)| {
-            let set = self.entities.get(key)?.due.get(timer)?;
-            let due = due(key, timer, set);
+            let set = self.entities.get(&key.by_ref())?.due.get(timer)?;
+            let due = due(key.by_ref(), timer, set);
             let new = !set.fired && horizon.holds(&due) && !old.holds(&due);
             new.then_some(due)
         });
@@ -183,24 +183,24 @@ impl World {
     /// It has fired, and will not again at this moment.
     pub(in crate::fold) fn fired(&mut self, due: &Due) {
         self.unfired.remove(due);
-        let key = Key {
-            kind: due.kind.clone(),
-            id: due.id.clone(),
+        let key = KeyRef {
+            kind: &due.kind,
+            id: &due.id,
         };
         let set = Set {
             due_us: due.due_us,
             armed_seq: due.armed_seq,
             fired: true,
         };
-        self.change(&key, (due.by.clone(), due.key.clone()), Some(set));
+        self.change(key, (due.by.clone(), due.key.clone()), Some(set));
     }
 
     /// Takes in the deadlines of a rule about an entity, which is known here, in place of those that it had. Gives the
     /// keys of which what was raised is mended.
     pub(in crate::fold) fn arm(&mut self, armed: &Armed, seq: u64) -> Vec<String> {
-        let key = Key {
-            kind: armed.kind.clone(),
-            id: armed.id.clone(),
+        let key = KeyRef {
+            kind: &armed.kind,
+            id: &armed.id,
         };
         let slot = self.entities.get(&key);
         let set = slot.into_iter().flat_map(|slot| &slot.due);
@@ -216,7 +216,7 @@ impl World {
             if stays {
                 kept.push(item.clone());
             } else {
-                self.change(&key, (armed.by.clone(), item.clone()), None);
+                self.change(key, (armed.by.clone(), item.clone()), None);
             }
             if !stays || now.is_some_and(|(_, excused)| *excused) {
                 mended.push(item);
@@ -229,13 +229,13 @@ impl World {
                     armed_seq: seq,
                     fired: false,
                 };
-                self.change(&key, (armed.by.clone(), item.clone()), Some(set));
+                self.change(key, (armed.by.clone(), item.clone()), Some(set));
             }
         }
         mended
     }
 
-    fn change(&mut self, key: &Key, timer: Timer, now: Option<Set>) {
+    fn change(&mut self, key: KeyRef<'_>, timer: Timer, now: Option<Set>) {
         let Some(slot) = self.slot(key) else {
             return;
         };
@@ -256,19 +256,19 @@ impl World {
                 self.unfired.insert(due);
             }
         }
-        self.timers.entry((key.clone(), timer)).or_insert(before);
+        self.timers.entry((key.to_key(), timer)).or_insert(before);
     }
 
     /// Writes down what changed of them.
     pub(super) fn finish_deadlines(&mut self, changes: &mut Changes) {
         for ((key, timer), before) in std::mem::take(&mut self.timers) {
-            let slot = self.entities.get(&key);
+            let slot = self.entities.get(&key.by_ref());
             let now = slot.and_then(|slot| slot.due.get(&timer)).copied();
             if now == before {
                 continue;
             }
             let row = |set: Set| Deadline {
-                due: due(&key, &timer, &set),
+                due: due(key.by_ref(), &timer, &set),
                 fired: set.fired,
             };
             changes.disarmed.extend(before.map(row));
@@ -283,11 +283,11 @@ impl World {
     }
 }
 
-fn due(key: &Key, (by, item): &Timer, set: &Set) -> Due {
+fn due(key: KeyRef<'_>, (by, item): &Timer, set: &Set) -> Due {
     Due {
         due_us: set.due_us,
-        kind: key.kind.clone(),
-        id: key.id.clone(),
+        kind: key.kind.to_owned(),
+        id: key.id.to_owned(),
         by: by.clone(),
         key: item.clone(),
         armed_seq: set.armed_seq,

@@ -1,7 +1,9 @@
 //! What a world remembers from one batch to the next, and what it lets go.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use hashbrown::{HashMap, HashSet};
 
 use super::World;
 use super::deadlines::Horizon;

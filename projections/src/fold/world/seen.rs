@@ -1,9 +1,10 @@
 //! What was ever in a projection, as fingerprints: what has none is not there, and need not be looked up.
 
-use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::BuildHasher as _;
 
-use crate::entity::Key;
+use hashbrown::{DefaultHashBuilder, HashSet};
+
+use crate::entity::KeyRef;
 use crate::fold::needs::Look;
 
 /// How many fingerprints are kept, each of 16 bytes or so. Beyond it everything unknown is looked up again.
@@ -12,13 +13,16 @@ const MOST: usize = 8 << 20;
 /// Fingerprints of everything that a projection ever held, since its first event. Two things with the same one only
 /// cost a look-up.
 #[derive(Debug, Default)]
-pub(super) struct Seen(HashSet<u64>);
+pub(super) struct Seen {
+    fingerprints: HashSet<u64>,
+    hasher: DefaultHashBuilder,
+}
 
 /// What a fingerprint is of.
 #[derive(Debug, Clone, Copy, Hash)]
 pub(super) enum Of<'a> {
     /// An entity, or one that a verdict is about.
-    Entity(&'a Key),
+    Entity(KeyRef<'a>),
     /// A look-up that has found something.
     Look(&'a Look),
     /// The key of a verdict that a rule may clear.
@@ -28,18 +32,12 @@ pub(super) enum Of<'a> {
 impl Seen {
     /// Takes a thing in, and says whether it is the first time; `None` where there are too many to know.
     pub(super) fn add(&mut self, of: Of<'_>) -> Option<bool> {
-        let new = self.0.insert(fingerprint(of));
-        (self.0.len() < MOST).then_some(new)
+        let new = self.fingerprints.insert(self.hasher.hash_one(of));
+        (self.fingerprints.len() < MOST).then_some(new)
     }
 
     /// Whether a thing may have been there.
     pub(super) fn has(&self, of: Of<'_>) -> bool {
-        self.0.contains(&fingerprint(of))
+        self.fingerprints.contains(&self.hasher.hash_one(of))
     }
-}
-
-fn fingerprint(of: Of<'_>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    of.hash(&mut hasher);
-    hasher.finish()
 }
