@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
         if let Some((list, _)) = &self.compiled.each {
             self.walk(list);
         }
-        if let Some(when) = &self.compiled.when {
+        if let Some(when) = self.compiled.when.whole() {
             self.walk(when);
         }
         let Does::Judge(shape, _) = &self.compiled.does else {

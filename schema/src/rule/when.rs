@@ -42,6 +42,11 @@ impl When {
         }
     }
 
+    /// All of it.
+    pub(super) fn whole(&self) -> Option<&Node> {
+        self.then.as_ref().or(self.first.as_ref())
+    }
+
     /// What is to be asked of it once everything was looked up.
     pub(super) fn then(&self) -> Option<&Node> {
         self.then.as_ref()

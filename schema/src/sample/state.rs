@@ -206,9 +206,9 @@ impl<'a> State<'a> {
             let passed = |(us, excused): &(i64, bool)| *us <= trial.at_us && !excused;
             if armed.due.values().any(passed) {
                 broken.push(Finding {
-                    kind: armed.kind.clone(),
-                    id: armed.id.clone(),
-                    rule: armed.by.id.clone(),
+                    kind: armed.kind.to_string(),
+                    id: armed.id.to_string(),
+                    rule: armed.by.id.to_string(),
                     by: Some(armed.by.clone()),
                     detail_key: String::new(),
                     severity: crate::kind::Severity::Error,
@@ -239,7 +239,7 @@ impl<'a> State<'a> {
         }
         for held in judged.held {
             self.open.retain(|of| {
-                (&of.by, &of.kind, &of.id) != (&held.by, &held.kind, &held.id)
+                (&of.by, &*of.kind, &*of.id) != (&held.by, &*held.kind, &*held.id)
                     || held.broken.contains(&of.detail_key)
             });
         }
@@ -252,7 +252,7 @@ impl<'a> State<'a> {
             });
         }
         for armed in judged.armed {
-            let of = (armed.kind.clone(), armed.id.clone());
+            let of = (armed.kind.to_string(), armed.id.to_string());
             let timers = self.timers.entry(of).or_default();
             let mut old = BTreeMap::new();
             timers.retain(|(by, key), timer| {
