@@ -14,6 +14,8 @@ mod commands;
 mod config;
 mod connect;
 mod decide;
+#[cfg(test)]
+mod documented;
 mod exit;
 mod http;
 mod input;

@@ -332,7 +332,21 @@ async fn output_has_five_forms_and_what_is_not_there_says_so() {
     let none = ledger.run(["state", "gitops.commit"]).await.expect(0);
     assert!(none.out.is_empty() && !none.err.is_empty(), "{}", none.out);
     for arguments in [
+        &["log", "--id", "nowhere"][..],
+        &["show", "--dangling", "gitops.commit"],
+        &["quarantine", "--reason", "json.depth"],
+        &["incidents", "--class", "nothing"],
+        &["hold", "list"],
+        &["rule", "list"],
+    ] {
+        let none = ledger.run(arguments).await.expect(0);
+        assert!(none.out.is_empty() && !none.err.is_empty(), "{arguments:?}");
+    }
+    for arguments in [
         &["state", "platform.enviroment"][..],
+        &["log", "--kind", "platform.enviroment"],
+        &["incidents", "--kind", "platform.enviroment"],
+        &["show", "--dangling", "platform.enviroment"],
         &[
             "violations",
             "--kind",

@@ -42,20 +42,42 @@ impl Up {
     }
 
     fn begin(folder: TempDir, arguments: &[&str]) -> Self {
-        let log = fs::File::create(folder.path().join("log")).expect("a log");
-        let child = Command::new(binary())
+        let child = Self::spawn(folder.path(), arguments);
+        Self { child, folder }
+    }
+
+    fn spawn(folder: &Path, arguments: &[&str]) -> Child {
+        let log = fs::File::create(folder.join("log")).expect("a log");
+        Command::new(binary())
             .args(["up", "--data"])
-            .arg(folder.path().join("data"))
+            .arg(folder.join("data"))
             .args(arguments)
             .env("LEDGER_NATS_SERVER", binaries::nats_server())
             .env("LEDGER_POSTGRES_BIN", binaries::postgres_bin())
-            .current_dir(folder.path())
+            .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .expect("the program can be started");
-        Self { child, folder }
+            .expect("the program can be started")
+    }
+
+    fn tell(&self, signal: Signal) {
+        let pid = self.child.id().and_then(|id| i32::try_from(id).ok());
+        let pid = pid.and_then(Pid::from_raw).expect("it runs");
+        kill_process(pid, signal).expect("it is ours");
+    }
+
+    /// The processes of both servers.
+    fn servers(&self) -> [Pid; 2] {
+        ["postgres/postmaster.pid", "nats/nats.pid"].map(|file| {
+            let text = fs::read_to_string(self.data().join(file)).expect("a pid file");
+            let number = text
+                .lines()
+                .next()
+                .and_then(|line| line.trim().parse().ok());
+            number.and_then(Pid::from_raw).expect("a process")
+        })
     }
 
     async fn runs(&mut self) {
@@ -284,6 +306,39 @@ async fn who_wants_the_same_ports_at_the_same_time_gets_others() {
         let events = up.run(&asked, "").await.expect(0).list();
         assert_eq!(events.len(), 1, "its own event alone");
     }
+}
+
+#[tokio::test]
+async fn one_wish_that_arrives_twice_stops_the_servers_too() {
+    let mut up = Up::start(&[]).await;
+    let servers = up.servers();
+    // As of a Ctrl-C that the terminal sends to all, and a script around us passes on in its way.
+    up.tell(Signal::INT);
+    up.tell(Signal::TERM);
+    up.tell(Signal::INT);
+    let status = up.child.wait().await.expect("it was ours");
+    assert!(status.success(), "{status}:\n{}", up.log());
+    assert!(up.log().contains("ledger: stopped"), "{}", up.log());
+    for server in servers {
+        assert!(rustix::process::test_kill_process(server).is_err());
+    }
+}
+
+#[tokio::test]
+async fn killed_with_its_servers_it_starts_again_at_once() {
+    let mut up = Up::start(&[]).await;
+    up.publish("local", "before").await.expect(0);
+    for _ in 0..3 {
+        for server in up.servers() {
+            kill_process(server, Signal::KILL).expect("it runs");
+        }
+        up.child.kill().await.expect("it is ours");
+        up.child = Up::spawn(up.folder.path(), &[]);
+        up.runs().await;
+    }
+    let again = up.publish("local", "before").await.expect(0).json();
+    assert_eq!(again["status"], "duplicate", "{again}");
+    up.run(&["verify"], "").await.expect(0);
 }
 
 #[tokio::test]

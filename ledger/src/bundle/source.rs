@@ -51,6 +51,10 @@ impl Source {
             oddities: Vec::new(),
         };
         if metadata.is_dir() {
+            // Any folder may be named, /tmp for example: what lies in it is looked at only if it can be a bundle.
+            if path.join(MANIFEST).symlink_metadata().is_err() {
+                return Err(source.without_manifest());
+            }
             source.list_folder(path, "", 0)?;
         } else if metadata.is_file() {
             let listed = source.list_packed();
@@ -64,13 +68,16 @@ impl Source {
             });
         }
         if !source.files.contains_key(MANIFEST) {
-            let why = format!("it has no {MANIFEST}");
-            return Err(BundleError::NotABundle {
-                path: path.to_owned(),
-                why,
-            });
+            return Err(source.without_manifest());
         }
         Ok(source)
+    }
+
+    fn without_manifest(&self) -> BundleError {
+        BundleError::NotABundle {
+            path: self.path.clone(),
+            why: format!("it has no {MANIFEST}"),
+        }
     }
 
     /// The names of the files.

@@ -12,7 +12,7 @@ use crate::cli::text;
 use crate::connect;
 use crate::decide::Decider;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::Column;
+use crate::output::{self, Column};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -188,6 +188,8 @@ async fn list(app: &App, all: bool) -> Outcome {
             "reason": hold.reason,
         }))?;
     }
-    rows.finish()?;
+    if rows.finish()? == 0 {
+        output::say("nothing is held");
+    }
     Ok(Exit::Done)
 }

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use projections::query::{self, IncidentRow, Incidents as Asked, When, Which};
 use schema::KindName;
 
-use super::catalog::kind_name;
+use super::catalog::{kind_name, must_know};
 use super::filter::{Limit, Moment, Since};
 use super::violations::{SEVERITIES, at_least};
 use crate::app::App;
@@ -16,7 +16,7 @@ use crate::cli::text;
 use crate::config::Config;
 use crate::connect;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::Column;
+use crate::output::{self, Column};
 use decide::{Acknowledge, Resolve};
 use link::Link;
 use show::Show;
@@ -136,6 +136,10 @@ impl List {
             limit: self.limit.most(),
         };
         let found = query::incidents(reader.database(), &config.ledger, &asked, when).await?;
+        if found.rows.is_empty() {
+            must_know(&reader, self.kind.as_ref(), None).await?;
+            output::say("there is no such incident");
+        }
         let mut rows = app.rows(COLUMNS);
         for row in &found.rows {
             rows.row(row)?;

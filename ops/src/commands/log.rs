@@ -7,14 +7,14 @@ use ledger::Record;
 use ledger::read::Reader;
 use schema::KindName;
 
-use super::catalog::kind_name;
+use super::catalog::{kind_name, must_know};
 use super::filter::Span;
 use crate::app::App;
 use crate::cli::text;
 use crate::connect;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::item::Explained;
-use crate::output::Column;
+use crate::output::{self, Column};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -143,7 +143,10 @@ impl Log {
                 rows.row(&explained.item(&reader, &record).await?)?;
             }
         }
-        rows.finish()?;
+        if rows.finish()? == 0 {
+            must_know(&reader, self.filter.kind.as_ref(), None).await?;
+            output::say("there is no such position");
+        }
         Ok(Exit::Done)
     }
 }

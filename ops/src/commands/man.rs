@@ -11,7 +11,7 @@ use crate::output;
 const EXAMPLES: &str = "\
 Examples:
   ledger man | man -l -                       read the page of the program
-  ledger man --dir /usr/local/share/man/man1  write a page for every command";
+  ledger man --dir /usr/local/share/man/man1   write a page for every command";
 
 /// Print the manual page, or write one for every command
 #[derive(Debug, Args)]

@@ -112,6 +112,7 @@ impl Publishers {
                 }
                 home.write_users(&ledger)?;
                 tell(&home);
+                list(app, &home)?;
             }
         }
         Ok(Exit::Done)

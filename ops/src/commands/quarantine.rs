@@ -86,6 +86,9 @@ impl Quarantine {
         if let (Some(seq), true) = (self.seq, found.is_empty()) {
             return Err(none(seq));
         }
+        if found.is_empty() {
+            output::say("nothing like that is in quarantine");
+        }
         let mut rows = app.rows(COLUMNS);
         for row in &found {
             rows.row(row)?;

@@ -236,7 +236,9 @@ async fn list(app: &App, all: bool) -> Outcome {
             "seq": state.seq, "reason": said("reason"), "actor": line.last().map(|line| &line.actor),
         }))?;
     }
-    rows.finish()?;
+    if rows.finish()? == 0 {
+        output::say("no rule is silenced");
+    }
     if over > 0 {
         output::say(&format!(
             "{} over: --all lists them",

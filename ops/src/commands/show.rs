@@ -10,7 +10,7 @@ use schema::KindName;
 use serde::Serialize;
 use serde_json::json;
 
-use super::catalog::kind_name;
+use super::catalog::{kind_name, must_know};
 use super::filter::Limit;
 use super::state::missing;
 use crate::app::App;
@@ -153,6 +153,10 @@ impl Show {
         let reader = connect::views(config).await?;
         let most = self.limit.most();
         let found = query::dangling(reader.database(), &config.ledger, kind, most).await?;
+        if found.rows.is_empty() {
+            must_know(&reader, self.kind.as_ref(), None).await?;
+            output::say("no reference dangles");
+        }
         let mut rows = app.rows(DANGLING);
         for row in &found.rows {
             rows.row(row)?;

@@ -2,11 +2,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::time::Duration;
 
 use clap::Args;
 use schema::Name;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::app::App;
 use crate::cli::text;
@@ -29,6 +31,9 @@ Examples:
 Stop it with Ctrl-C or SIGTERM: the batch in hand is finished first. Other
 commands find the running ledger by the configuration that it writes,
 <data>/ledger.toml.";
+
+/// How long after a failure a server's end may be noticed.
+const MOMENT: Duration = Duration::from_millis(300);
 
 /// Run everything on this machine: a private PostgreSQL, a private NATS server, and the ledger
 #[derive(Debug, Args)]
@@ -149,7 +154,11 @@ async fn run_ledger(
     let serving = serve::serve(config, &Role::ALL, Some(listener), told);
     tokio::pin!(serving);
     tokio::select! {
-        served = &mut serving => served,
+        served = &mut serving => match served {
+            Ok(()) => Ok(()),
+            // Where a server has just ended, that is the reason.
+            Err(failure) => Err(timeout(MOMENT, servers.ended()).await.unwrap_or(failure)),
+        },
         failure = servers.ended() => {
             tell.send_replace(true);
             let _ = serving.await;

@@ -22,6 +22,13 @@ const NAME: &str = "ledger";
 /// A socket's path must fit into the system's structure for it.
 const LONGEST_SOCKET_PATH: usize = 107;
 const START_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long what is left of a server that was killed may take to go.
+const REMAINS: Duration = Duration::from_secs(15);
+/// How PostgreSQL says that something of an earlier server is still there.
+const REMAINS_SAID: [&str; 2] = [
+    "lock file \"postmaster.pid\" already exists",
+    "pre-existing shared memory block",
+];
 
 /// What makes the server private.
 const SETTINGS: &[(&str, &str)] = &[
@@ -91,22 +98,36 @@ pub async fn start(
         .trim()
         .to_owned();
     check_version(bin, &version, &cluster)?;
+    let until = Instant::now() + REMAINS;
+    loop {
+        let command = server(bin, &cluster, &socket, account);
+        let child = spawn(command, &log).context("cannot start PostgreSQL")?;
+        let mut server = Postgres {
+            child,
+            url: format!("host={} user={NAME} dbname={NAME}", quoted(&socket)),
+            version: version.clone(),
+            log: log.clone(),
+        };
+        match server.wait_until_ready(&socket).await {
+            Ok(()) => return Ok(server),
+            Err(_) if server.met_remains() && Instant::now() < until => {
+                sleep(Duration::from_millis(200)).await;
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+}
+
+/// The server's command line.
+fn server(bin: &Path, cluster: &Path, socket: &Path, account: Option<&Account>) -> Command {
     let mut command = command(&bin.join("postgres"), account);
-    command.arg("-D").arg(&cluster).arg("-k").arg(&socket);
+    command.arg("-D").arg(cluster).arg("-k").arg(socket);
     for (name, value) in SETTINGS.iter().copied().chain(tuning()) {
         command
             .arg("-c")
             .arg(format!("{name}={}", value.trim_matches('\'')));
     }
-    let child = spawn(command, &log).context("cannot start PostgreSQL")?;
-    let mut server = Postgres {
-        child,
-        url: format!("host={} user={NAME} dbname={NAME}", quoted(&socket)),
-        version,
-        log,
-    };
-    server.wait_until_ready(&socket).await?;
-    Ok(server)
+    command
 }
 
 impl Postgres {
@@ -119,6 +140,14 @@ impl Postgres {
             let _ = rustix::process::kill_process(pid, Signal::INT);
         }
         let _ = self.child.wait().await;
+    }
+
+    /// Whether it ended because of a killed server's remains: a process that nobody has waited for yet, or one that
+    /// ends its work. They go by themselves.
+    fn met_remains(&mut self) -> bool {
+        let ended = matches!(self.child.try_wait(), Ok(Some(_)));
+        let words = self.last_words();
+        ended && REMAINS_SAID.iter().any(|said| words.contains(said))
     }
 
     /// Why it ended, for a message.

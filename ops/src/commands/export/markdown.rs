@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::connect;
-use crate::exit::{Context, Exit, Failure, Outcome};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::output;
 
 const KIND: &str = "platform.environment";
@@ -43,8 +43,11 @@ pub async fn run(app: &App, check: Option<&Path>, at: Option<u64>) -> Outcome {
         output::text(&section)?;
         return Ok(Exit::Done);
     };
-    let document =
-        std::fs::read_to_string(file).context(format!("cannot read {}", file.display()))?;
+    let document = std::fs::read_to_string(file).map_err(|error| {
+        Failure::usage(format!("cannot read {}", file.display()))
+            .because(error)
+            .mend("name the document that holds the section")
+    })?;
     let found = found(&document).ok_or_else(|| {
         Failure::not_found(format!("{} has no such section", file.display())).mend(format!(
             "put what `ledger export markdown` prints into it, from {BEGIN} to {END}"
