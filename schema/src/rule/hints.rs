@@ -2,6 +2,7 @@
 //! words a field is compared with. Who draws events that keep the rules draws their values from there.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use serde_json::Value;
 
@@ -60,6 +61,7 @@ impl Hints {
             Reader {
                 compiled,
                 hints: &mut hints,
+                about: 0..0,
             }
             .read();
         }
@@ -70,6 +72,8 @@ impl Hints {
 struct Reader<'a> {
     compiled: &'a Compiled,
     hints: &'a mut Hints,
+    /// The joins of events of other kinds with what the rule is about.
+    about: Range<usize>,
 }
 
 /// Whose place a condition names.
@@ -84,7 +88,9 @@ enum Whose {
 
 impl<'a> Reader<'a> {
     fn read(&mut self) {
+        let first = self.hints.joins.len();
         self.about();
+        self.about = first..self.hints.joins.len();
         for finder in &self.compiled.find {
             match &finder.by {
                 FindBy::Id(node) => self.finds(&finder.kind, &[("", node)]),
@@ -273,6 +279,16 @@ impl<'a> Reader<'a> {
                 {
                     for kind in self.kinds(Whose::Event) {
                         self.hints.same.push((kind, field.clone(), place.clone()));
+                    }
+                }
+                if let (Some((Whose::Event, field)), Some((Whose::Entity, of)))
+                | (Some((Whose::Entity, of)), Some((Whose::Event, field))) =
+                    (place(one), place(other))
+                    && matches!(node, Node::Binary(Operator::Equal, ..))
+                    && let Some(joins) = self.hints.joins.get_mut(self.about.clone())
+                {
+                    for join in joins {
+                        join.pairs.push((field.clone(), of.clone()));
                     }
                 }
                 self.walk(one);

@@ -1,12 +1,14 @@
 //! The data of an event: what its fields say, so that it fits its entity, and others that exist.
 
+use std::collections::BTreeSet;
+
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Map, Value};
 
 use super::guide::Guide;
 use super::state::State;
-use super::values::{self, Echo, Ink};
-use super::{Plan, Sampler, below, put};
+use super::values::{self, Ink};
+use super::{Plan, Sampler, Verb, below, pattern, put};
 use crate::identity::Identity;
 use crate::kind::{EventDef, Field, Kind, Shape};
 use crate::rule::Entity;
@@ -41,12 +43,12 @@ impl Manner {
         Self::ALL.iter().position(|one| *one == self).unwrap_or(0)
     }
 
-    /// Of eight values, how many are drawn, and how many are left out.
+    /// Of eight values, how many are drawn; and of sixteen that may, how many are left out.
     fn drawn(self) -> (usize, usize) {
         match self {
-            Self::Free => (6, 2),
-            Self::Near => (2, 1),
-            Self::Kept | Self::Plain => (0, 0),
+            Self::Free => (6, 4),
+            Self::Near => (2, 2),
+            Self::Kept | Self::Plain => (0, 1),
             Self::Blind => (8, 0),
         }
     }
@@ -60,7 +62,10 @@ struct Pen<'s, 'a> {
     kind: &'a Kind,
     event: &'a EventDef,
     entity: Option<&'s Entity>,
-    echoes: &'s [Echo],
+    verb: &'s Verb,
+    /// Texts of the example that stand for something else here, and the fields that were drawn so.
+    renames: Vec<(String, String)>,
+    own: BTreeSet<String>,
     manner: Manner,
     ink: Ink<'s>,
 }
@@ -91,7 +96,7 @@ impl<'a> Sampler<'a> {
             free: true,
             actor,
         };
-        let verb = self.kinds.get(plan.place)?.verbs.get(plan.number);
+        let verb = self.kinds.get(plan.place)?.verbs.get(plan.number)?;
         let mut pen = Pen {
             random: &mut self.random,
             state: &self.state,
@@ -99,7 +104,9 @@ impl<'a> Sampler<'a> {
             kind,
             event,
             entity,
-            echoes: verb.map_or(&[], |verb| verb.echoes.as_slice()),
+            verb,
+            renames: Vec::new(),
+            own: BTreeSet::new(),
             manner,
             ink,
         };
@@ -112,6 +119,8 @@ impl<'a> Sampler<'a> {
             if !fits(&data) {
                 continue;
             }
+            let fields = event.members.fields.iter();
+            self.present = fields.map(|field| data.contains_key(&field.name)).collect();
             let data = Value::Object(data);
             if event.check(data.to_string().as_bytes()).is_ok() {
                 return Some(data);
@@ -130,53 +139,106 @@ impl Pen<'_, '_> {
     fn draw(&mut self, fixed: &Map<String, Value>) -> Map<String, Value> {
         let event = self.event;
         let mut data = Map::new();
+        self.renames.clear();
+        self.own.clear();
         let length = i64::try_from(event.members.fields.len()).unwrap_or_default();
         for (place, field) in event.members.fields.iter().enumerate() {
             let required = event.members.requires(place) || identifies(self.kind, &field.name);
             let number = i64::try_from(place).unwrap_or_default();
             // What a file names first happened first.
             let earlier = (length - number).saturating_mul(60_000_000);
-            if let Some(value) = self.field(field, required, earlier) {
+            if !required && self.omits(place) {
+                continue;
+            }
+            if let Some(value) = self.field(field, earlier) {
                 data.insert(field.name.clone(), value);
             }
         }
-        values::echo(self.echoes, &mut data);
+        values::echo(&self.verb.echoes, &mut data);
         if self.manner != Manner::Blind {
             self.same(&mut data);
             self.join(&mut data, fixed);
         }
         for (path, value) in fixed {
             put(&mut data, path, value.clone());
+            self.stands(path, value);
+        }
+        if self.manner != Manner::Blind {
+            for (name, value) in &mut data {
+                if !self.own.contains(name) {
+                    for (from, to) in &self.renames {
+                        values::rename(value, from, to);
+                    }
+                }
+            }
         }
         event.align(&mut data);
         data
     }
 
-    /// A value for a field: of what names an entity, one that exists. `None` leaves it out.
-    fn field(&mut self, field: &Field, required: bool, earlier_us: i64) -> Option<Value> {
-        let (drawn, omitted) = self.manner.drawn();
-        let free = below(self.random, 8) < drawn;
-        if !required && below(self.random, 8) < omitted {
-            return None;
+    /// Whether a field that may be absent is left out: more often where that kept the rules before.
+    fn omits(&mut self, place: usize) -> bool {
+        let (_, omitted) = self.manner.drawn();
+        let [with, without] = self.verb.fields.get(place).copied().unwrap_or_default();
+        let with = with.share() * (16 - omitted);
+        let without = without.share() * omitted;
+        below(self.random, with + without) < without
+    }
+
+    /// The field is said as something has it: what the example says of it means that now.
+    fn stands(&mut self, path: &str, value: &Value) {
+        if self.manner == Manner::Blind || !self.own.insert(path.to_owned()) {
+            return;
         }
-        if let Some(named) = self.named(field) {
+        let example = self
+            .event
+            .members
+            .find(path)
+            .map(|(_, field)| &field.example);
+        if let (Some(Value::String(from)), Value::String(to)) = (example, value)
+            && from.len() >= 3
+            && from != to
+        {
+            self.renames.push((from.clone(), to.clone()));
+        }
+    }
+
+    /// A value for a field: of what names an entity, one that exists.
+    fn field(&mut self, field: &Field, earlier_us: i64) -> Option<Value> {
+        let (drawn, _) = self.manner.drawn();
+        let free = below(self.random, 8) < drawn;
+        let identifies = identifies(self.kind, &field.name);
+        let known = self.entity.and_then(|one| one.attributes.get(&field.name));
+        if self.manner == Manner::Kept
+            && let Some(known) = known
+        {
+            self.own.insert(field.name.clone());
+            return Some(known.clone());
+        }
+        if let Some(named) = self.named(field, identifies) {
+            self.stands(&field.name, &named);
             return Some(named);
         }
-        let identifies = identifies(self.kind, &field.name);
         if self.manner != Manner::Blind && (free || identifies) {
             let words = self.guide.words(&self.kind.name, &field.name);
             if !words.is_empty() && below(self.random, 4) > 0 {
                 let which = below(self.random, words.len());
-                return words.get(which).cloned();
+                let word = words.get(which)?;
+                self.stands(&field.name, word);
+                return Some(word.clone());
+            }
+            let patterns = self.guide.patterns(&self.kind.name, &field.name);
+            if !patterns.is_empty() && below(self.random, 4) > 0 {
+                let which = below(self.random, patterns.len());
+                let pattern = patterns.get(which)?;
+                let text = Value::from(pattern::matching(self.random, pattern));
+                self.stands(&field.name, &text);
+                return Some(text);
             }
         }
-        let known = self.entity.and_then(|one| one.attributes.get(&field.name));
-        let keeps = match self.manner {
-            Manner::Kept => true,
-            Manner::Free | Manner::Near => !free,
-            Manner::Plain | Manner::Blind => false,
-        };
+        let keeps = matches!(self.manner, Manner::Free | Manner::Near) && !free;
         if let Some(known) = known.filter(|_| keeps) {
+            self.own.insert(field.name.clone());
             return Some(known.clone());
         }
         let ink = Ink {
@@ -193,21 +255,39 @@ impl Pen<'_, '_> {
         } else {
             values::like
         };
-        Some(draw(self.random, &field.shape, &field.example, &ink))
+        let drawn = draw(self.random, &field.shape, &field.example, &ink);
+        if identifies {
+            self.stands(&field.name, &drawn);
+        }
+        Some(drawn)
     }
 
-    /// What a field names: an entity that exists.
-    fn named(&mut self, field: &Field) -> Option<Value> {
+    /// What a field names: an entity that exists; where it identifies this one, one that has none of this kind yet.
+    fn named(&mut self, field: &Field, identifies: bool) -> Option<Value> {
         let kind = field.reference.as_ref()?;
         if field.reference_id.is_some() {
             return None;
         }
-        let which = below(self.random, self.state.len(kind));
-        let named = Value::from(self.state.nth(kind, which)?.id.as_str());
-        Some(match field.shape {
-            Shape::Array { .. } => Value::from(vec![named]),
-            _ => named,
-        })
+        let known = self.state.len(kind);
+        let mut one = || {
+            let which = below(self.random, known);
+            Some(self.state.nth(kind, which)?.id.as_str())
+        };
+        if !matches!(field.shape, Shape::Array { .. }) {
+            let alone = identifies && self.kind.identity.as_ref()?.whole().is_some();
+            let free = |id: &str| !alone || self.state.get(&self.kind.name, id).is_none();
+            let found = (0..LOOKS).filter_map(|_| one()).find(|id| free(id));
+            return found.map(Value::from);
+        }
+        let mut several = vec![one()?];
+        if self.manner != Manner::Blind {
+            for _ in 0..known.min(LOOKS).saturating_sub(1) {
+                several.extend(one());
+            }
+            several.sort_unstable();
+            several.dedup();
+        }
+        Some(Value::from(several))
     }
 
     /// Fields that repeat what the entity said do so.
@@ -217,6 +297,7 @@ impl Pen<'_, '_> {
             let value = said(entity, place);
             let has = self.event.members.find(name).is_some();
             if let Some(value) = value.filter(|_| has && below(self.random, 8) > 0) {
+                self.own.insert(name.clone());
                 data.insert(name.clone(), value);
             }
         }
@@ -265,6 +346,8 @@ impl Pen<'_, '_> {
             };
             for (path, value) in put_here {
                 if put(data, &path, value.clone()) {
+                    self.own.remove(&path);
+                    self.stands(&path, &value);
                     bound.insert(path, value);
                 }
             }
@@ -297,7 +380,13 @@ impl Pen<'_, '_> {
             let path = match mine {
                 Place::Field(path) => path.as_str(),
                 Place::Id => match self.kind.identity.as_ref().and_then(Identity::whole) {
-                    Some(name) if self.entity.is_none() => name,
+                    Some(name) if self.entity.is_none() => {
+                        let known = value.as_str().map(|id| self.state.get(&self.kind.name, id));
+                        if known.is_some_and(|known| known.is_some()) {
+                            return None;
+                        }
+                        name
+                    }
                     _ => {
                         let same = self.entity.is_some_and(|mine| value == mine.id.as_str());
                         if same {
@@ -348,6 +437,8 @@ impl Pen<'_, '_> {
             if pairs().all(fits) {
                 for (name, part) in pairs() {
                     data.insert((*name).to_owned(), Value::from(*part));
+                    self.own.remove(*name);
+                    self.stands(name, &Value::from(*part));
                     bound.insert((*name).to_owned(), Value::from(*part));
                 }
                 return;

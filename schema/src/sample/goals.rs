@@ -12,7 +12,9 @@ use crate::rule::{Entity, Finding, RuleKey};
 /// How many goals wait at most; one on another.
 const MOST: usize = 8;
 /// How often a goal is tried.
-const TRIES: u32 = 4;
+const TRIES: u32 = 3;
+/// How far it is thought ahead.
+const DEEP: u32 = 4;
 
 /// An event that is wanted.
 #[derive(Debug, Clone)]
@@ -25,6 +27,8 @@ pub(super) struct Goal {
     fixed: Vec<(String, Value)>,
     subject: Option<String>,
     tries: u32,
+    /// How many goals it serves.
+    depth: u32,
 }
 
 impl<'a> Sampler<'a> {
@@ -62,7 +66,9 @@ impl<'a> Sampler<'a> {
             return;
         };
         let Some(by) = &finding.by else { return };
-        if self.goals.len() >= MOST {
+        let goal = self.goals.last().filter(|_| is_goal);
+        let (depth, again) = goal.map_or((0, true), |goal| (goal.depth + 1, goal.tries > 0));
+        if self.goals.len() >= MOST || depth >= DEEP || !again {
             return;
         }
         let about = self.kinds.get(plan.place).map(|one| one.kind.name.clone());
@@ -73,7 +79,12 @@ impl<'a> Sampler<'a> {
         } else {
             self.remedy(by, &finding.kind, &finding.id)
         };
-        let Some(remedy) = found else { return };
+        let Some(mut remedy) = found else { return };
+        // What breaks a rule does not mend it by being said again.
+        if remedy.place == plan.place && remedy.member.is_none() {
+            return;
+        }
+        remedy.depth = depth + 1;
         if !is_goal {
             self.goals.push(Goal {
                 place: plan.place,
@@ -82,6 +93,7 @@ impl<'a> Sampler<'a> {
                 fixed: plan.fixed.clone(),
                 subject: plan.subject.clone(),
                 tries: TRIES,
+                depth,
             });
         }
         self.goals.push(remedy);
@@ -125,6 +137,7 @@ impl<'a> Sampler<'a> {
             fixed: Vec::new(),
             subject: None,
             tries: TRIES,
+            depth: 0,
         };
         if goal.member.is_some() {
             return Some(goal);
@@ -195,6 +208,7 @@ impl<'a> Sampler<'a> {
                 fixed: Vec::new(),
                 subject: None,
                 tries: TRIES,
+                depth: 0,
             });
         }
     }

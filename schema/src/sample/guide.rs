@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use regex_syntax::hir::Hir;
 use serde_json::Value;
 
 use crate::catalog::Catalog;
@@ -15,8 +16,8 @@ pub(super) struct Guide {
     /// By kind: the numbers of the joins, and whether the kind is the one or the other.
     of_kind: HashMap<KindName, Vec<(usize, bool)>>,
     /// By kind and field.
-    words: HashMap<(KindName, String), Vec<Value>>,
-    patterns: HashMap<(KindName, String), Vec<String>>,
+    words: HashMap<KindName, HashMap<String, Vec<Value>>>,
+    patterns: HashMap<KindName, HashMap<String, Vec<Hir>>>,
     same: HashMap<KindName, Vec<(String, Place)>>,
 }
 
@@ -44,13 +45,17 @@ impl Guide {
             }
         };
         for word in hints.words {
-            if let Some(key) = field(&word.kind, &word.place) {
-                guide.words.entry(key).or_default().push(word.value);
+            if let Some((kind, name)) = field(&word.kind, &word.place) {
+                let words = guide.words.entry(kind).or_default();
+                words.entry(name).or_default().push(word.value);
             }
         }
         for (kind, place, pattern) in hints.patterns {
-            if let Some(key) = field(&kind, &place) {
-                guide.patterns.entry(key).or_default().push(pattern);
+            if let Some((kind, name)) = field(&kind, &place)
+                && let Ok(pattern) = regex_syntax::parse(&pattern)
+            {
+                let patterns = guide.patterns.entry(kind).or_default();
+                patterns.entry(name).or_default().push(pattern);
             }
         }
         for (kind, name, place) in hints.same {
@@ -73,13 +78,13 @@ impl Guide {
 
     /// What a field is compared with.
     pub(super) fn words(&self, kind: &KindName, field: &str) -> &[Value] {
-        let found = self.words.get(&(kind.clone(), field.to_owned()));
+        let found = self.words.get(kind).and_then(|words| words.get(field));
         found.map_or(&[], Vec::as_slice)
     }
 
     /// What a field is to match.
-    pub(super) fn patterns(&self, kind: &KindName, field: &str) -> &[String] {
-        let found = self.patterns.get(&(kind.clone(), field.to_owned()));
+    pub(super) fn patterns(&self, kind: &KindName, field: &str) -> &[Hir] {
+        let found = self.patterns.get(kind).and_then(|all| all.get(field));
         found.map_or(&[], Vec::as_slice)
     }
 

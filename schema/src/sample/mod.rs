@@ -8,7 +8,9 @@
 mod draw;
 mod goals;
 mod guide;
+mod pattern;
 mod state;
+mod stock;
 mod values;
 
 use std::collections::BTreeSet;
@@ -64,6 +66,8 @@ pub struct Sampler<'a> {
     guide: Guide,
     state: State<'a>,
     goals: Vec<Goal>,
+    /// Which fields the event has that was drawn last.
+    present: Vec<bool>,
     random: ChaCha8Rng,
     seq: u64,
     unruly: u32,
@@ -84,9 +88,19 @@ struct Drawn<'a> {
 /// What was drawn of an event: how many, and of each manner how often it was tried and kept the rules.
 #[derive(Debug)]
 struct Verb {
-    events: u64,
+    /// How often it was planned.
+    tried: u64,
     echoes: Vec<Echo>,
-    manners: [(u32, u32); Manner::ALL.len()],
+    /// How it went with each field, and without it.
+    fields: Vec<[Tried; 2]>,
+    manners: [Tried; Manner::ALL.len()],
+}
+
+/// How often something was tried, and kept the rules.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tried {
+    all: usize,
+    kept: usize,
 }
 
 /// An event that is to be drawn.
@@ -126,6 +140,7 @@ impl<'a> Sampler<'a> {
             guide: Guide::of(catalog),
             state: State::new(catalog),
             goals: Vec::new(),
+            present: Vec::new(),
             random: ChaCha8Rng::seed_from_u64(seed),
             seq: 0,
             unruly: UNRULY,
@@ -172,7 +187,7 @@ impl<'a> Sampler<'a> {
             let manner = self.manner(&plan);
             let tried = self.attempt(&plan, manner, at_us);
             let verb = self.kinds.get_mut(plan.place)?.verbs.get_mut(plan.number)?;
-            verb.learn(manner, tried.is_ok());
+            verb.learn(manner, &self.present, tried.is_ok());
             match tried {
                 Ok(sample) => {
                     if is_goal {
@@ -201,7 +216,9 @@ impl<'a> Sampler<'a> {
         drawn.tried += 1;
         let kind = drawn.kind;
         let known = self.state.len(&kind.name);
-        let new = known < 3 || below(&mut self.random, 10) < 3 && !self.state.is_full(&kind.name);
+        let new = known < 3
+            || is_record(kind)
+            || below(&mut self.random, 10) < 3 && !self.state.is_full(&kind.name);
         let member = if new { None } else { self.member(kind) };
         let plan = self.plan(place, member)?;
         Some((plan, false))
@@ -251,9 +268,14 @@ impl<'a> Sampler<'a> {
             let verb = possible
                 .get(which)
                 .and_then(|number| drawn?.verbs.get(*number));
-            verb.map_or(0, |verb| verb.events)
+            verb.map_or(0, |verb| verb.tried)
         });
         let number = *possible.get(which)?;
+        if let Some(drawn) = self.kinds.get_mut(place)
+            && let Some(verb) = drawn.verbs.get_mut(number)
+        {
+            verb.tried += 1;
+        }
         Some(Plan {
             place,
             member,
@@ -330,7 +352,9 @@ impl<'a> Sampler<'a> {
         };
         let hash = hash(&subject);
         let taken = drawn.taken.iter().any(|all| all.contains(&hash));
-        (!taken).then_some(subject)
+        let known = self.state.get(&drawn.kind.name, &subject).is_some();
+        // Of one that is known the rules say whether it may begin again.
+        (known || !taken).then_some(subject)
     }
 
     /// What the ledger itself published, when a deadline passed.
@@ -370,10 +394,8 @@ impl<'a> Sampler<'a> {
             .get(plan.place)
             .and_then(|one| one.verbs.get(plan.number));
         let weights = Manner::ALL.map(|manner| {
-            let (tried, kept) = verb
-                .and_then(|verb| verb.manners.get(manner.number()).copied())
-                .unwrap_or_default();
-            usize::try_from(1000 * (kept + 1) / (tried + 2)).unwrap_or_default() + 10
+            let tried = verb.and_then(|verb| verb.manners.get(manner.number()));
+            tried.copied().unwrap_or_default().share()
         });
         let mut rest = below(&mut self.random, weights.iter().sum());
         for (manner, weight) in Manner::ALL.into_iter().zip(weights) {
@@ -389,30 +411,41 @@ impl<'a> Sampler<'a> {
 impl Verb {
     fn of(kind: &Kind, event: &EventDef) -> Self {
         Self {
-            events: 0,
+            tried: 0,
+            fields: vec![Default::default(); event.members.fields.len()],
             echoes: values::echoes(kind, &event.members),
             manners: Default::default(),
         }
     }
 
-    fn learn(&mut self, manner: Manner, kept: bool) {
-        let Some((tried, lawful)) = self.manners.get_mut(manner.number()) else {
-            return;
-        };
-        *tried += 1;
-        *lawful += u32::from(kept);
-        if *tried > 200 {
-            *tried /= 2;
-            *lawful /= 2;
+    fn learn(&mut self, manner: Manner, present: &[bool], kept: bool) {
+        if let Some(tried) = self.manners.get_mut(manner.number()) {
+            tried.count(kept);
         }
+        for ([with, without], present) in self.fields.iter_mut().zip(present) {
+            if *present { with } else { without }.count(kept);
+        }
+    }
+}
+
+impl Tried {
+    fn count(&mut self, kept: bool) {
+        self.all += 1;
+        self.kept += usize::from(kept);
+        if self.all > 200 {
+            self.all /= 2;
+            self.kept /= 2;
+        }
+    }
+
+    /// Of a thousand times, how often it is expected to keep the rules.
+    fn share(self) -> usize {
+        1000 * (self.kept + 1) / (self.all + 2) + 10
     }
 }
 
 impl Drawn<'_> {
     fn count(&mut self, plan: &Plan<'_>, subject: &str) {
-        if let Some(verb) = self.verbs.get_mut(plan.number) {
-            verb.events += 1;
-        }
         if plan.member.is_none() {
             self.made += 1;
             let [now, before] = &mut self.taken;
@@ -422,6 +455,11 @@ impl Drawn<'_> {
             }
         }
     }
+}
+
+/// Whether each event is about something new: it creates, and nothing in it says what it is about.
+fn is_record(kind: &Kind) -> bool {
+    kind.identity.is_none() && kind.lifecycle.is_none() && kind.events.len() == 1
 }
 
 fn hash(text: &str) -> u64 {

@@ -3,16 +3,19 @@
 //!
 //! It is no model to hold a fold against (that is [`crate::rule::World`], which keeps everything): it forgets.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
+
+use super::stock::Stock;
 
 use crate::catalog::Catalog;
 use crate::cel::View;
 use crate::kind::Kind;
 use crate::name::{KindName, Name};
 use crate::rule::{
-    Due, Emitted, Entity, Event, Finding, Inputs, Judged, Known, Lookup, RuleKey, Step, Violation,
+    Armed, Due, Emitted, Entity, Event, Finding, Inputs, Judged, Known, Lookup, RuleKey, Step,
+    Violation,
 };
 
 /// How many entities of a kind are known at most.
@@ -22,22 +25,11 @@ const OLDEST: usize = 16;
 /// How many open violations are known at most, but for those of entities that are known.
 const OPEN: usize = 4096;
 
-/// The entities of a kind.
-#[derive(Debug)]
-struct Shelf<'a> {
-    kind: &'a Kind,
-    entities: HashMap<String, Entity>,
-    /// By the position of the first event.
-    by_age: BTreeMap<u64, String>,
-    /// The paths that rules look up.
-    paths: Vec<&'a str>,
-    /// By the number of the path and the value: those that have it, by age.
-    index: HashMap<(usize, String), BTreeMap<u64, String>>,
-}
-
 /// A deadline that runs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Timer {
+    by: RuleKey,
+    key: String,
     due_us: i64,
     armed_seq: u64,
     fired: bool,
@@ -47,10 +39,10 @@ struct Timer {
 #[derive(Debug)]
 pub(super) struct State<'a> {
     catalog: &'a Catalog,
-    shelves: HashMap<&'a KindName, Shelf<'a>>,
+    stocks: HashMap<&'a KindName, Stock<'a>>,
     open: BTreeSet<Violation>,
-    /// By kind, entity, rule and key.
-    timers: BTreeMap<(String, String), BTreeMap<(RuleKey, String), Timer>>,
+    /// By kind and entity.
+    timers: HashMap<String, HashMap<String, Vec<Timer>>>,
     due: BTreeSet<(i64, Violation)>,
     /// By the moment from which on something is done about them.
     wakes: BTreeSet<(i64, Violation)>,
@@ -71,26 +63,18 @@ pub(super) struct Trial<'e> {
 
 impl<'a> State<'a> {
     pub(super) fn new(catalog: &'a Catalog) -> Self {
-        let mut shelves = HashMap::new();
+        let mut stocks = HashMap::new();
         for kind in catalog.kinds() {
             let indexed = catalog.rules().indexed().iter();
             let paths = indexed.filter(|(of, _)| *of == kind.name);
-            shelves.insert(
-                &kind.name,
-                Shelf {
-                    kind,
-                    entities: HashMap::new(),
-                    by_age: BTreeMap::new(),
-                    paths: paths.map(|(_, path)| path.as_str()).collect(),
-                    index: HashMap::new(),
-                },
-            );
+            let paths = paths.map(|(_, path)| path.as_str()).collect();
+            stocks.insert(&kind.name, Stock::new(kind, paths));
         }
         Self {
             catalog,
-            shelves,
+            stocks,
             open: BTreeSet::new(),
-            timers: BTreeMap::new(),
+            timers: HashMap::new(),
             due: BTreeSet::new(),
             wakes: BTreeSet::new(),
         }
@@ -98,37 +82,37 @@ impl<'a> State<'a> {
 
     /// An entity that is known.
     pub(super) fn get(&self, kind: &KindName, id: &str) -> Option<&Entity> {
-        self.shelves.get(kind)?.entities.get(id)
+        self.stocks.get(kind)?.entities.get(id)
     }
 
     /// How many entities of a kind are known, and whether a further one makes it forget one that should be kept.
     pub(super) fn is_full(&self, kind: &KindName) -> bool {
-        let Some(shelf) = self.shelves.get(kind) else {
+        let Some(stock) = self.stocks.get(kind) else {
             return true;
         };
-        shelf.entities.len() >= KNOWN && self.forgettable(shelf).is_none()
+        stock.entities.len() >= KNOWN && self.forgettable(stock).is_none()
     }
 
     pub(super) fn len(&self, kind: &KindName) -> usize {
-        self.shelves
+        self.stocks
             .get(kind)
-            .map_or(0, |shelf| shelf.entities.len())
+            .map_or(0, |stock| stock.entities.len())
     }
 
     /// The entity of that number by age.
     pub(super) fn nth(&self, kind: &KindName, number: usize) -> Option<&Entity> {
-        let shelf = self.shelves.get(kind)?;
-        let id = shelf.by_age.values().nth(number)?;
-        shelf.entities.get(id)
+        let stock = self.stocks.get(kind)?;
+        let id = stock.order.get(number)?;
+        stock.entities.get(id)
     }
 
     /// The entities of a kind with that value at a path that rules look up.
     pub(super) fn with(&self, kind: &KindName, path: &str, value: &str) -> Vec<&Entity> {
-        let Some(shelf) = self.shelves.get(kind) else {
+        let Some(stock) = self.stocks.get(kind) else {
             return Vec::new();
         };
         let fields = [(path.to_owned(), value.to_owned())];
-        shelf.found(&fields)
+        stock.found(&fields)
     }
 
     /// Judges an event. What it breaks anew comes back, and it is as if nothing had happened; where that is nothing,
@@ -152,12 +136,12 @@ impl<'a> State<'a> {
             seq: trial.seq,
             data: plain.as_deref().unwrap_or(trial.data),
         };
-        let before = self.remove(&trial.kind.name, trial.subject);
-        let mut also = Vec::new();
+        let (mut before, mut also) = (None, Vec::new());
         if !trial.kind.stateless {
-            let (after, said) = Entity::after(before.as_ref(), trial.kind, trial.verb, &event);
+            let known = self.get(&trial.kind.name, trial.subject);
+            let (after, said) = Entity::after(known, trial.kind, trial.verb, &event);
             also = said;
-            self.put(&trial.kind.name, after);
+            before = self.put(&trial.kind.name, after);
         }
         let inputs = Inputs {
             event,
@@ -179,9 +163,11 @@ impl<'a> State<'a> {
             self.take_in(judged, trial.seq, trial.at_us);
             self.forget(&trial.kind.name);
         } else {
-            self.remove(&trial.kind.name, trial.subject);
-            if let Some(before) = before {
-                self.put(&trial.kind.name, before);
+            match before {
+                Some(before) => {
+                    self.put(&trial.kind.name, before);
+                }
+                None => self.remove(&trial.kind.name, trial.subject),
             }
         }
         broken
@@ -244,51 +230,67 @@ impl<'a> State<'a> {
             });
         }
         if self.open.len() > OPEN {
-            let shelves = &self.shelves;
+            let stocks = &self.stocks;
             self.open.retain(|of| {
                 let kind: Option<KindName> = of.kind.parse().ok();
-                kind.and_then(|kind| shelves.get(&kind))
-                    .is_some_and(|shelf| shelf.entities.contains_key(&of.id))
+                kind.and_then(|kind| stocks.get(&kind))
+                    .is_some_and(|stock| stock.entities.contains_key(&of.id))
             });
         }
         for armed in judged.armed {
-            let of = (armed.kind.to_string(), armed.id.to_string());
-            let timers = self.timers.entry(of).or_default();
-            let mut old = BTreeMap::new();
-            timers.retain(|(by, key), timer| {
-                let other = *by != armed.by;
-                if !other {
-                    old.insert(key.clone(), *timer);
-                }
-                other
-            });
-            for (key, timer) in &old {
-                self.due.remove(&(
-                    timer.due_us,
-                    violation(&armed.by, &armed.kind, &armed.id, key),
-                ));
-            }
-            for (key, (due_us, excused)) in armed.due {
-                let same = old
-                    .get(&key)
-                    .filter(|timer| timer.due_us == due_us)
-                    .copied();
-                let timer = same.unwrap_or(Timer {
-                    due_us,
-                    armed_seq: seq,
-                    fired: false,
-                });
-                if !timer.fired && !excused {
-                    let of = violation(&armed.by, &armed.kind, &armed.id, &key);
-                    if same.is_none() {
-                        let half = due_us.saturating_sub(at_us) / 2;
-                        self.wakes.insert((at_us.saturating_add(half), of.clone()));
-                    }
-                    self.due.insert((due_us, of));
-                }
-                timers.insert((armed.by.clone(), key), timer);
-            }
+            self.arm(armed, seq, at_us);
         }
+    }
+
+    fn arm(&mut self, armed: Armed, seq: u64, at_us: i64) {
+        let Armed { by, kind, id, due } = armed;
+        let (kind, id) = (kind.to_string(), id.to_string());
+        let known = kind
+            .parse()
+            .is_ok_and(|name| self.get(&name, &id).is_some());
+        let mut timers = self.timers.get_mut(&kind).and_then(|all| all.remove(&id));
+        let timers = timers.get_or_insert_default();
+        let mut old = Vec::new();
+        timers.retain(|timer| {
+            let stays = timer.by != by;
+            if !stays {
+                old.push(timer.clone());
+            }
+            stays
+        });
+        for timer in &old {
+            let of = violation(&by, &kind, &id, &timer.key);
+            self.due.remove(&(timer.due_us, of));
+        }
+        for (key, (due_us, excused)) in due.into_iter().filter(|_| known) {
+            let mut same = old.iter().filter(|one| one.key == key);
+            let same = same.find(|one| one.due_us == due_us).cloned();
+            let of = violation(&by, &kind, &id, &key);
+            if same.is_none() {
+                let half = due_us.saturating_sub(at_us) / 2;
+                self.wakes.insert((at_us.saturating_add(half), of.clone()));
+            }
+            let timer = same.unwrap_or(Timer {
+                by: by.clone(),
+                key,
+                due_us,
+                armed_seq: seq,
+                fired: false,
+            });
+            if !timer.fired && !excused {
+                self.due.insert((due_us, of));
+            }
+            timers.push(timer);
+        }
+        if !timers.is_empty() {
+            let timers = std::mem::take(timers);
+            self.timers.entry(kind).or_default().insert(id, timers);
+        }
+    }
+
+    fn timer(&self, of: &Violation) -> Option<&Timer> {
+        let mut timers = self.timers.get(&of.kind)?.get(&of.id)?.iter();
+        timers.find(|one| one.by == of.by && one.key == of.detail_key)
     }
 
     /// Deadlines whose moment has passed fire. Gives what is found, and the events that the ledger publishes of it.
@@ -297,9 +299,10 @@ impl<'a> State<'a> {
         while let Some((due_us, of)) = self.due.first().filter(|(us, _)| *us < at_us).cloned() {
             self.due.pop_first();
             let judged = self.fire(due_us, &of, at_us, seq);
-            let timers = self.timers.get_mut(&(of.kind, of.id));
-            if let Some(timer) = timers.and_then(|all| all.get_mut(&(of.by, of.detail_key))) {
-                timer.fired = true;
+            let timers = self.timers.get_mut(&of.kind);
+            let timers = timers.and_then(|all| all.get_mut(&of.id));
+            for timer in timers.into_iter().flatten() {
+                timer.fired |= timer.by == of.by && timer.key == of.detail_key;
             }
             if let Some(judged) = judged {
                 found.extend(judged.findings.iter().cloned());
@@ -315,8 +318,7 @@ impl<'a> State<'a> {
     pub(super) fn soon(&mut self, at_us: i64, seq: u64) -> Option<Violation> {
         let (wake_us, of) = self.wakes.first().filter(|(us, _)| *us <= at_us).cloned()?;
         self.wakes.pop_first();
-        let timers = self.timers.get(&(of.kind.clone(), of.id.clone()))?;
-        let timer = timers.get(&(of.by.clone(), of.detail_key.clone()))?;
+        let timer = self.timer(&of)?;
         if timer.fired || timer.due_us < at_us {
             return None;
         }
@@ -336,8 +338,7 @@ impl<'a> State<'a> {
     fn fire(&self, due_us: i64, of: &Violation, at_us: i64, seq: u64) -> Option<Judged> {
         let kind: KindName = of.kind.parse().ok()?;
         let view = self.get(&kind, &of.id).map(Entity::view);
-        let timers = self.timers.get(&(of.kind.clone(), of.id.clone()));
-        let timer = timers.and_then(|all| all.get(&(of.by.clone(), of.detail_key.clone())));
+        let timer = self.timer(of);
         let (context, data) = (Map::new(), Value::Object(Map::new()));
         let event = Event {
             kind: "",
@@ -372,48 +373,49 @@ impl<'a> State<'a> {
         }
     }
 
-    fn remove(&mut self, kind: &KindName, id: &str) -> Option<Entity> {
-        self.shelves.get_mut(kind)?.remove(id)
-    }
-
-    fn put(&mut self, kind: &KindName, entity: Entity) {
-        if let Some(shelf) = self.shelves.get_mut(kind) {
-            shelf.put(entity);
+    fn remove(&mut self, kind: &KindName, id: &str) {
+        if let Some(stock) = self.stocks.get_mut(kind) {
+            stock.remove(id);
         }
     }
 
+    fn put(&mut self, kind: &KindName, entity: Entity) -> Option<Entity> {
+        self.stocks.get_mut(kind)?.put(entity)
+    }
+
     /// One of the oldest entities without a deadline that runs; one that ended before others.
-    fn forgettable(&self, shelf: &Shelf<'a>) -> Option<String> {
-        let kind = shelf.kind.name.to_string();
+    fn forgettable(&self, stock: &Stock<'a>) -> Option<String> {
+        let timers = self.timers.get(&stock.kind.name.to_string());
         let free = |id: &&String| {
-            let timers = self.timers.get(&(kind.clone(), (*id).clone()));
-            timers.is_none_or(|all| all.values().all(|one| one.fired))
+            let timers = timers.and_then(|all| all.get(*id));
+            timers.is_none_or(|all| all.iter().all(|one| one.fired))
         };
         let ended = |id: &&String| {
-            let entity = shelf.entities.get(*id);
-            entity.is_some_and(|one| shelf.is_over(one))
+            let entity = stock.entities.get(*id);
+            entity.is_some_and(|one| stock.is_over(one))
         };
-        let oldest = || shelf.by_age.values().take(OLDEST);
+        let oldest = || stock.order.iter().take(OLDEST);
         let first = oldest().filter(ended).find(free);
         first.or_else(|| oldest().find(free)).cloned()
     }
 
     fn forget(&mut self, kind: &KindName) {
-        let Some(shelf) = self.shelves.get(kind) else {
+        let Some(stock) = self.stocks.get(kind) else {
             return;
         };
-        if shelf.entities.len() <= KNOWN {
+        if stock.entities.len() <= KNOWN {
             return;
         }
-        let oldest = || shelf.by_age.values().next().cloned();
-        let Some(id) = self.forgettable(shelf).or_else(oldest) else {
+        let oldest = || stock.order.first().cloned();
+        let Some(id) = self.forgettable(stock).or_else(oldest) else {
             return;
         };
         self.remove(kind, &id);
-        let of = (kind.to_string(), id);
-        for ((by, key), timer) in self.timers.remove(&of).into_iter().flatten() {
-            self.due
-                .remove(&(timer.due_us, violation(&by, &of.0, &of.1, &key)));
+        let kind = kind.to_string();
+        let timers = self.timers.get_mut(&kind).and_then(|all| all.remove(&id));
+        for timer in timers.into_iter().flatten() {
+            let of = violation(&timer.by, &kind, &id, &timer.key);
+            self.due.remove(&(timer.due_us, of));
         }
     }
 }
@@ -427,67 +429,12 @@ fn violation(by: &RuleKey, kind: &str, id: &str, key: &str) -> Violation {
     }
 }
 
-impl Shelf<'_> {
-    fn is_over(&self, entity: &Entity) -> bool {
-        let lifecycle = self.kind.lifecycle.as_ref();
-        let status = entity.status.as_deref();
-        lifecycle
-            .zip(status)
-            .is_some_and(|(lifecycle, status)| lifecycle.is_terminal(status))
-    }
-
-    fn put(&mut self, entity: Entity) {
-        for (number, path) in self.paths.iter().enumerate() {
-            for value in entity.values(path) {
-                let found = self.index.entry((number, value)).or_default();
-                found.insert(entity.created.0, entity.id.clone());
-            }
-        }
-        self.by_age.insert(entity.created.0, entity.id.clone());
-        self.entities.insert(entity.id.clone(), entity);
-    }
-
-    fn remove(&mut self, id: &str) -> Option<Entity> {
-        let entity = self.entities.remove(id)?;
-        self.by_age.remove(&entity.created.0);
-        for (number, path) in self.paths.iter().enumerate() {
-            for value in entity.values(path) {
-                let key = (number, value);
-                if let Some(found) = self.index.get_mut(&key) {
-                    found.remove(&entity.created.0);
-                    if found.is_empty() {
-                        self.index.remove(&key);
-                    }
-                }
-            }
-        }
-        Some(entity)
-    }
-
-    /// The last created first.
-    fn found(&self, fields: &[(String, String)]) -> Vec<&Entity> {
-        let ids = match fields.first() {
-            None => Some(&self.by_age),
-            Some((path, value)) => {
-                let number = self.paths.iter().position(|one| one == path);
-                number.and_then(|number| self.index.get(&(number, value.clone())))
-            }
-        };
-        let all = ids.into_iter().flat_map(|ids| ids.values().rev());
-        let all = all.filter_map(|id| self.entities.get(id));
-        all.filter(|entity| {
-            let mut rest = fields.iter().skip(1);
-            rest.all(|(path, value)| entity.values(path).iter().any(|one| one == value))
-        })
-        .collect()
-    }
-}
-
 impl Known for State<'_> {
     fn due_us(&self, rule: &RuleKey, kind: &str, id: &str, key: &str) -> Option<Option<i64>> {
-        let timers = self.timers.get(&(kind.to_owned(), id.to_owned()));
-        let timer = timers.and_then(|all| all.get(&(rule.clone(), key.to_owned())));
-        Some(timer.filter(|one| !one.fired).map(|one| one.due_us))
+        let timers = self.timers.get(kind).and_then(|all| all.get(id));
+        let mut timers = timers.into_iter().flatten();
+        let timer = timers.find(|one| one.by == *rule && one.key == key && !one.fired);
+        Some(timer.map(|one| one.due_us))
     }
 
     fn entity(&self, kind: &KindName, id: &str) -> Option<Option<View<'_>>> {
@@ -496,16 +443,16 @@ impl Known for State<'_> {
 
     fn matching(&self, lookup: &Lookup) -> Option<Vec<View<'_>>> {
         let most = usize::try_from(lookup.most).unwrap_or(usize::MAX);
-        let shelf = self.shelves.get(&lookup.kind);
-        let found = shelf.map_or_else(Vec::new, |shelf| shelf.found(&lookup.fields));
+        let stock = self.stocks.get(&lookup.kind);
+        let found = stock.map_or_else(Vec::new, |stock| stock.found(&lookup.fields));
         Some(found.into_iter().take(most).map(Entity::view).collect())
     }
 
     fn count(&self, lookup: &Lookup) -> Option<u64> {
-        let shelf = self.shelves.get(&lookup.kind);
-        let found = match shelf {
-            Some(shelf) if lookup.fields.is_empty() => shelf.entities.len(),
-            Some(shelf) => shelf.found(&lookup.fields).len(),
+        let stock = self.stocks.get(&lookup.kind);
+        let found = match stock {
+            Some(stock) if lookup.fields.is_empty() => stock.entities.len(),
+            Some(stock) => stock.found(&lookup.fields).len(),
             None => 0,
         };
         u64::try_from(found).ok()

@@ -35,7 +35,12 @@ pub(super) fn unlike(
     let drawn = like(random, shape, example, &ink);
     match (&drawn, shape) {
         (Value::String(text), Shape::String { .. }) if drawn == *example => {
-            let numbered = Value::from(format!("{text}-{}", below(random, 9000) + 1000));
+            // What a name ends with says what it is.
+            let file = text.rfind('/').map_or(0, |slash| slash + 1);
+            let end = text.get(file..).and_then(|name| name.find('.'));
+            let (name, rest) = text.split_at(end.map_or(text.len(), |end| file + end));
+            let number = below(random, 9000) + 1000;
+            let numbered = Value::from(format!("{name}-{number}{rest}"));
             let accepted = check::value(shape, &numbered).is_ok();
             if accepted { numbered } else { drawn }
         }
@@ -87,12 +92,35 @@ pub(super) fn echoes(kind: &Kind, members: &Members) -> Vec<Echo> {
 pub(super) fn echo(echoes: &[Echo], data: &mut Map<String, Value>) {
     for one in echoes.iter().filter(|one| one.length > 0) {
         let drawn = data.get(&one.whole).and_then(Value::as_str);
-        let echoed = drawn.and_then(|text| text.get(one.at..one.at + one.length));
-        if let Some(echoed) = echoed.map(Value::from)
+        let again = drawn.and_then(|text| text.get(one.at..one.at + one.length));
+        if let Some(again) = again.map(Value::from)
             && data.contains_key(&one.part)
         {
-            data.insert(one.part.clone(), echoed);
+            data.insert(one.part.clone(), again);
         }
+    }
+}
+
+/// What stood for one entity in the example stands for the one that was drawn: a text, or a part of one that is a word
+/// or several.
+pub(super) fn rename(value: &mut Value, from: &str, to: &str) {
+    match value {
+        Value::String(text) if text.contains(from) => {
+            let mut renamed = String::with_capacity(text.len());
+            let mut rest = text.as_str();
+            while let Some((before, after)) = rest.split_once(from) {
+                renamed.push_str(before);
+                let apart = |one: Option<char>| one.is_none_or(|one| !one.is_alphanumeric());
+                let whole = apart(renamed.chars().last()) && apart(after.chars().next());
+                renamed.push_str(if whole { to } else { from });
+                rest = after;
+            }
+            renamed.push_str(rest);
+            *text = renamed;
+        }
+        Value::Array(items) => items.iter_mut().for_each(|one| rename(one, from, to)),
+        Value::Object(members) => members.values_mut().for_each(|one| rename(one, from, to)),
+        _ => {}
     }
 }
 
