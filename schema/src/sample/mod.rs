@@ -310,7 +310,7 @@ impl<'a> Sampler<'a> {
         let data = self.data(plan, manner, &actor, at_us).ok_or_else(unfit)?;
         let subject = match &plan.member {
             Some(member) => member.clone(),
-            None => self.begin(plan, &data).ok_or_else(unfit)?,
+            None => self.begin(plan, &data, manner).ok_or_else(unfit)?,
         };
         let Some(kind) = self.kinds.get(plan.place).map(|one| one.kind) else {
             return Err(unfit());
@@ -343,7 +343,7 @@ impl<'a> Sampler<'a> {
     }
 
     /// A new entity's identifier; `None` where that one is taken.
-    fn begin(&self, plan: &Plan<'a>, data: &Value) -> Option<String> {
+    fn begin(&self, plan: &Plan<'a>, data: &Value, manner: Manner) -> Option<String> {
         let drawn = self.kinds.get(plan.place)?;
         let subject = match (&drawn.kind.identity, &plan.subject) {
             (Some(identity), _) => identity.of(data.as_object()?)?,
@@ -354,7 +354,12 @@ impl<'a> Sampler<'a> {
         let taken = drawn.taken.iter().any(|all| all.contains(&hash));
         let known = self.state.get(&drawn.kind.name, &subject).is_some();
         // Of one that is known the rules say whether it may begin again.
-        (known || !taken).then_some(subject)
+        let begins = if known {
+            manner != Manner::Blind
+        } else {
+            !taken
+        };
+        begins.then_some(subject)
     }
 
     /// What the ledger itself published, when a deadline passed.
