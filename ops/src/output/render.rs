@@ -8,8 +8,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::exit::Failure;
 
-/// No column but the last is padded beyond this.
-const WIDEST: usize = 60;
+/// No column but the last is padded beyond this: an identifier of the ledger's own, a digest in hexadecimal digits.
+const WIDEST: usize = 64;
 /// No column is made narrower than this, or than its heading, to fit a terminal.
 const NARROWEST: usize = 8;
 /// Between two columns.
