@@ -119,3 +119,19 @@ fn every_command_in_the_documentation_is_one() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert!(commands > 100, "only {commands} are found");
 }
+
+#[test]
+fn the_readme_counts_the_sample() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).expect("text");
+    let lines = |name: &str| read(name).lines().filter(|line| !line.is_empty()).count();
+    let events = lines("ops/samples/quarter.ndjson");
+    let broken = lines("ops/samples/broken.ndjson");
+    let readme = read("README.md");
+    for said in [
+        format!("{events} events of"),
+        format!("{broken} messages that"),
+    ] {
+        assert!(readme.contains(&said), "the README does not say {said:?}");
+    }
+}
