@@ -101,20 +101,25 @@ impl Reader {
     pub async fn records(&self, from: u64, limit: u64) -> Result<Vec<Record>, ReadError> {
         let failed = self.db.error("reading events");
         let client = self.db.client().await?;
-        let statement = client
-            .prepare_cached(include_str!("sql/records.sql"))
-            .await
-            .map_err(&failed)?;
+        let prepare = async |sql| client.prepare_cached(sql).await.map_err(&failed);
+        let headers = prepare(include_str!("sql/scan_headers.sql")).await?;
+        let data = prepare(include_str!("sql/scan_data.sql")).await?;
         let (from, to) = (bigint(from), bigint(from.saturating_add(limit)));
         let parameters: [&(dyn ToSql + Sync); 3] = [&self.id, &from, &to];
-        let rows = client
-            .query_raw(&statement, parameters)
-            .await
-            .map_err(&failed)?;
+        // Two scans side by side cost less than looking up the data of each header. Data that is not there in the second
+        // was deleted.
+        let headers = client.query(&headers, &parameters).await.map_err(&failed)?;
+        let rows = client.query_raw(&data, parameters).await.map_err(&failed)?;
         let mut rows = std::pin::pin!(rows);
-        let (mut records, mut bytes) = (Vec::new(), 0);
-        while let Some(row) = rows.try_next().await.map_err(&failed)? {
-            let record = record(&self.db, &row)?;
+        let mut next = rows.try_next().await.map_err(&failed)?;
+        let (mut records, mut bytes) = (Vec::with_capacity(headers.len()), 0);
+        for header in &headers {
+            let seq: i64 = header.get(0);
+            while next.as_ref().is_some_and(|row| row.get::<_, i64>(0) < seq) {
+                next = rows.try_next().await.map_err(&failed)?;
+            }
+            let data = next.as_ref().filter(|row| row.get::<_, i64>(0) == seq);
+            let record = record(&self.db, header, data.map(|row| (row, 1)))?;
             bytes += record.body.as_ref().map_or(0, |body| body.data.len());
             records.push(record);
             if bytes > MOST_BYTES {
@@ -137,7 +142,7 @@ impl Reader {
             .query(&statement, &[&self.id, &seqs])
             .await
             .map_err(&failed)?;
-        let read = |row: &Row| record(&self.db, row).map_err(ReadError::from);
+        let read = |row: &Row| record(&self.db, row, Some((row, 15))).map_err(ReadError::from);
         rows.iter().map(read).collect()
     }
 
@@ -312,7 +317,8 @@ fn hash(db: &Database, bytes: &[u8]) -> Result<Hash, DbError> {
     bytes.try_into().map_err(not)
 }
 
-fn record(db: &Database, row: &Row) -> Result<Record, DbError> {
+/// A record from the columns of its header, and from the row and the place where its salt and its data stand.
+fn record(db: &Database, row: &Row, body: Option<(&Row, usize)>) -> Result<Record, DbError> {
     let header = Header {
         seq: position(db, row.get(0))?,
         occurred_us: row.get(1),
@@ -327,11 +333,12 @@ fn record(db: &Database, row: &Row) -> Result<Record, DbError> {
         context: row.get(13),
         stream: row.get(14),
     };
-    let salt = row
-        .get::<_, Option<&[u8]>>(15)
-        .map(|salt| hash(db, salt))
-        .transpose()?;
-    let data = row.get::<_, Option<&[u8]>>(16).map(Bytes::copy_from_slice);
+    let bytes = |after: usize| {
+        let (row, at) = body?;
+        row.get::<_, Option<&[u8]>>(at + after)
+    };
+    let salt = bytes(0).map(|salt| hash(db, salt)).transpose()?;
+    let data = bytes(1).map(Bytes::copy_from_slice);
     Ok(Record {
         header,
         data_commitment: hash(db, row.get(4))?,

@@ -57,8 +57,10 @@ CREATE TABLE views.entity (
 COMMENT ON TABLE views.entity IS 'The present state of every entity.';
 
 -- What every entity's attributes say at the places that the catalog indexes. No primary key: with the longest
--- identifiers a row would not fit into an index; the fold writes each row once.
+-- identifiers a row would not fit into an index; the fold writes each row once. source is the entity's created_seq, which
+-- no other entity has: an index of it is small, and grows at its end.
 CREATE TABLE views.link (
+    source      bigint NOT NULL,
     projection  integer NOT NULL,
     kind        text COLLATE "C" NOT NULL,
     id          text COLLATE "C" NOT NULL,
@@ -66,7 +68,7 @@ CREATE TABLE views.link (
     target_kind text COLLATE "C" NOT NULL,
     target_id   text COLLATE "C" NOT NULL CHECK (octet_length(target_id) BETWEEN 1 AND 1024)
 );
-CREATE INDEX link_source ON views.link (projection, kind, id);
+CREATE INDEX link_source ON views.link (projection, source);
 CREATE INDEX link_target ON views.link (projection, target_kind, target_id, kind, field);
 COMMENT ON TABLE views.link IS
     'The entity (kind, id) names (target_kind, target_id) at field; an empty target_kind: it has that value there.';

@@ -41,7 +41,7 @@ use due::Fired;
 use judge::{Ask, Moment};
 
 pub use changes::{
-    Changed, Changes, Checkpoint, Clearing, Deadline, Known, Line, Quarantined, Reindex,
+    Changed, Changes, Checkpoint, Clearing, Deadline, Known, Line, Linked, Quarantined, Reindex,
 };
 pub use link::{Link, links, target_id};
 pub use needs::{Blocked, DueFound, DuePage, Loaded, Look, Naming, Needs};
@@ -362,8 +362,9 @@ impl<'a> Fold<'a> {
     fn advance(&mut self, key: &Arc<Key>, fact: &Fact, catalog: &Catalog, keep: bool) -> Needs {
         let kind = catalog.kind(fact.event_type.kind());
         let before = self.world.take(key);
-        let judged = *self.scope == Scope::All && judge::has_rules(fact, catalog);
-        let kept = judged.then(|| before.clone()).flatten();
+        // Where it is judged, something may be lacking, and then the entity is put back as it was.
+        let kept = before.as_ref().filter(|_| *self.scope == Scope::All);
+        let kept = kept.cloned();
         let stateless = kind.is_some_and(|kind| kind.stateless);
         let state = if stateless {
             self.world.put_back(key, before);

@@ -12,7 +12,8 @@ use projections::catalogs::Catalogs;
 use projections::entity::{Entity, Key};
 use projections::fact::Fact;
 use projections::fold::{
-    self, Changes, Checkpoint, Fold, Known, Line, Link, Loaded, Needs, Quarantined, Scope, World,
+    self, Changes, Checkpoint, Fold, Known, Line, Link, Linked, Loaded, Needs, Quarantined, Scope,
+    World,
 };
 use projections::verdict::Verdict;
 use proptest::prelude::*;
@@ -257,10 +258,10 @@ impl Rows {
                 .insert((*one.key).clone(), (*one.entity).clone());
             assert_eq!(old.is_none(), one.new, "{:?}", one.key);
         }
-        for (key, link) in changes.unlinked {
+        for Linked { key, link, .. } in changes.unlinked {
             assert!(self.links.remove(&((*key).clone(), link)), "it was there");
         }
-        for (key, link) in changes.linked {
+        for Linked { key, link, .. } in changes.linked {
             assert!(
                 self.links.insert(((*key).clone(), link)),
                 "it was not there"

@@ -9,7 +9,7 @@ use projections::catalogs::Catalogs;
 use projections::entity::{Entity, Key, Status};
 use projections::fact::Fact;
 use projections::fold::{
-    self, Changes, Checkpoint, Fold, Known, Line, Link, Loaded, Needs, Scope, World,
+    self, Changes, Checkpoint, Fold, Known, Line, Link, Linked, Loaded, Needs, Scope, World,
 };
 use projections::verdict::{self, Verdict};
 use proptest::prelude::*;
@@ -304,10 +304,10 @@ impl Rows {
                 .insert((*one.key).clone(), (*one.entity).clone());
             assert_eq!(old.is_none(), one.new, "{:?}", one.key);
         }
-        for (key, link) in changes.unlinked {
+        for Linked { key, link, .. } in changes.unlinked {
             assert!(self.links.remove(&((*key).clone(), link)), "it was there");
         }
-        for (key, link) in changes.linked {
+        for Linked { key, link, .. } in changes.linked {
             assert!(
                 self.links.insert(((*key).clone(), link)),
                 "it was not there"

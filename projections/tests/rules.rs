@@ -16,8 +16,8 @@ use projections::derived::Expected;
 use projections::entity::{Entity, Key};
 use projections::fact::Fact;
 use projections::fold::{
-    Blocked, Changes, Checkpoint, Deadline, DueFound, DuePage, Fold, Known, Link, Loaded, Look,
-    Needs, Numbers, Scope, Task, TaskOf, World,
+    Blocked, Changes, Checkpoint, Deadline, DueFound, DuePage, Fold, Known, Link, Linked, Loaded,
+    Look, Needs, Numbers, Scope, Task, TaskOf, World,
 };
 use projections::incident::Incident;
 use projections::verdict::{Cleared, How, Verdict};
@@ -375,10 +375,10 @@ impl Rows {
                 .insert((*one.key).clone(), (*one.entity).clone());
             assert_eq!(old.is_none(), one.new, "{:?}", one.key);
         }
-        for (key, link) in changes.unlinked {
+        for Linked { key, link, .. } in changes.unlinked {
             assert!(self.links.remove(&((*key).clone(), link)), "it was there");
         }
-        for (key, link) in changes.linked {
+        for Linked { key, link, .. } in changes.linked {
             assert!(
                 self.links.insert(((*key).clone(), link)),
                 "it was not there"

@@ -139,6 +139,17 @@ pub struct Changed {
     pub new: bool,
 }
 
+/// What an entity says at a place that is indexed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Linked {
+    /// The entity.
+    pub key: Arc<Key>,
+    /// The position of its first event.
+    pub created_seq: u64,
+    /// What it says.
+    pub link: Link,
+}
+
 /// A kind whose indexed places are others from here on. After everything else of the batch was written, all links of
 /// its entities are to be derived anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,9 +168,9 @@ pub struct Changes {
     /// The entities that changed, in the order of their names.
     pub entities: Vec<Changed>,
     /// Links that are gone, in the order of entities and links.
-    pub unlinked: Vec<(Arc<Key>, Link)>,
+    pub unlinked: Vec<Linked>,
     /// Links that are new, in the order of entities and links.
-    pub linked: Vec<(Arc<Key>, Link)>,
+    pub linked: Vec<Linked>,
     /// Kinds whose links are to be derived anew; the two above have none of theirs.
     pub reindex: Vec<Reindex>,
     /// Lines of history, in the chain's order.

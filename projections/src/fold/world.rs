@@ -23,7 +23,7 @@ use schema::{Catalog, Indexed, KindName};
 use crate::derived::{Derived, Expected};
 use crate::entity::{Entity, Key, KeyRef};
 use crate::fact::Fact;
-use crate::fold::changes::{Changed, Changes, Known};
+use crate::fold::changes::{Changed, Changes, Known, Linked};
 use crate::fold::link::{self, Link};
 use crate::fold::needs::{Loaded, Look, Needs};
 use crate::fold::publishers::Numbers;
@@ -654,12 +654,13 @@ impl World {
             };
             if !reindexed.contains(&key.kind) && before != slot.links {
                 let (gone, new) = link::difference(&before, &slot.links);
-                changes
-                    .unlinked
-                    .extend(gone.into_iter().map(|link| (key.clone(), link)));
-                changes
-                    .linked
-                    .extend(new.into_iter().map(|link| (key.clone(), link)));
+                let of = |link| Linked {
+                    key: key.clone(),
+                    created_seq: entity.created_seq,
+                    link,
+                };
+                changes.unlinked.extend(gone.into_iter().map(of));
+                changes.linked.extend(new.into_iter().map(of));
             }
             changes.entities.push(Changed {
                 key,

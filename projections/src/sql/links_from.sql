@@ -2,9 +2,10 @@
 SELECT k.field, k.target_kind, k.target_id, e.status,
        NOT EXISTS (SELECT FROM views.history h
                     WHERE h.projection = k.projection AND h.kind = k.target_kind AND h.id = k.target_id) AS dangling
-  FROM views.link k
+  FROM views.entity s
+  JOIN views.link k ON k.projection = s.projection AND k.source = s.created_seq
   LEFT JOIN views.entity e ON e.projection = k.projection AND e.kind = k.target_kind AND e.id = k.target_id
- WHERE k.projection = (SELECT projection FROM views.projection WHERE ledger = $1 AND state = 'live')
-   AND k.kind = $2 AND k.id = $3 AND k.target_kind <> ''
+ WHERE s.projection = (SELECT projection FROM views.projection WHERE ledger = $1 AND state = 'live')
+   AND s.kind = $2 AND s.id = $3 AND k.target_kind <> ''
  ORDER BY k.field, k.target_kind, k.target_id
  LIMIT $4

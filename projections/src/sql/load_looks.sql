@@ -1,9 +1,7 @@
 -- load_looks: which entities these look-ups find. One at a time, whatever the statistics say.
-SELECT k.number, l.id, e.created_seq
+SELECT k.number, l.id, l.source
   FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) WITH ORDINALITY
     AS k (kind, field, target_kind, target_id, number)
- CROSS JOIN LATERAL (SELECT id FROM views.link
+ CROSS JOIN LATERAL (SELECT id, source FROM views.link
                       WHERE projection = $1 AND target_kind = k.target_kind AND target_id = k.target_id
                         AND kind = k.kind AND field = k.field OFFSET 0) l
- CROSS JOIN LATERAL (SELECT created_seq FROM views.entity
-                      WHERE projection = $1 AND kind = k.kind AND id = l.id LIMIT 1) e

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio_postgres::Error;
 
 use crate::entity::Key;
-use crate::fold::{Link, Needs, links};
+use crate::fold::{Link, Linked, Needs, links};
 use crate::retention::without_said;
 use crate::store::{bigint, load, write};
 
@@ -78,7 +78,8 @@ pub(crate) async fn redact(
         let status = entity.status.name();
         let before = links(places, status, &entity.attributes);
         let after = links(places, status, &attributes);
-        relink(tx, projection, Arc::new(key), &before, &after).await?;
+        let of = (Arc::new(key), entity.created_seq);
+        relink(tx, projection, of, &before, &after).await?;
     }
     let refused: Vec<i64> = gone
         .iter()
@@ -115,23 +116,27 @@ async fn history(
 async fn relink(
     tx: &Transaction<'_>,
     projection: i32,
-    key: Arc<Key>,
+    (key, created_seq): (Arc<Key>, u64),
     before: &[Link],
     after: &[Link],
 ) -> Result<(), Error> {
-    let only = |these: &[Link], those: &[Link]| -> Vec<(Arc<Key>, Link)> {
+    let only = |these: &[Link], those: &[Link]| -> Vec<Linked> {
         let missing = these
             .iter()
             .filter(|link| those.binary_search(link).is_err());
-        missing.map(|link| (key.clone(), link.clone())).collect()
+        let of = |link: &Link| Linked {
+            key: key.clone(),
+            created_seq,
+            link: link.clone(),
+        };
+        missing.map(of).collect()
     };
     let (gone, new) = (only(before, after), only(after, before));
     if !gone.is_empty() {
         write::delete_links(tx, projection, &gone).await?;
     }
     if !new.is_empty() {
-        let new = new.iter().map(|(key, link)| (&**key, link));
-        write::write_links(tx, projection, new).await?;
+        write::write_links(tx, projection, new.iter()).await?;
     }
     Ok(())
 }

@@ -1,11 +1,14 @@
 //! Deriving the links of a kind anew, when a catalog indexes other places of it.
 
+use std::sync::Arc;
+
 use deadpool_postgres::Transaction;
 use serde_json::{Map, Value};
 use tokio_postgres::Error;
 
 use crate::entity::Key;
-use crate::fold::{Link, Reindex, links};
+use crate::fold::{Linked, Reindex, links};
+use crate::store::count;
 use crate::store::write::write_links;
 
 /// Deletes the links of the kind and derives them from its entities, a page at a time.
@@ -32,20 +35,23 @@ pub(super) async fn reindex(
             return Ok(());
         };
         after = last.get(0);
-        let mut found: Vec<(Key, Link)> = Vec::new();
+        let mut found: Vec<Linked> = Vec::new();
         for row in &rows {
             // We wrote it, and PostgreSQL checked that it is JSON.
             let attributes: Map<String, Value> =
                 serde_json::from_str(row.get(1)).unwrap_or_default();
+            let key = Arc::new(Key {
+                kind: kind.clone(),
+                id: row.get(0),
+            });
             for link in links(&reindex.places, row.get(2), &attributes) {
-                let key = Key {
-                    kind: kind.clone(),
-                    id: row.get(0),
-                };
-                found.push((key, link));
+                found.push(Linked {
+                    key: key.clone(),
+                    created_seq: count(row.get(3)),
+                    link,
+                });
             }
         }
-        let found = found.iter().map(|(key, link)| (key, link));
-        write_links(tx, projection, found).await?;
+        write_links(tx, projection, found.iter()).await?;
     }
 }

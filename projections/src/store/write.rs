@@ -1,16 +1,14 @@
 //! Writing what a batch changed: what is new by COPY, what was there before with one statement a table, and what is
 //! rare row by row.
 
-use std::sync::Arc;
-
 use deadpool_postgres::Transaction;
 use schema::LedgerName;
 use tokio_postgres::Error;
 use tokio_postgres::types::ToSql;
 
 use crate::derived::Expected;
-use crate::entity::{Entity, Key, Status};
-use crate::fold::{Changed, Changes, Known, Line, Link};
+use crate::entity::{Entity, Status};
+use crate::fold::{Changed, Changes, Known, Line, Link, Linked};
 use crate::store::copy::Rows;
 use crate::store::{bigint, deadlines, incidents, reindex};
 
@@ -208,8 +206,7 @@ async fn links(tx: &Transaction<'_>, projection: i32, changes: &Changes) -> Resu
         delete_links(tx, projection, &changes.unlinked).await?;
     }
     if !changes.linked.is_empty() {
-        let new = changes.linked.iter().map(|(key, link)| (&**key, link));
-        write_links(tx, projection, new).await?;
+        write_links(tx, projection, changes.linked.iter()).await?;
     }
     Ok(())
 }
@@ -218,11 +215,17 @@ async fn links(tx: &Transaction<'_>, projection: i32, changes: &Changes) -> Resu
 pub(super) async fn write_links<'a>(
     tx: &Transaction<'_>,
     projection: i32,
-    links: impl Iterator<Item = (&'a Key, &'a Link)>,
+    links: impl Iterator<Item = &'a Linked>,
 ) -> Result<(), Error> {
-    let mut rows = Rows::new(6);
-    for (key, link) in links {
+    let mut rows = Rows::new(7);
+    for Linked {
+        key,
+        created_seq,
+        link,
+    } in links
+    {
         rows.row()
+            .bigint(bigint(*created_seq))
             .integer(projection)
             .text(&key.kind)
             .text(&key.id)
@@ -236,18 +239,18 @@ pub(super) async fn write_links<'a>(
 pub(super) async fn delete_links(
     tx: &Transaction<'_>,
     projection: i32,
-    links: &[(Arc<Key>, Link)],
+    links: &[Linked],
 ) -> Result<(), Error> {
-    let column = |value: fn(&(Arc<Key>, Link)) -> &str| -> Vec<&str> {
-        links.iter().map(value).collect::<Vec<&str>>()
+    let column = |value: fn(&Link) -> &str| -> Vec<&str> {
+        links.iter().map(|one| value(&one.link)).collect()
     };
-    let parameters: [&(dyn ToSql + Sync); 6] = [
+    let sources = links.iter().map(|one| bigint(one.created_seq));
+    let parameters: [&(dyn ToSql + Sync); 5] = [
         &projection,
-        &column(|(key, _)| &key.kind),
-        &column(|(key, _)| &key.id),
-        &column(|(_, link)| &link.field),
-        &column(|(_, link)| &link.target_kind),
-        &column(|(_, link)| &link.target_id),
+        &sources.collect::<Vec<i64>>(),
+        &column(|link| &link.field),
+        &column(|link| &link.target_kind),
+        &column(|link| &link.target_id),
     ];
     run(tx, include_str!("../sql/delete_links.sql"), &parameters).await
 }
