@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod,
+    Hook, HookError, Manager, ManagerConfig, Pool, PoolError, QueueMode, RecyclingMethod,
 };
 use rustls::ClientConfig;
 use tokio_postgres::config::Host;
@@ -176,6 +176,8 @@ impl Database {
         });
         let pool = Pool::builder(manager)
             .max_size(max.max(1))
+            // The connection that was used last has the statements prepared, and its process the tables at hand.
+            .queue_mode(QueueMode::Lifo)
             .post_create(quiet)
             .build();
         Self {

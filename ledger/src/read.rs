@@ -193,26 +193,31 @@ impl Reader {
         }
     }
 
-    /// The last activation at or before a position, with the packages it names; `None` before the first.
-    pub async fn catalog_at(&self, seq: u64) -> Result<Option<ActiveCatalog>, ReadError> {
-        let failed = self.db.error("reading the catalog");
+    /// The position and the data of the last activation at or before a position; `None` before the first.
+    pub async fn activation_at(&self, seq: u64) -> Result<Option<(u64, Bytes)>, ReadError> {
         let client = self.db.client().await?;
         let seq = bigint(seq);
         let row = client
             .query_opt(include_str!("sql/activation.sql"), &[&self.id, &seq])
             .await
-            .map_err(&failed)?;
+            .map_err(self.db.error("reading the catalog"))?;
         let Some(row) = row else { return Ok(None) };
-        let activation = Bytes::copy_from_slice(row.get::<_, &[u8]>(1));
+        let data = Bytes::copy_from_slice(row.get::<_, &[u8]>(1));
+        Ok(Some((position(&self.db, row.get(0))?, data)))
+    }
+
+    /// The last activation at or before a position, with the packages it names; `None` before the first.
+    pub async fn catalog_at(&self, seq: u64) -> Result<Option<ActiveCatalog>, ReadError> {
+        let Some((active, activation)) = self.activation_at(seq).await? else {
+            return Ok(None);
+        };
         let unreadable =
             |error: serde_json::Error| self.db.form("reading the catalog", error.to_string());
         let named = serde_json::from_slice::<Activated>(&activation).map_err(unreadable)?;
-        drop(client);
-        let mut texts = self.packages_at(u64::try_from(seq).unwrap_or(0)).await?;
+        let mut texts = self.packages_at(seq).await?;
         texts.retain(|digest, _| named.packages.values().any(|named| named == digest));
-        let seq = position(&self.db, row.get(0))?;
         Ok(Some(ActiveCatalog {
-            seq,
+            seq: active,
             activation,
             texts,
         }))

@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 use self::board::{Board, Standing};
 use crate::backlog::Seen;
 use crate::config::Config;
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 
 /// Something that `ledger serve` does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -191,11 +191,14 @@ pub async fn run(shared: Shared, roles: &[Role], stop: watch::Receiver<bool>) {
 /// Holds the role's lease, runs it, and starts it again after a failure.
 async fn supervise(shared: Shared, role: Role, mut stop: watch::Receiver<bool>) {
     let name = role.as_str();
+    let mut backoff = backoff();
     while !*stop.borrow() {
         let Some(lease) = lease::wait(&shared, role, &mut stop).await else {
             break;
         };
-        shared.board.set(role, Standing::Starting, "starting");
+        if shared.board.standing(role) != Some(Standing::Waiting) {
+            shared.board.set(role, Standing::Starting, "starting");
+        }
         let (tell, told) = watch::channel(false);
         let work = start(&shared, role, told);
         tokio::pin!(work);
@@ -214,7 +217,15 @@ async fn supervise(shared: Shared, role: Role, mut stop: watch::Receiver<bool>) 
         lease.release().await;
         match ended {
             Ok(()) => shared.board.set(role, Standing::Stopped, "stopped"),
+            // It had not come to work yet: who works waits for servers by itself.
+            Err(failure) if failure.exit() == Exit::Away => {
+                let why = failure.render().replace("\n  mend:", "; mend:");
+                tracing::warn!(role = name, "{name} is waiting: {why}");
+                shared.board.set(role, Standing::Waiting, &why);
+                backoff.wait(&mut stop).await;
+            }
             Err(failure) => {
+                backoff.reset();
                 let why = failure.render().replace("\n  mend:", "; mend:");
                 tracing::error!(role = name, "{name} stopped: {why}");
                 shared.board.set(role, Standing::Failed, &why);

@@ -17,6 +17,7 @@ use async_nats::header::{HeaderMap, NATS_MESSAGE_ID};
 use async_nats::jetstream;
 use ledger::db::Database;
 use ledger::digest;
+use ledger::outage::Rounds;
 use ledger::read::{ReadError, Reader};
 use schema::LedgerName;
 use serde_json::json;
@@ -24,13 +25,9 @@ use tokio::sync::watch;
 
 use crate::derived::Derived;
 use crate::metrics::Metrics;
-use crate::project::in_full;
 use crate::store::count;
 use crate::verdict::Outgoing;
 use pace::{Pace, Seen, Turn};
-
-/// How long to wait at most before trying a server again.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Why a tick could not be sent.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +40,16 @@ enum TickError {
         #[source]
         source: jetstream::context::PublishError,
     },
+}
+
+impl TickError {
+    /// What the database says that is there and refuses; anything else is an outage.
+    fn refusal(self) -> Result<ReadError, Self> {
+        match self {
+            Self::Database(error) if !error.is_unavailable() => Ok(error),
+            outage => Err(outage),
+        }
+    }
 }
 
 /// Ticks until `stop` is true, through outages of NATS and of the database. `js` is a connection as publisher `ledger`,
@@ -65,23 +72,12 @@ pub async fn run(
         reader: None,
         pace: Pace::default(),
     };
-    let mut wait = pace::POLL;
+    let what = format!("the clock of ledger {ledger}");
+    let (outage, outages) = (&metrics.clock_outage, &metrics.outages);
+    let mut rounds = Rounds::new(what, outage, outages, pace::POLL);
     while !*stop.borrow() {
-        let pause = match clock.turn(&now_us).await {
-            Ok(pause) => {
-                metrics.clock_outage.end();
-                wait = pace::POLL;
-                pause
-            }
-            Err(TickError::Database(error)) if !error.is_unavailable() => return Err(error),
-            Err(error) => {
-                Metrics::add(&metrics.outages, 1);
-                metrics.clock_outage.begin(in_full(&error));
-                tracing::warn!(%ledger, error = in_full(&error), "the clock of ledger {ledger} waits");
-                wait = (wait * 2).min(LONGEST_WAIT);
-                wait
-            }
-        };
+        let turn = clock.turn(&now_us).await;
+        let pause = rounds.after(turn, TickError::refusal)?;
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             ended = stop.changed() => if ended.is_err() { return Ok(()) },

@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use ledger::outage::Outage;
 use tokio::sync::Notify;
 
+use crate::verdict::Outgoing;
+
 /// Plain counters, from the start of the program.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -43,7 +45,12 @@ pub struct Metrics {
     pub new_in_outbox: Notify,
     /// The same, for whoever tells a publisher in another process.
     pub new_to_tell: Notify,
+    /// What was laid into the outbox since somebody in this process took it from here, each with its position.
+    fresh: Mutex<Vec<(u64, Outgoing)>>,
 }
+
+/// How many messages are kept here at most; there are more where nobody in this process publishes.
+const MOST_FRESH: usize = 1000;
 
 impl Metrics {
     /// How many incidents are not resolved, by severity; nothing before they were counted.
@@ -52,10 +59,23 @@ impl Metrics {
         open.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The outbox has something new.
-    pub(crate) fn ring(&self) {
+    /// These are in the outbox from here on.
+    pub(crate) fn lay(&self, messages: Vec<(u64, Outgoing)>) {
+        let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        if fresh.len() + messages.len() > MOST_FRESH {
+            // They are read from the outbox instead.
+            fresh.clear();
+        } else {
+            fresh.extend(messages);
+        }
+        drop(fresh);
         self.new_in_outbox.notify_one();
         self.new_to_tell.notify_one();
+    }
+
+    /// What was laid into the outbox since this was asked last, if it was not very much.
+    pub(crate) fn take_fresh(&self) -> Vec<(u64, Outgoing)> {
+        std::mem::take(&mut *self.fresh.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn set_open(&self, counted: &[(String, u64)]) {

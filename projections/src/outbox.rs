@@ -15,6 +15,7 @@ use async_nats::header::{HeaderMap, NATS_MESSAGE_ID};
 use async_nats::jetstream;
 use ledger::db::Database;
 use ledger::digest;
+use ledger::outage::Rounds;
 use ledger::read::{ReadError, Reader};
 use schema::LedgerName;
 use tokio::sync::watch;
@@ -24,21 +25,20 @@ use refused::Door;
 pub use refused::{Refused, refused};
 
 use crate::metrics::Metrics;
-use crate::project::in_full;
 use crate::verdict::Outgoing;
 
-/// How long to wait before looking again when nobody rings.
-const POLL: Duration = Duration::from_millis(100);
+/// Half of what is waited first before a server is tried again.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// How long a message may take from NATS into the chain before it is sent again; doubled each time.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How often the outbox is read while what is new in it is heard of in this process.
+const LOOK: Duration = Duration::from_secs(1);
 /// How long a message may take before the door's refusals are looked through for it, and how often they are then.
 const DOUBT: Duration = Duration::from_secs(1);
 /// How many messages were sent, as far as is known, when those that are gone are forgotten.
 const MANY: usize = 4000;
 /// How many doublings there are at most: about an hour and a half between two attempts.
 const MOST_DOUBLINGS: u32 = 10;
-/// How long to wait at most before trying a server again.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Why a round did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -54,8 +54,18 @@ enum RoundError {
     },
 }
 
+impl RoundError {
+    /// What the database says that is there and refuses; anything else is an outage.
+    fn refusal(self) -> Result<ReadError, Self> {
+        match self {
+            Self::Database(error) if !error.is_unavailable() => Ok(error),
+            outage => Err(outage),
+        }
+    }
+}
+
 /// Publishes until `stop` is true, through outages of NATS and of the database. `js` is a connection as
-/// publisher `ledger`.
+/// publisher `ledger`. Where nobody rings at [`Metrics::new_in_outbox`] it looks every `poll`.
 ///
 /// The only error that ends it is a database that is there and refuses.
 pub async fn run(
@@ -63,26 +73,18 @@ pub async fn run(
     ledger: &LedgerName,
     js: &jetstream::Context,
     metrics: Arc<Metrics>,
+    poll: Duration,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), ReadError> {
+    // It is in the outbox, and may have been published long ago.
+    metrics.take_fresh();
     let mut publisher = Publisher::new(db, ledger, js, &metrics);
-    let mut wait = POLL;
+    let what = format!("publishing the verdicts of ledger {ledger}");
+    let outage = &metrics.outbox_outage;
+    let mut rounds = Rounds::new(what, outage, &metrics.outages, FIRST_WAIT);
     while !*stop.borrow() {
-        let pause = match publisher.round().await {
-            Ok(()) => {
-                metrics.outbox_outage.end();
-                wait = POLL;
-                POLL
-            }
-            Err(RoundError::Database(error)) if !error.is_unavailable() => return Err(error),
-            Err(error) => {
-                Metrics::add(&metrics.outages, 1);
-                metrics.outbox_outage.begin(in_full(&error));
-                tracing::warn!(%ledger, error = in_full(&error), "publishing the verdicts of ledger {ledger} waits");
-                wait = (wait * 2).min(LONGEST_WAIT);
-                wait
-            }
-        };
+        let round = publisher.round().await.map(|()| poll);
+        let pause = rounds.after(round, RoundError::refusal)?;
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = metrics.new_in_outbox.notified() => {}
@@ -117,6 +119,8 @@ struct Publisher<'a> {
     /// What was read of the door's refusals, and when.
     door: Door,
     asked: Option<Instant>,
+    /// When the outbox was read, and everything since then was sent.
+    looked: Option<Instant>,
 }
 
 impl<'a> Publisher<'a> {
@@ -136,10 +140,31 @@ impl<'a> Publisher<'a> {
             refused: HashMap::new(),
             door: Door::default(),
             asked: None,
+            looked: None,
         }
     }
 
+    /// Sends what is new, and once in a while what is to be sent again.
     async fn round(&mut self) -> Result<(), RoundError> {
+        let mut fresh = self.metrics.take_fresh();
+        // What is not read again because it is here is read where sending it fails.
+        let looked = self.looked.take().filter(|at| at.elapsed() < LOOK);
+        let (waiting, looked) = match looked {
+            Some(at) if !fresh.is_empty() => {
+                fresh.sort_by(|(at, one), (other_at, other)| {
+                    (at, &one.id).cmp(&(other_at, &other.id))
+                });
+                (fresh.into_iter().map(|(_, one)| one).collect(), at)
+            }
+            _ => (self.look().await?, Instant::now()),
+        };
+        self.send_all(&waiting).await?;
+        self.looked = Some(looked);
+        Ok(())
+    }
+
+    /// Reads what lies in the outbox, but for what the door has refused.
+    async fn look(&mut self) -> Result<Vec<Outgoing>, RoundError> {
         let reader = self.open().await?;
         let mut waiting = self.waiting(&reader).await?;
         if self.is_in_doubt(&waiting) {
@@ -156,9 +181,14 @@ impl<'a> Publisher<'a> {
         }
         let lying = u64::try_from(waiting.len() + self.refused.len()).unwrap_or(u64::MAX);
         Metrics::set(&self.metrics.outbox, lying);
+        Ok(waiting)
+    }
+
+    /// Sends those that were not sent, or long ago.
+    async fn send_all(&mut self, waiting: &[Outgoing]) -> Result<(), RoundError> {
         let now = Instant::now();
         let mut acknowledgements = Vec::new();
-        for message in &waiting {
+        for message in waiting {
             if self
                 .sent
                 .get(&message.id)

@@ -13,7 +13,7 @@ mod write;
 pub(crate) use load::{entity, load};
 pub(crate) use place::{Place, State};
 pub(crate) use redact::{Gone, redact};
-pub(crate) use write::changes;
+pub(crate) use write::{changes, messages};
 
 /// A position or a count as PostgreSQL keeps it. Positions count from 0 and never reach 2⁶³.
 pub(crate) fn bigint(number: u64) -> i64 {

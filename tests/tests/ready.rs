@@ -135,3 +135,23 @@ async fn messages_that_grow_old_unread_are_complained_of() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_database_that_only_reads_is_waited_for() {
+    let ledger = Installation::start().await;
+    let admin = ledger.postgres.connect("postgres").await;
+    let set = |how: &str| format!("ALTER DATABASE {} {how}", ledger.database);
+    let read_only = set("SET default_transaction_read_only = on");
+    admin.batch_execute(&read_only).await.expect("set");
+    let serving = ledger.serve_unready();
+    until_waiting(&ledger, &["ingest", "project", "seal"], "read-only").await;
+
+    let both = set("RESET default_transaction_read_only");
+    admin.batch_execute(&both).await.expect("reset");
+    // A session keeps what it began with.
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";
+    admin.query(cut, &[&ledger.database]).await.expect("cut");
+    until_ready(&ledger).await;
+    assert!(!ledger.log().contains(" stopped: "), "{}", ledger.log());
+    assert_eq!(serving.stop().await, 0);
+}

@@ -1,6 +1,9 @@
--- activation: the last activation of a catalog at or before a position.
-SELECT e.seq, b.data
-  FROM ledger.event e JOIN ledger.body b ON b.ledger = e.ledger AND b.seq = e.seq
- WHERE e.ledger = $1 AND e.seq <= $2 AND e.publisher = 'ledger'
-   AND e.event_type IN ('ledger.catalog.activated', 'ledger.catalog.activated.v1')
- ORDER BY e.seq DESC LIMIT 1
+-- activation: the last activation of a catalog at or before a position. By type, which are few: left to itself, the planner
+-- goes back along the chain until it meets one.
+SELECT own.seq, b.data
+  FROM (SELECT e.seq FROM ledger.event e
+         WHERE e.ledger = $1 AND e.seq <= $2 AND e.publisher = 'ledger'
+           AND e.event_type >= 'ledger.' AND e.event_type < 'ledger/'
+           AND e.event_type IN ('ledger.catalog.activated', 'ledger.catalog.activated.v1') OFFSET 0) own
+  JOIN ledger.body b ON b.ledger = $1 AND b.seq = own.seq
+ ORDER BY own.seq DESC LIMIT 1

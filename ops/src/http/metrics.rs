@@ -240,6 +240,16 @@ fn roles(page: &mut Page, shared: &Shared) {
             page.sample("ledger_role", &labels, u8::from(one == standing));
         }
     }
+    page.family(
+        "ledger_role_failures_total",
+        "counter",
+        "How often each role was stopped by something that somebody must mend.",
+    );
+    for (role, ..) in standings(shared) {
+        let labels = format!("role=\"{}\"", role.as_str());
+        let failures = shared.board.failures(role);
+        page.sample("ledger_role_failures_total", &labels, failures);
+    }
     page.family("ledger_build_info", "gauge", "The program's version.");
     page.sample(
         "ledger_build_info",

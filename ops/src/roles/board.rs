@@ -55,13 +55,30 @@ impl Standing {
 #[derive(Debug, Default)]
 pub struct Board {
     roles: Mutex<BTreeMap<Role, (Standing, String)>>,
+    failures: Mutex<BTreeMap<Role, u64>>,
 }
 
 impl Board {
     /// Notes how a role stands, and why.
     pub fn set(&self, role: Role, standing: Standing, why: &str) {
+        if standing == Standing::Failed {
+            let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+            *failures.entry(role).or_default() += 1;
+        }
         let mut roles = self.roles.lock().unwrap_or_else(PoisonError::into_inner);
         roles.insert(role, (standing, why.to_owned()));
+    }
+
+    /// How often a role of this process has failed.
+    pub fn failures(&self, role: Role) -> u64 {
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.get(&role).copied().unwrap_or_default()
+    }
+
+    /// How a role of this process stands.
+    pub fn standing(&self, role: Role) -> Option<Standing> {
+        let roles = self.roles.lock().unwrap_or_else(PoisonError::into_inner);
+        roles.get(&role).map(|(standing, _)| *standing)
     }
 
     /// How every role of this process stands, and why.

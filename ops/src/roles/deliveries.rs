@@ -91,8 +91,8 @@ async fn look(shared: &Shared, js: &Context, said: &mut String) -> Result<(), Fa
 
 /// How old what waits may be, by the active catalog.
 async fn objective_us(reader: &Reader) -> Result<i64, Failure> {
-    let active = reader.catalog_at(u64::MAX).await?;
-    let settings = active.and_then(|one| Activation::from_data(&one.activation).ok());
+    let active = reader.activation_at(u64::MAX).await?;
+    let settings = active.and_then(|(_, data)| Activation::from_data(&data).ok());
     let said = settings.and_then(|one| {
         let said = one.settings.pointer("/slo/publish").and_then(Value::as_str);
         said.and_then(parse_span_us)

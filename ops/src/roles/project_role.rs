@@ -1,6 +1,7 @@
 //! From the chain to the views, and the verdicts back to the front door.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use projections::{outbox, project};
 use tokio::sync::watch;
@@ -9,6 +10,9 @@ use super::board::Standing;
 use super::{Role, Shared};
 use crate::connect;
 use crate::exit::Failure;
+
+/// How often the outbox is looked at where nobody rings.
+const POLL: Duration = Duration::from_millis(100);
 
 /// Folds the chain into the views until told to stop.
 pub async fn run(shared: &Shared, stop: watch::Receiver<bool>) -> Result<(), Failure> {
@@ -41,7 +45,7 @@ pub async fn publish(shared: &Shared, mut stop: watch::Receiver<bool>) -> Result
         let metrics = Arc::clone(&shared.folding);
         // A connection is not kept alive over a loss: what was in flight is sent again on a new one.
         tokio::select! {
-            ended = outbox::run(&shared.db, &shared.config.ledger, &connection.js, metrics, stop.clone()) => {
+            ended = outbox::run(&shared.db, &shared.config.ledger, &connection.js, metrics, POLL, stop.clone()) => {
                 return ended.map_err(Failure::from);
             }
             () = connection.lost() => {}

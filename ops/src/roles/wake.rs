@@ -90,9 +90,7 @@ fn outbox(shared: &Shared) -> String {
 }
 
 fn runs(shared: &Shared, role: Role) -> bool {
-    let all = shared.board.all();
-    all.get(&role)
-        .is_some_and(|(standing, _)| *standing == Standing::Running)
+    shared.board.standing(role) == Some(Standing::Running)
 }
 
 /// Whether anything of a process waits for commits, or for what another one has to publish.

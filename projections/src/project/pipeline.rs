@@ -264,7 +264,7 @@ impl Batch {
         }
         tx.commit().await.map_err(&failed)?;
         if let Some(metrics) = self.metrics.filter(|_| self.changes.publishes()) {
-            metrics.ring();
+            metrics.lay(store::messages(&self.ledger, &self.changes));
         }
         Ok(())
     }

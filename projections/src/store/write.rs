@@ -11,6 +11,7 @@ use crate::entity::{Entity, Status};
 use crate::fold::{Changed, Changes, Known, Line, Link, Linked};
 use crate::store::copy::Rows;
 use crate::store::{bigint, deadlines, incidents, reindex};
+use crate::verdict::Outgoing;
 
 /// Writes everything but the checkpoint. What does not wait for anything else is sent at once.
 pub(crate) async fn changes(
@@ -362,16 +363,7 @@ async fn outbox(
     name: &LedgerName,
     changes: &Changes,
 ) -> Result<(), Error> {
-    let raised = changes.publish.iter();
-    let raised = raised.map(|verdict| (verdict.cause_seq, verdict.message(name)));
-    // An override comes before what it excuses; it is told of where that was judged.
-    let cleared = changes.announce.iter().map(|(verdict, cleared)| {
-        let at = verdict.cause_seq.max(cleared.by_seq);
-        (at, cleared.message(verdict, name))
-    });
-    let sent = changes.send.iter();
-    let sent = sent.map(|event| (event.cause_seq, event.message(name)));
-    let messages: Vec<_> = raised.chain(cleared).chain(sent).collect();
+    let messages = messages(name, changes);
     if !messages.is_empty() {
         let mut rows = Rows::new(5);
         for (at, message) in &messages {
@@ -390,6 +382,20 @@ async fn outbox(
         run(tx, sql, &[&projection, &changes.settled]).await?;
     }
     Ok(())
+}
+
+/// What a batch lays into the outbox, each with the position that it comes after.
+pub(crate) fn messages(name: &LedgerName, changes: &Changes) -> Vec<(u64, Outgoing)> {
+    let raised = changes.publish.iter();
+    let raised = raised.map(|verdict| (verdict.cause_seq, verdict.message(name)));
+    // An override comes before what it excuses; it is told of where that was judged.
+    let cleared = changes.announce.iter().map(|(verdict, cleared)| {
+        let at = verdict.cause_seq.max(cleared.by_seq);
+        (at, cleared.message(verdict, name))
+    });
+    let sent = changes.send.iter();
+    let sent = sent.map(|event| (event.cause_seq, event.message(name)));
+    raised.chain(cleared).chain(sent).collect()
 }
 
 async fn rare(tx: &Transaction<'_>, projection: i32, changes: &Changes) -> Result<(), Error> {

@@ -13,6 +13,9 @@ use tokio::sync::watch;
 
 use crate::support::{Fixture, body, main};
 
+/// How often the outbox is looked at where nobody rings, but where a test says otherwise.
+const POLL: Duration = Duration::from_millis(100);
+
 async fn messages(js: &jetstream::Context) -> u64 {
     let mut stream = js.get_stream("LEDGER-main").await.expect("the stream");
     stream.info().await.expect("its state").state.messages
@@ -72,7 +75,7 @@ async fn what_the_ledger_refused_itself_is_said_and_not_sent_again() {
     let metrics = Arc::new(Metrics::default());
     let task = {
         let (db, js, metrics) = (fixture.db.clone(), js.clone(), metrics.clone());
-        tokio::spawn(async move { outbox::run(&db, &main(), &js, metrics, stopped).await })
+        tokio::spawn(async move { outbox::run(&db, &main(), &js, metrics, POLL, stopped).await })
     };
     for _ in 0..200 {
         if metrics.refused.load(Ordering::Relaxed) == 1 {
@@ -122,7 +125,7 @@ async fn verdicts_are_published_through_an_outage() {
             metrics.clone(),
             stopped.clone(),
         );
-        tokio::spawn(async move { outbox::run(&db, &main(), &js, metrics, stopped).await })
+        tokio::spawn(async move { outbox::run(&db, &main(), &js, metrics, POLL, stopped).await })
     };
     until_there_are(&js, 1).await;
     let stream = js.get_stream("LEDGER-main").await.expect("the stream");
@@ -222,7 +225,7 @@ async fn a_thousand_refused_messages_keep_nothing_back() {
     let metrics = Arc::new(Metrics::default());
     let task = {
         let (db, js, metrics) = (fixture.db.clone(), js.clone(), metrics.clone());
-        tokio::spawn(async move { outbox::run(&db, &main(), &js, metrics, stopped).await })
+        tokio::spawn(async move { outbox::run(&db, &main(), &js, metrics, POLL, stopped).await })
     };
     until_there_are(&js, 1).await;
     let sent = js.get_stream("LEDGER-main").await.expect("the stream");
@@ -236,6 +239,32 @@ async fn a_thousand_refused_messages_keep_nothing_back() {
         (counted(&metrics.outbox), counted(&metrics.refused)),
         (1001, 1000)
     );
+    stop.send(true).expect("it listens");
+    task.await.expect("joined").expect("stopped in order");
+}
+
+/// Whoever publishes looks by itself once an hour here; what comes sooner was rung for.
+#[tokio::test]
+async fn the_projector_rings_when_there_is_something_to_publish() {
+    let mut fixture = Fixture::new().await;
+    let nats = Nats::start().await;
+    let js = nats.jetstream().await;
+    stream(&js).await;
+    let (stop, stopped) = watch::channel(false);
+    let task = {
+        let (db, js, metrics) = (fixture.db.clone(), js.clone(), fixture.metrics.clone());
+        let hour = Duration::from_hours(1);
+        tokio::spawn(async move { outbox::run(&db, &main(), &js, metrics, hour, stopped).await })
+    };
+    for (number, environment) in (1..).zip(["staging", "production", "system"]) {
+        // Once a message is in the stream, the round that sent it has read all that there was.
+        let illegal = json!({ "to": "ready" });
+        fixture
+            .environment(environment, "status_changed", illegal)
+            .await;
+        fixture.fold().await;
+        until_there_are(&js, number).await;
+    }
     stop.send(true).expect("it listens");
     task.await.expect("joined").expect("stopped in order");
 }
