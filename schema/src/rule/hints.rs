@@ -62,6 +62,7 @@ impl Hints {
                 compiled,
                 hints: &mut hints,
                 about: 0..0,
+                found: Vec::new(),
             }
             .read();
         }
@@ -74,6 +75,8 @@ struct Reader<'a> {
     hints: &'a mut Hints,
     /// The joins of events of other kinds with what the rule is about.
     about: Range<usize>,
+    /// By the number of the look-up: the joins with what it finds.
+    found: Vec<Range<usize>>,
 }
 
 /// Whose place a condition names.
@@ -92,8 +95,15 @@ impl<'a> Reader<'a> {
         self.about();
         self.about = first..self.hints.joins.len();
         for finder in &self.compiled.find {
+            let first = self.hints.joins.len();
             match &finder.by {
-                FindBy::Id(node) => self.finds(&finder.kind, &[("", node)]),
+                FindBy::Id(node) => {
+                    let mut ways = Vec::new();
+                    branches(node, &mut Vec::new(), &mut ways);
+                    for (node, _) in ways {
+                        self.finds(&finder.kind, &[("", node)]);
+                    }
+                }
                 FindBy::Where(fields) | FindBy::Count(fields) => {
                     let fields: Vec<(&str, &Node)> = fields
                         .iter()
@@ -102,6 +112,7 @@ impl<'a> Reader<'a> {
                     self.finds(&finder.kind, &fields);
                 }
             }
+            self.found.push(first..self.hints.joins.len());
         }
         if let Some((list, _)) = &self.compiled.each {
             self.walk(list);
@@ -162,8 +173,8 @@ impl<'a> Reader<'a> {
     fn kinds(&self, whose: Whose) -> Vec<KindName> {
         let owner = || vec![self.compiled.owner.clone()];
         match whose {
-            Whose::Entity | Whose::Before => owner(),
-            Whose::Event => {
+            Whose::Entity | Whose::Before if self.compiled.id_of.is_some() => owner(),
+            Whose::Event | Whose::Entity | Whose::Before => {
                 let mut kinds: Vec<KindName> = self.others().into_iter().collect();
                 let own = self.compiled.on.iter().any(|on| match on {
                     On::Type(kind, _) => *kind == self.compiled.owner,
@@ -271,25 +282,9 @@ impl<'a> Reader<'a> {
                 self.walk(list);
             }
             Node::Binary(_, one, other) | Node::Index(one, other) => {
-                if let (Some((Whose::Event, Place::Field(field))), Some((of, place)))
-                | (Some((of, place)), Some((Whose::Event, Place::Field(field)))) =
-                    (place(one), place(other))
-                    && matches!(node, Node::Binary(Operator::Equal, ..))
-                    && of == Whose::Before
-                {
-                    for kind in self.kinds(Whose::Event) {
-                        self.hints.same.push((kind, field.clone(), place.clone()));
-                    }
-                }
-                if let (Some((Whose::Event, field)), Some((Whose::Entity, of)))
-                | (Some((Whose::Entity, of)), Some((Whose::Event, field))) =
-                    (place(one), place(other))
-                    && matches!(node, Node::Binary(Operator::Equal, ..))
-                    && let Some(joins) = self.hints.joins.get_mut(self.about.clone())
-                {
-                    for join in joins {
-                        join.pairs.push((field.clone(), of.clone()));
-                    }
+                if matches!(node, Node::Binary(Operator::Equal, ..)) {
+                    self.equal(one, other);
+                    self.equal(other, one);
                 }
                 self.walk(one);
                 self.walk(other);
@@ -316,11 +311,65 @@ impl<'a> Reader<'a> {
                 }
             }
             Node::Loop { over, body, .. } => {
+                // All of one list are in the other: then both lists are the same, mostly.
+                if let Node::Binary(Operator::In, item, list) = body.as_ref()
+                    && matches!(item.as_ref(), Node::Root(Root::Variable(_)))
+                {
+                    self.equal(over, list);
+                    self.equal(list, over);
+                }
                 self.walk(over);
                 self.walk(body);
             }
             Node::Constant(_) | Node::Root(_) | Node::OfEntity(..) | Node::OfEvent(_) => {}
         }
+    }
+}
+
+impl Reader<'_> {
+    /// A place equals another one.
+    fn equal(&mut self, one: &Node, other: &Node) {
+        let Some((whose, mine)) = place(one) else {
+            return;
+        };
+        if let Some(number) = found(other)
+            && let Some((Whose::Found, theirs)) = place(other)
+            && matches!(whose, Whose::Event | Whose::Entity)
+        {
+            let joins = self.found.get(number).cloned().unwrap_or_default();
+            self.pair(joins, &mine, &theirs);
+            return;
+        }
+        match (whose, mine, place(other)) {
+            (Whose::Event | Whose::Entity, Place::Field(field), Some((Whose::Before, place))) => {
+                for kind in self.kinds(whose) {
+                    self.hints.same.push((kind, field.clone(), place.clone()));
+                }
+            }
+            (Whose::Event, mine, Some((Whose::Entity, theirs))) => {
+                self.pair(self.about.clone(), &mine, &theirs);
+            }
+            _ => {}
+        }
+    }
+
+    fn pair(&mut self, joins: Range<usize>, mine: &Place, theirs: &Place) {
+        for join in self.hints.joins.get_mut(joins).into_iter().flatten() {
+            let pair = (mine.clone(), theirs.clone());
+            if !join.pairs.contains(&pair) {
+                join.pairs.push(pair);
+            }
+        }
+    }
+}
+
+/// The number of the look-up whose place a node names.
+fn found(node: &Node) -> Option<usize> {
+    match node {
+        Node::Root(Root::Found(number)) => Some(*number),
+        Node::Member(base, _) | Node::OfEntity(base, _) | Node::Time(base) => found(base),
+        Node::Call(Function::Alias, arguments) => found(arguments.get(1)?),
+        _ => None,
     }
 }
 

@@ -83,7 +83,7 @@ impl<'a> Sampler<'a> {
         let member = plan.member.as_deref();
         let entity = member.and_then(|id| self.state.get(&kind.name, id));
         let status = entity.and_then(|one| one.status.as_deref());
-        let targets = targets(kind, event, status);
+        let targets = targets(kind, event, status, self.are_few(kind));
         let which = below(&mut self.random, targets.len());
         let to = targets.get(which).map(String::as_str);
         let mut fixed = fixed(kind, event, entity, to);
@@ -212,7 +212,7 @@ impl Pen<'_, '_> {
         if self.manner == Manner::Kept
             && let Some(known) = known
         {
-            self.own.insert(field.name.clone());
+            self.stands(&field.name, known);
             return Some(known.clone());
         }
         if let Some(named) = self.named(field, identifies) {
@@ -238,7 +238,7 @@ impl Pen<'_, '_> {
         }
         let keeps = matches!(self.manner, Manner::Free | Manner::Near) && !free;
         if let Some(known) = known.filter(|_| keeps) {
-            self.own.insert(field.name.clone());
+            self.stands(&field.name, known);
             return Some(known.clone());
         }
         let ink = Ink {
@@ -481,8 +481,13 @@ fn shift(random: &mut ChaCha8Rng, event: &EventDef, manner: Manner, at_us: i64) 
 }
 
 /// The statuses that an event can lead to from here: over the edges where they are judged. An event that names
-/// no status leads to the one that the entity is in.
-pub(super) fn targets(kind: &Kind, event: &EventDef, status: Option<&str>) -> Vec<String> {
+/// no status leads to the one that the entity is in. Those that are `few` do not end.
+pub(super) fn targets(
+    kind: &Kind,
+    event: &EventDef,
+    status: Option<&str>,
+    few: bool,
+) -> Vec<String> {
     let Some(lifecycle) = &kind.lifecycle else {
         return Vec::new();
     };
@@ -507,6 +512,7 @@ pub(super) fn targets(kind: &Kind, event: &EventDef, status: Option<&str>) -> Ve
         edges.any(|edge| edge.from == from && edge.to == to)
     };
     let fits = |to: &String| match status {
+        _ if few && lifecycle.is_terminal(to) => false,
         None => lifecycle.start.contains(to),
         Some(from) if lifecycle.judged => edge(from, to),
         Some(from) => !lifecycle.is_terminal(from),

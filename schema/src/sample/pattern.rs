@@ -49,3 +49,30 @@ fn letter(random: &mut ChaCha8Rng, class: &ClassUnicode) -> Option<char> {
     let drawn = plain.get(below(random, plain.len())).copied();
     drawn.or_else(|| Some(class.iter().next()?.start()))
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::rand_core::SeedableRng;
+    use regex::Regex;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_matches() {
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        for text in [
+            "^([^ ]+/)?v[0-9]+[.][0-9]+[.][0-9]+-(stable|unstable|deprecated)$",
+            "^([^ ]+/)?(production|staging)$",
+            "^[0-9a-f]{7,64}$",
+            "[^ ]",
+            "^([0-9]+(h|m|s|ms))+$",
+        ] {
+            let (pattern, matches) = (regex_syntax::parse(text), Regex::new(text));
+            let (pattern, matches) = (pattern.expect("a pattern"), matches.expect("a pattern"));
+            for _ in 0..100 {
+                let written = matching(&mut random, &pattern);
+                assert!(matches.is_match(&written), "{written:?} for {text}");
+            }
+        }
+    }
+}

@@ -257,13 +257,20 @@ fn is_date(text: &str) -> bool {
     })
 }
 
-/// A run of letters and digits: a number with other digits, a hexadecimal one of eight and more likewise.
+/// A run of letters and digits: a number with other digits, a hexadecimal one of eight and more likewise; a long one,
+/// which is a key or a digest, of the letters that it has, but for its beginning.
 fn redraw(random: &mut ChaCha8Rng, run: &str, out: &mut String) {
     let number = run.bytes().all(|byte| byte.is_ascii_digit());
     let lower = |letter: char| letter.is_ascii_digit() || ('a'..='f').contains(&letter);
     let hex = !number && run.len() >= 8 && run.chars().all(lower);
+    let own = run.as_bytes();
+    let key = !number && !hex && own.len() >= 32 && own.iter().any(u8::is_ascii_digit);
     for (place, letter) in run.chars().enumerate() {
         let drawn = match letter {
+            _ if key && place >= 4 => {
+                let which = below(random, own.len());
+                own.get(which).map_or(letter, |byte| char::from(*byte))
+            }
             _ if hex => digit(random, 16),
             // A number keeps its length.
             '1'..='9' if number && place == 0 => nonzero(random),
