@@ -89,6 +89,29 @@ fn a_seed_is_a_run() {
 }
 
 #[test]
+fn what_keeps_the_rules_is_repeatable_accepted_and_legal_too() {
+    let catalog = catalog();
+    let run = || {
+        let mut sampler = Sampler::new(&catalog, &[], 9).unwrap().unruly(0);
+        let times = (0_i64..).map(|n| START_US + n * 1_000_000);
+        let all = times.take(1500).map(|at| sampler.next(at));
+        all.collect::<Vec<Sample>>()
+    };
+    let samples = run();
+    for sample in &samples {
+        let event_type = EventType::parse(&sample.event_type).unwrap();
+        let (kind, event) = catalog.event(&event_type).unwrap();
+        let checked = event.check(sample.data.to_string().as_bytes());
+        assert_eq!(checked, Ok(()), "{sample:?}");
+        let made = kind.identity.as_ref();
+        let made = made.and_then(|one| one.of(sample.data.as_object().unwrap()));
+        assert!(made.is_none_or(|made| made == sample.subject), "{sample:?}");
+        assert!(sample.actor.ends_with("@example.org"), "{sample:?}");
+    }
+    assert_eq!(samples, run());
+}
+
+#[test]
 fn only_the_wanted_packages() {
     let catalog = catalog();
     let platform = [Name::new("platform").unwrap()];

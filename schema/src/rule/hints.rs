@@ -63,6 +63,7 @@ impl Hints {
                 hints: &mut hints,
                 about: 0..0,
                 found: Vec::new(),
+                lists: Vec::new(),
             }
             .read();
         }
@@ -75,6 +76,8 @@ struct Reader<'a> {
     hints: &'a mut Hints,
     /// The joins of events of other kinds with what the rule is about.
     about: Range<usize>,
+    /// Variables of loops over lists that the condition or a setting says.
+    lists: Vec<(usize, Vec<Value>)>,
     /// By the number of the look-up: the joins with what it finds.
     found: Vec<Range<usize>>,
 }
@@ -310,7 +313,12 @@ impl<'a> Reader<'a> {
                     self.walk(one);
                 }
             }
-            Node::Loop { over, body, .. } => {
+            Node::Loop {
+                over,
+                body,
+                variable,
+                ..
+            } => {
                 // All of one list are in the other: then both lists are the same, mostly.
                 if let Node::Binary(Operator::In, item, list) = body.as_ref()
                     && matches!(item.as_ref(), Node::Root(Root::Variable(_)))
@@ -319,7 +327,9 @@ impl<'a> Reader<'a> {
                     self.equal(list, over);
                 }
                 self.walk(over);
+                self.lists.push((*variable, constants(over)));
                 self.walk(body);
+                self.lists.pop();
             }
             Node::Constant(_) | Node::Root(_) | Node::OfEntity(..) | Node::OfEvent(_) => {}
         }
@@ -332,6 +342,14 @@ impl Reader<'_> {
         let Some((whose, mine)) = place(one) else {
             return;
         };
+        if let Node::Root(Root::Variable(variable)) = other {
+            let mut lists = self.lists.iter();
+            let list = lists.find(|(of, _)| of == variable);
+            for value in list.map_or_else(Vec::new, |(_, list)| list.clone()) {
+                self.word(whose, &mine, &value);
+            }
+            return;
+        }
         if let Some(number) = found(other)
             && let Some((Whose::Found, theirs)) = place(other)
             && matches!(whose, Whose::Event | Whose::Entity)
@@ -404,6 +422,7 @@ fn place(node: &Node) -> Option<(Whose, Place)> {
     match node {
         Node::Time(inner) => place(inner),
         Node::Call(Function::Alias, arguments) => place(arguments.get(1)?),
+        Node::Call(Function::LowerAscii, arguments) => place(arguments.first()?),
         Node::Member(base, name) => {
             let whose = match base.as_ref() {
                 Node::OfEvent(OfEvent::Data) => Whose::Event,

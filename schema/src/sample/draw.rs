@@ -5,20 +5,19 @@ use std::collections::BTreeSet;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Map, Value};
 
+use super::fixed::{fixed, identifies, shift, targets};
 use super::guide::Guide;
+use super::joins::said;
 use super::state::State;
 use super::values::{self, Ink};
 use super::{Plan, Sampler, Verb, below, pattern, put};
-use crate::identity::Identity;
 use crate::kind::{EventDef, Field, Kind, Shape};
 use crate::rule::Entity;
-use crate::rule::hints::{Join, Place};
-use crate::time;
 
 /// How often data that the kind does not accept is drawn again before the plain example is taken.
 const CHECKS: usize = 8;
 /// How many entities are looked at for one that fits.
-const LOOKS: usize = 4;
+pub(super) const LOOKS: usize = 4;
 
 /// How free the values of an event are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,17 +54,17 @@ impl Manner {
 }
 
 /// What draws the data of one event.
-struct Pen<'s, 'a> {
-    random: &'s mut ChaCha8Rng,
-    state: &'s State<'a>,
-    guide: &'s Guide,
-    kind: &'a Kind,
-    event: &'a EventDef,
-    entity: Option<&'s Entity>,
+pub(super) struct Pen<'s, 'a> {
+    pub(super) random: &'s mut ChaCha8Rng,
+    pub(super) state: &'s State<'a>,
+    pub(super) guide: &'s Guide,
+    pub(super) kind: &'a Kind,
+    pub(super) event: &'a EventDef,
+    pub(super) entity: Option<&'s Entity>,
     verb: &'s Verb,
     /// Texts of the example that stand for something else here, and the fields that were drawn so.
     renames: Vec<(String, String)>,
-    own: BTreeSet<String>,
+    pub(super) own: BTreeSet<String>,
     manner: Manner,
     ink: Ink<'s>,
 }
@@ -186,7 +185,7 @@ impl Pen<'_, '_> {
     }
 
     /// The field is said as something has it: what the example says of it means that now.
-    fn stands(&mut self, path: &str, value: &Value) {
+    pub(super) fn stands(&mut self, path: &str, value: &Value) {
         if self.manner == Manner::Blind || !self.own.insert(path.to_owned()) {
             return;
         }
@@ -303,254 +302,9 @@ impl Pen<'_, '_> {
         }
     }
 
-    /// Some of what rules look at together with this kind is said as another entity has it.
-    fn join(&mut self, data: &mut Map<String, Value>, fixed: &Map<String, Value>) {
-        let guide = self.guide;
-        let joins: Vec<(&Join, bool)> = guide.joins(&self.kind.name).collect();
-        let mut bound = fixed.clone();
-        for _ in 0..joins.len().min(3) {
-            let which = below(self.random, joins.len());
-            if let Some((join, one)) = joins.get(which) {
-                self.follow(join, *one, data, &mut bound);
-            }
-        }
-        for field in &self.event.members.fields {
-            self.parts(field, data, &mut bound);
-        }
-    }
-
-    fn follow(
-        &mut self,
-        join: &Join,
-        one: bool,
-        data: &mut Map<String, Value>,
-        bound: &mut Map<String, Value>,
-    ) {
-        let (other, says, they_say) = if one {
-            (&join.other, &join.one_says, &join.other_says)
-        } else {
-            (&join.one, &join.other_says, &join.one_says)
-        };
-        let known = self.state.len(other);
-        for _ in 0..LOOKS {
-            let which = below(self.random, known);
-            let Some(entity) = self.state.nth(other, which) else {
-                return;
-            };
-            let says_so = |(path, text): &(String, String)| entity.values(path).contains(text);
-            if !they_say.iter().all(says_so) {
-                continue;
-            }
-            let Some(put_here) = self.together(join, one, entity, bound) else {
-                continue;
-            };
-            for (path, value) in put_here {
-                if put(data, &path, value.clone()) {
-                    self.own.remove(&path);
-                    self.stands(&path, &value);
-                    bound.insert(path, value);
-                }
-            }
-            for (path, text) in says {
-                if self.has(path) && !bound.contains_key(path) {
-                    put(data, path, Value::from(text.as_str()));
-                    bound.insert(path.clone(), Value::from(text.as_str()));
-                }
-            }
-            return;
-        }
-    }
-
-    /// What this event says where it goes together with that entity; `None` where it does not.
-    fn together(
-        &self,
-        join: &Join,
-        one: bool,
-        entity: &Entity,
-        bound: &Map<String, Value>,
-    ) -> Option<Vec<(String, Value)>> {
-        let mut found = Vec::new();
-        for (first, second) in &join.pairs {
-            let (mine, theirs) = if one {
-                (first, second)
-            } else {
-                (second, first)
-            };
-            let value = said(entity, theirs)?;
-            let path = match mine {
-                Place::Field(path) => path.as_str(),
-                Place::Id => match self.kind.identity.as_ref().and_then(Identity::whole) {
-                    Some(name) if self.entity.is_none() => {
-                        let known = value.as_str().map(|id| self.state.get(&self.kind.name, id));
-                        if known.is_some_and(|known| known.is_some()) {
-                            return None;
-                        }
-                        name
-                    }
-                    _ => {
-                        let same = self.entity.is_some_and(|mine| value == mine.id.as_str());
-                        if same {
-                            continue;
-                        }
-                        return None;
-                    }
-                },
-            };
-            if bound.get(path).is_some_and(|bound| *bound != value) {
-                return None;
-            }
-            let kept = identifies(self.kind, path) && self.entity.is_some();
-            if self.has(path) && !kept {
-                found.push((path.to_owned(), value));
-            } else if let Some(mine) = self.entity
-                && said(mine, &Place::Field(path.to_owned())).is_some_and(|mine| mine != value)
-            {
-                return None;
-            }
-        }
-        Some(found)
-    }
-
-    /// A field that names an entity together with others: all of them do.
-    fn parts(
-        &mut self,
-        field: &Field,
-        data: &mut Map<String, Value>,
-        bound: &mut Map<String, Value>,
-    ) {
-        let (Some(kind), Some(made_of)) = (&field.reference, &field.reference_id) else {
-            return;
-        };
-        for _ in 0..LOOKS {
-            let which = below(self.random, self.state.len(kind));
-            let Some(entity) = self.state.nth(kind, which) else {
-                return;
-            };
-            let parts: Vec<&str> = entity.id.split('/').collect();
-            let names: Vec<&str> = made_of.fields().collect();
-            if parts.len() != names.len() {
-                return;
-            }
-            let pairs = || names.iter().zip(&parts);
-            let fits =
-                |(name, part): (&&str, &&str)| bound.get(*name).is_none_or(|bound| bound == *part);
-            if pairs().all(fits) {
-                for (name, part) in pairs() {
-                    data.insert((*name).to_owned(), Value::from(*part));
-                    self.own.remove(*name);
-                    self.stands(name, &Value::from(*part));
-                    bound.insert((*name).to_owned(), Value::from(*part));
-                }
-                return;
-            }
-        }
-    }
-
-    fn has(&self, path: &str) -> bool {
+    pub(super) fn has(&self, path: &str) -> bool {
         let head = path.split('.').next().unwrap_or(path);
         let head = head.trim_end_matches("[]");
         self.event.members.find(head).is_some()
     }
-}
-
-/// What an entity says at a place.
-pub(super) fn said(entity: &Entity, place: &Place) -> Option<Value> {
-    match place {
-        Place::Id => Some(Value::from(entity.id.as_str())),
-        Place::Field(path) => match entity.attributes.get(path) {
-            Some(value) if !value.is_null() => Some(value.clone()),
-            _ => entity.values(path).into_iter().next().map(Value::from),
-        },
-    }
-}
-
-/// How far the times of the example are moved: so that one of them is now.
-fn shift(random: &mut ChaCha8Rng, event: &EventDef, manner: Manner, at_us: i64) -> Option<i64> {
-    let times: Vec<i64> = event
-        .members
-        .fields
-        .iter()
-        .filter(|field| matches!(field.shape, Shape::Timestamp))
-        .filter_map(|field| time::parse_rfc3339_us(field.example.as_str()?))
-        .collect();
-    if manner == Manner::Blind || times.is_empty() || below(random, 8) == 0 {
-        return None;
-    }
-    let which = below(random, times.len());
-    times.get(which).map(|anchor| at_us.saturating_sub(*anchor))
-}
-
-/// The statuses that an event can lead to from here: over the edges where they are judged. An event that names
-/// no status leads to the one that the entity is in. Those that are `few` do not end.
-pub(super) fn targets(
-    kind: &Kind,
-    event: &EventDef,
-    status: Option<&str>,
-    few: bool,
-) -> Vec<String> {
-    let Some(lifecycle) = &kind.lifecycle else {
-        return Vec::new();
-    };
-    let named: Vec<String> = match (&event.to_field, &event.to) {
-        (Some(_), _) => lifecycle
-            .states
-            .iter()
-            .map(|state| state.name.clone())
-            .collect(),
-        (None, Some(to)) => vec![to.clone()],
-        (None, None) => {
-            let over = status.is_some_and(|status| lifecycle.is_terminal(status));
-            return status
-                .filter(|_| !over)
-                .map(str::to_owned)
-                .into_iter()
-                .collect();
-        }
-    };
-    let edge = |from: &str, to: &str| {
-        let mut edges = lifecycle.edges.iter();
-        edges.any(|edge| edge.from == from && edge.to == to)
-    };
-    let fits = |to: &String| match status {
-        _ if few && lifecycle.is_terminal(to) => false,
-        None => lifecycle.start.contains(to),
-        Some(from) if lifecycle.judged => edge(from, to),
-        Some(from) => !lifecycle.is_terminal(from),
-    };
-    named.into_iter().filter(fits).collect()
-}
-
-/// The members that are not drawn: the statuses before and after, and what the subject is made of.
-fn fixed(
-    kind: &Kind,
-    event: &EventDef,
-    entity: Option<&Entity>,
-    to: Option<&str>,
-) -> Map<String, Value> {
-    let mut fixed = Map::new();
-    let has = |name: &str| event.members.find(name).is_some();
-    let status_value = |field: &str, status: &str| match event.members.find(field) {
-        Some((_, field)) if matches!(field.shape, Shape::Boolean) => Value::from(status == "true"),
-        _ => Value::from(status),
-    };
-    if let Some(entity) = entity {
-        for name in kind.identity.iter().flat_map(Identity::fields) {
-            if let Some(value) = entity.attributes.get(name).filter(|_| has(name)) {
-                fixed.insert(name.to_owned(), value.clone());
-            }
-        }
-    }
-    if let (Some(field), Some(to)) = (&event.to_field, to) {
-        fixed.insert(field.clone(), status_value(field, to));
-    }
-    let status = entity.and_then(|one| one.status.as_deref());
-    if let (Some(field), Some(from)) = (&event.from_field, status) {
-        fixed.insert(field.clone(), status_value(field, from));
-    }
-    fixed
-}
-
-pub(super) fn identifies(kind: &Kind, field: &str) -> bool {
-    let mut fields = kind.identity.iter().flat_map(Identity::fields);
-    fields.any(|name| name == field)
 }

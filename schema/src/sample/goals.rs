@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::draw::said;
+use super::joins::said;
 use super::{Plan, Sampler, below};
 use crate::name::KindName;
 use crate::rule::hints::{Join, Place};

@@ -6,8 +6,10 @@
 //! Pure: a seed and the times that the caller gives decide everything.
 
 mod draw;
+mod fixed;
 mod goals;
 mod guide;
+mod joins;
 mod pattern;
 mod state;
 mod stock;
@@ -20,7 +22,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde_json::{Map, Value};
 
-use self::draw::{Manner, targets};
+use self::draw::Manner;
+use self::fixed::targets;
 use self::goals::Goal;
 use self::guide::Guide;
 use self::state::{State, Trial};

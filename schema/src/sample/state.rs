@@ -31,6 +31,8 @@ struct Timer {
     by: RuleKey,
     key: String,
     due_us: i64,
+    /// From when on something is done about it.
+    wake_us: i64,
     armed_seq: u64,
     fired: bool,
 }
@@ -260,25 +262,25 @@ impl<'a> State<'a> {
         });
         for timer in &old {
             let of = violation(&by, &kind, &id, &timer.key);
-            self.due.remove(&(timer.due_us, of));
+            self.due.remove(&(timer.due_us, of.clone()));
+            self.wakes.remove(&(timer.wake_us, of));
         }
         for (key, (due_us, excused)) in due.into_iter().filter(|_| known) {
             let mut same = old.iter().filter(|one| one.key == key);
             let same = same.find(|one| one.due_us == due_us).cloned();
             let of = violation(&by, &kind, &id, &key);
-            if same.is_none() {
-                let half = due_us.saturating_sub(at_us) / 2;
-                self.wakes.insert((at_us.saturating_add(half), of.clone()));
-            }
+            let half = due_us.saturating_sub(at_us) / 2;
             let timer = same.unwrap_or(Timer {
                 by: by.clone(),
                 key,
                 due_us,
+                wake_us: at_us.saturating_add(half),
                 armed_seq: seq,
                 fired: false,
             });
             if !timer.fired && !excused {
-                self.due.insert((due_us, of));
+                self.due.insert((due_us, of.clone()));
+                self.wakes.insert((timer.wake_us, of));
             }
             timers.push(timer);
         }
@@ -330,6 +332,13 @@ impl<'a> State<'a> {
         let next = at_us
             .saturating_add((due_us - wake_us) / 8)
             .saturating_add(1);
+        let timers = self.timers.get_mut(&of.kind);
+        let timers = timers.and_then(|all| all.get_mut(&of.id));
+        for timer in timers.into_iter().flatten() {
+            if timer.by == of.by && timer.key == of.detail_key {
+                timer.wake_us = next;
+            }
+        }
         self.wakes.insert((next, of.clone()));
         Some(of)
     }
@@ -415,7 +424,8 @@ impl<'a> State<'a> {
         let timers = self.timers.get_mut(&kind).and_then(|all| all.remove(&id));
         for timer in timers.into_iter().flatten() {
             let of = violation(&timer.by, &kind, &id, &timer.key);
-            self.due.remove(&(timer.due_us, of));
+            self.due.remove(&(timer.due_us, of.clone()));
+            self.wakes.remove(&(timer.wake_us, of));
         }
     }
 }

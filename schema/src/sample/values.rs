@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::PEOPLE;
 use super::below;
-use super::draw::identifies;
+use super::fixed::identifies;
 use crate::check;
 use crate::kind::{Bounds, Field, Kind, Members, Shape};
 use crate::time;
