@@ -5,12 +5,16 @@
 //! looked up at all. What it let go since is looked up, and nothing else is.
 
 mod deadlines;
+mod derived;
+mod incidents;
+mod looks;
 mod memory;
 mod numbers;
 mod seen;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod verdicts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,15 +34,10 @@ use crate::fold::publishers::Numbers;
 use crate::fold::tasks::{Task, TaskOf};
 use crate::incident::Incident;
 use deadlines::{Horizon, Set, Timer};
-use memory::{ENTRY, LOOK, Used, used, weight};
+use memory::{ENTRY, Used, weight};
 use seen::{Of, Seen};
 
 pub(super) use deadlines::Next;
-
-/// What a look-up finds that has never found anything.
-static NOTHING: BTreeMap<u64, String> = BTreeMap::new();
-/// Whom a verdict is about with a key that no open verdict ever had.
-static NOBODY: BTreeSet<Key> = BTreeSet::new();
 
 /// What is known, of all that was asked for.
 #[derive(Debug)]
@@ -283,80 +282,6 @@ impl World {
         }
     }
 
-    /// A verdict about an entity that was asked for; what this batch knows of it goes before.
-    fn supply_open(&mut self, violation: String, stored: Known) {
-        let tracked = self.verdicts.get(&violation);
-        let known = tracked.and_then(|one| one.known.clone()).unwrap_or(stored);
-        if known.is_open()
-            && let Some(slot) = self.entities.get_mut(&known.verdict.about())
-        {
-            slot.open.insert(violation, known);
-            slot.weight += ENTRY;
-            self.weight += ENTRY;
-        }
-    }
-
-    /// Where this batch raised what waits; where it cleared something, the entity tells.
-    fn supply_waiting(&mut self, key: String) {
-        let known = self.verdicts.values().filter_map(|one| one.known.as_ref());
-        let waits = known.filter(|one| one.is_open() && one.verdict.detail_key == key);
-        let about = waits.map(|one| one.verdict.key()).collect();
-        self.waiting.insert(key, about);
-    }
-
-    fn supply_looks(
-        &mut self,
-        asked: BTreeSet<Look>,
-        mut found: HashMap<Look, BTreeMap<u64, String>>,
-    ) {
-        for look in asked {
-            let mut ids = found.remove(&look).unwrap_or_default();
-            for (key, created, then, now) in self.moved(&look) {
-                match (then, now) {
-                    (true, false) => ids.remove(&created),
-                    (false, true) => ids.insert(created, key.id.clone()),
-                    _ => None,
-                };
-            }
-            self.weight += LOOK + ids.len() * LOOK / 2;
-            self.looks.insert(look, used(ids, self.batch));
-        }
-    }
-
-    fn supply_counts(&mut self, asked: BTreeSet<Look>, mut found: HashMap<Look, u64>) {
-        for look in asked {
-            let mut count = found.remove(&look).unwrap_or_default();
-            for (_, _, then, now) in self.moved(&look) {
-                match (then, now) {
-                    (true, false) => count = count.saturating_sub(1),
-                    (false, true) => count += 1,
-                    _ => {}
-                }
-            }
-            self.weight += LOOK;
-            self.counts.insert(look, used(count, self.batch));
-        }
-    }
-
-    /// The entities of a look-up's kind that this batch has changed: whether it found them before, and finds them now.
-    fn moved(&self, look: &Look) -> Vec<(Arc<Key>, u64, bool, bool)> {
-        let mut moved = Vec::new();
-        for key in self.changed.iter().filter(|key| *key.kind == *look.kind) {
-            if let Some(slot) = self.entities.get(&key.by_ref())
-                && let (Some((existed, before)), Some(entity)) = (&slot.before, &slot.entity)
-            {
-                let finds = |links: &[Link]| links.iter().any(|link| look_of(key, link) == *look);
-                let (then, now) = if look.is_all() {
-                    (*existed, true)
-                } else {
-                    (finds(before), finds(&slot.links))
-                };
-                moved.push((key.clone(), entity.created_seq, then, now));
-            }
-        }
-        moved
-    }
-
     #[expect(
         clippy::option_option,
         reason = "not loaded and not there are different things"
@@ -380,40 +305,6 @@ impl World {
         };
         slot.used.store(self.batch, Relaxed);
         Some(slot.entity.as_ref().map(|entity| (&**key, &**entity)))
-    }
-
-    /// The verdicts about an entity that a rule may clear yet, where that is known here.
-    pub(super) fn open(&self, key: KeyRef<'_>) -> Option<&BTreeMap<String, Known>> {
-        self.entities.get(&key).map(|slot| &slot.open)
-    }
-
-    /// The entities that may have an open verdict with this key, where that is known here.
-    pub(super) fn waiting(&self, key: &str) -> Option<&BTreeSet<Key>> {
-        let never = || self.never(Of::Waiting(key)).then_some(&NOBODY);
-        self.waiting.get(key).or_else(never)
-    }
-
-    /// What a look-up finds, where that is known here.
-    pub(super) fn look(&self, look: &Look) -> Option<&BTreeMap<u64, String>> {
-        if let Some(known) = self.looks.get(look) {
-            known.used.store(self.batch, Relaxed);
-            return Some(&known.what);
-        }
-        self.found_nothing(look).then_some(&NOTHING)
-    }
-
-    /// Whether a look-up has never found anything, for certain.
-    fn found_nothing(&self, look: &Look) -> bool {
-        self.never(Of::Look(look)) && !self.unsure.contains(&*look.kind)
-    }
-
-    /// How many a look-up finds, where that is known here.
-    pub(super) fn count(&self, look: &Look) -> Option<u64> {
-        if let Some(known) = self.counts.get(look) {
-            known.used.store(self.batch, Relaxed);
-            return Some(known.what);
-        }
-        u64::try_from(self.look(look)?.len()).ok()
     }
 
     /// Takes an entity out to be changed; [`World::put`] brings it back.
@@ -465,174 +356,6 @@ impl World {
         }
         if existed != exists {
             self.moves(key, created, &Look::all(key.kind.as_str().into()), exists);
-        }
-    }
-
-    /// What rules ask for finds an entity by its links of now, and not by those that it had.
-    fn look_ups_move(
-        &mut self,
-        key: &Key,
-        created: u64,
-        places: &[Indexed],
-        old: &[Link],
-        new: &[Link],
-    ) {
-        let asked = |link: &Link| {
-            let mut there = places.iter().filter(|one| one.path().text() == &link.field);
-            there.any(|one| one.is_asked() && one.target() == &link.target_kind)
-        };
-        let (gone, new) = link::difference(old, new);
-        for (links, found) in [(gone, false), (new, true)] {
-            for link in links.iter().filter(|link| asked(link)) {
-                self.moves(key, created, &look_of(key, link), found);
-            }
-        }
-    }
-
-    /// A look-up finds an entity from here on, or no longer.
-    fn moves(&mut self, key: &Key, created: u64, look: &Look, found: bool) {
-        if found && self.see(Of::Look(look)) && !self.unsure.contains(&*look.kind) {
-            // Its first: all that it finds is known from here on.
-            self.weight += LOOK;
-            if look.is_all() {
-                self.counts.insert(look.clone(), used(0, self.batch));
-            } else {
-                let nothing = used(BTreeMap::new(), self.batch);
-                self.looks.insert(look.clone(), nothing);
-            }
-        }
-        if let Some(Used { what: ids, .. }) = self.looks.get_mut(look) {
-            if found {
-                self.weight += LOOK / 2;
-                ids.insert(created, key.id.clone());
-            } else {
-                self.weight = self.weight.saturating_sub(LOOK / 2);
-                ids.remove(&created);
-            }
-        }
-        if let Some(Used { what: count, .. }) = self.counts.get_mut(look) {
-            *count = if found {
-                *count + 1
-            } else {
-                count.saturating_sub(1)
-            };
-        }
-    }
-
-    /// A verdict that was asked for or derived, where there is one.
-    pub(super) fn verdict(&self, violation: &str) -> Option<&Known> {
-        self.verdicts.get(violation)?.known.as_ref()
-    }
-
-    /// Notes a verdict that is new or changed.
-    pub(super) fn note(&mut self, violation: String, known: Known) {
-        let key = known.verdict.key();
-        let mut old = None;
-        if known.is_open() {
-            let waits = &known.verdict.detail_key;
-            if self.see(Of::Waiting(waits)) {
-                // The first: whoever else waits for it comes later.
-                self.waiting.insert(waits.clone(), BTreeSet::new());
-            }
-            if let Some(waiting) = self.waiting.get_mut(waits) {
-                waiting.insert(key.clone());
-            }
-        }
-        if known.found_by.is_some()
-            && let Some(slot) = self.slot(key.by_ref())
-        {
-            old = slot.open.remove(&violation);
-            if known.is_open() {
-                slot.open.insert(violation.clone(), known.clone());
-            }
-        }
-        let used = self.batch;
-        let tracked = self.verdicts.entry(violation).or_insert_with(|| Tracked {
-            known: None,
-            old,
-            used,
-        });
-        tracked.known = Some(known);
-        tracked.used = used;
-    }
-
-    /// The verdicts of these rules that may be cleared yet, in order; they were asked for.
-    pub(super) fn open_of(&self, rules: &BTreeSet<String>) -> Vec<(String, Known)> {
-        let known = self.verdicts.iter();
-        let known = known.filter_map(|(id, one)| Some((id, one.known.as_ref()?)));
-        let theirs = |one: &Known| {
-            one.is_open() && one.found_by.as_ref().is_some_and(|by| rules.contains(by))
-        };
-        let theirs = known.filter(|(_, one)| theirs(one));
-        let mut theirs: Vec<_> = theirs.map(|(id, one)| (id.clone(), one.clone())).collect();
-        theirs.sort_by(|(a, _), (b, _)| a.cmp(b));
-        theirs
-    }
-
-    /// What an incident is about: `None` where that is not known here, `Some(None)` where there is no such incident.
-    #[expect(
-        clippy::option_option,
-        reason = "not loaded and not there are different things"
-    )]
-    pub(super) fn about_incident(&self, id: &str) -> Option<Option<&Key>> {
-        self.about.get(id).map(Option::as_ref)
-    }
-
-    /// The last incident of each class about an entity, where that is known here.
-    pub(super) fn incidents(&self, about: KeyRef<'_>) -> Option<&BTreeMap<String, Incident>> {
-        self.entities.get(&about).map(|slot| &slot.incidents)
-    }
-
-    /// The last incident of a class about an entity.
-    pub(super) fn incident(&self, about: KeyRef<'_>, class: &str) -> Option<&Incident> {
-        self.incidents(about)?.get(class)
-    }
-
-    /// Notes an incident that is new or changed.
-    pub(super) fn note_incident(&mut self, incident: Incident) {
-        let key = incident.key();
-        let mut known = false;
-        let batch = self.batch;
-        if let Some(slot) = self.slot(key.by_ref()) {
-            let before = slot
-                .incidents
-                .insert(incident.class.clone(), incident.clone());
-            known = before.is_some_and(|before| before.incident == incident.incident);
-            slot.used.store(batch, Relaxed);
-        }
-        self.about.insert(incident.incident.clone(), Some(key));
-        let id = incident.incident.clone();
-        let changed = self
-            .incidents
-            .entry(id)
-            .or_insert_with(|| (incident.clone(), known));
-        changed.0 = incident;
-    }
-
-    /// Notes a cause of an incident.
-    pub(super) fn note_cause(&mut self, incident: &str, cause_seq: u64) {
-        self.causes.insert((incident.to_owned(), cause_seq));
-    }
-
-    /// A derived event that was asked for or derived here, where there is one.
-    pub(super) fn expected(&self, id: &str) -> Option<&Expected> {
-        self.derived.get(id)?.known.as_ref()
-    }
-
-    /// Notes an event that is expected from here on, or was seen. One that was derived in this batch comes with what is
-    /// to be published.
-    pub(super) fn expect(&mut self, id: String, known: Expected, event: Option<Derived>) {
-        let used = self.batch;
-        let followed = self.derived.entry(id).or_insert_with(|| Followed {
-            known: None,
-            old: None,
-            event: None,
-            used,
-        });
-        followed.known = Some(known);
-        followed.used = used;
-        if event.is_some() {
-            followed.event = event;
         }
     }
 
@@ -688,107 +411,5 @@ impl World {
         }
         self.shrink();
         self.batch += 1;
-    }
-
-    fn finish_verdicts(&mut self, changes: &mut Changes) {
-        let mut touched: Vec<(&String, &mut Tracked)> = self
-            .verdicts
-            .iter_mut()
-            .filter(|(_, one)| one.known != one.old)
-            .collect();
-        touched.sort_by_key(|(violation, one)| {
-            let cause = one.known.as_ref().map(|known| known.verdict.cause_seq);
-            (cause, (*violation).clone())
-        });
-        for (violation, tracked) in touched {
-            let Some(known) = &tracked.known else {
-                continue;
-            };
-            let old = tracked.old.as_ref();
-            match (old.is_some_and(raised), raised(known)) {
-                (false, true) => changes.publish.push(known.verdict.clone()),
-                (true, false) => changes.settled.push(violation.clone()),
-                _ => {}
-            }
-            if let Some(cleared) = known.clearing(violation) {
-                match (old.is_some_and(announced), announced(known)) {
-                    (false, true) => changes.announce.push((known.verdict.clone(), cleared)),
-                    (true, false) => changes.settled.push(cleared.id()),
-                    _ => {}
-                }
-            }
-            if old.is_some() {
-                changes.renewed.insert(violation.clone());
-            }
-            changes.verdicts.push((violation.clone(), known.clone()));
-            tracked.old.clone_from(&tracked.known);
-        }
-        self.waiting.clear();
-        // A verdict is derived, comes back once, and is never asked for again; what is open stands beside its entity.
-        // Those of the last batch are kept: it may not be written yet.
-        let batch = self.batch;
-        self.verdicts.retain(|_, one| one.used == batch);
-    }
-
-    fn finish_incidents(&mut self, changes: &mut Changes) {
-        self.about.clear();
-        self.dropped = false;
-        changes.causes = std::mem::take(&mut self.causes);
-        for (id, (incident, known)) in std::mem::take(&mut self.incidents) {
-            if known {
-                changes.known_incidents.insert(id);
-            }
-            changes.incidents.push(incident);
-        }
-        let at = |one: &Incident| (one.opened_seq, one.incident.clone());
-        changes.incidents.sort_by_key(at);
-    }
-
-    fn finish_derived(&mut self, changes: &mut Changes) {
-        let touched = self
-            .derived
-            .iter_mut()
-            .filter(|(_, one)| one.known != one.old);
-        let mut touched: Vec<(&String, &mut Followed)> = touched.collect();
-        touched.sort_by_key(|(id, one)| {
-            let cause = one.known.as_ref().map(|known| known.cause_seq);
-            (cause, (*id).clone())
-        });
-        for (id, followed) in touched {
-            let Some(known) = &followed.known else {
-                continue;
-            };
-            let waited = followed.old.as_ref().is_some_and(|old| old.seq.is_none());
-            match (waited, known.seq.is_none()) {
-                (false, true) => changes.send.extend(followed.event.take()),
-                (true, false) => changes.settled.push(id.clone()),
-                _ => {}
-            }
-            changes.derived.push((id.clone(), known.clone()));
-            followed.old.clone_from(&followed.known);
-        }
-        // As verdicts: it is derived, comes back once, and is never asked for again.
-        let batch = self.batch;
-        self.derived.retain(|_, one| one.used == batch);
-    }
-}
-
-/// Whether the event that raises a verdict is on its way.
-fn raised(known: &Known) -> bool {
-    known.seq.is_none()
-}
-
-/// Whether the event that clears it is on its way.
-fn announced(known: &Known) -> bool {
-    known.cleared.is_some_and(|clearing| clearing.seq.is_none())
-}
-
-/// The look-up that finds an entity by this link.
-fn look_of(key: &Key, link: &Link) -> Look {
-    Look {
-        kind: key.kind.as_str().into(),
-        field: link.field.clone(),
-        target_kind: link.target_kind.clone(),
-        target_id: link.target_id.clone(),
     }
 }

@@ -6,8 +6,9 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::compile::{Compiled, Does, FindBy, Rules};
+use super::compile::{Compiled, Does, FindBy};
 use super::declare::On;
+use super::rules::Rules;
 use super::shape::Shape;
 use crate::cel::node::{Constant, Node, OfEntity, OfEvent, Root};
 use crate::cel::{ast::Operator, function::Function};

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::compile::Rules;
 use super::inputs::{Inputs, Known, Need, RuleKey};
 use super::judging::{About, Judging};
+use super::rules::Rules;
 use crate::kind::Severity;
 use crate::name::{KindName, Name};
 

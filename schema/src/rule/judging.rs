@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::MOST_ITEMS;
-use super::compile::{Compiled, Does, Opens, Rules};
+use super::compile::{Compiled, Does, Opens};
 use super::declare::Rule;
 use super::finds::{Base, Found};
 use super::inputs::{Inputs, Known, Need, RuleKey};
@@ -12,6 +12,7 @@ use super::judge::{
     Armed, Arrived, Due, Emitted, Finding, Held, Judged, NOT_JUDGED, Opened, Resolved, TaskOpened,
     Violation,
 };
+use super::rules::Rules;
 use super::shape::{Broke, Case, Deadline, Shape};
 use super::silence::Silences;
 use super::when::When;

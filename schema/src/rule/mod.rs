@@ -15,6 +15,7 @@ mod inputs;
 mod judge;
 mod judging;
 pub mod publisher;
+mod rules;
 mod settings;
 mod shape;
 pub mod silence;
@@ -27,7 +28,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 pub(crate) use authorities::Authorities;
-pub use compile::{Compiled, Rules};
+pub use compile::Compiled;
 pub use declare::{
     By, Condition, Deadline, Each, Emit, Find, Incident, On, Opening, Outcome, Precedes, Resolve,
     Rule, Shape, Task,
@@ -37,6 +38,7 @@ pub use judge::{
     Armed, Arrived, Due, Emitted, Finding, Held, Judged, NOT_AUTHORIZED, NOT_JUDGED, Opened,
     Resolved, Step, TaskOpened, Violation,
 };
+pub use rules::Rules;
 pub use settings::{Holds, Setting, Settings};
 pub use words::{Law, Said, Words};
 pub(crate) use world::Entity;

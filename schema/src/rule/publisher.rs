@@ -4,9 +4,9 @@
 //! A publisher numbers the events of each of its sources with the `CloudEvents` extension `sequence`: whole numbers,
 //! each one more than the one before. What is missing is a violation; when it arrives late, that is mended.
 
-use super::compile::Rules;
 use super::inputs::RuleKey;
 use super::judge::{Armed, Arrived, Due, Finding, Judged};
+use super::rules::Rules;
 use crate::kind::Severity;
 use crate::name::{KindName, Name};
 

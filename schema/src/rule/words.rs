@@ -7,12 +7,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::compile::{Does, Rules};
+use super::compile::Does;
 use super::conditions::paths;
 use super::declare::{On, Outcome, Rule, Shape};
 use super::inputs::{Inputs, Known, Lookup, RuleKey};
 use super::judge::Judged;
 use super::judging::{About, Judging};
+use super::rules::Rules;
 use super::shape;
 use crate::cel::View;
 use crate::kind::{EventDef, Kind};

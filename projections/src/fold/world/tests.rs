@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use schema::{Catalog, Indexed, KindName, Name, Package};
 use serde_json::{Map, Value, json};
 
+use super::looks::look_of;
 use super::memory::MOST;
 use super::*;
 use crate::entity::{Status, Times};

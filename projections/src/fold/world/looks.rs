@@ -1,0 +1,157 @@
+//! Look-ups: which entities say a value at a place, and how many.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use hashbrown::HashMap;
+use schema::Indexed;
+
+use super::World;
+use super::memory::{LOOK, Used, used};
+use super::seen::Of;
+use crate::entity::Key;
+use crate::fold::link::{self, Link};
+use crate::fold::needs::Look;
+
+/// What a look-up finds that has never found anything.
+static NOTHING: BTreeMap<u64, String> = BTreeMap::new();
+
+impl World {
+    pub(super) fn supply_looks(
+        &mut self,
+        asked: BTreeSet<Look>,
+        mut found: HashMap<Look, BTreeMap<u64, String>>,
+    ) {
+        for look in asked {
+            let mut ids = found.remove(&look).unwrap_or_default();
+            for (key, created, then, now) in self.moved(&look) {
+                match (then, now) {
+                    (true, false) => ids.remove(&created),
+                    (false, true) => ids.insert(created, key.id.clone()),
+                    _ => None,
+                };
+            }
+            self.weight += LOOK + ids.len() * LOOK / 2;
+            self.looks.insert(look, used(ids, self.batch));
+        }
+    }
+
+    pub(super) fn supply_counts(&mut self, asked: BTreeSet<Look>, mut found: HashMap<Look, u64>) {
+        for look in asked {
+            let mut count = found.remove(&look).unwrap_or_default();
+            for (_, _, then, now) in self.moved(&look) {
+                match (then, now) {
+                    (true, false) => count = count.saturating_sub(1),
+                    (false, true) => count += 1,
+                    _ => {}
+                }
+            }
+            self.weight += LOOK;
+            self.counts.insert(look, used(count, self.batch));
+        }
+    }
+
+    /// The entities of a look-up's kind that this batch has changed: whether it found them before, and finds them now.
+    pub(super) fn moved(&self, look: &Look) -> Vec<(Arc<Key>, u64, bool, bool)> {
+        let mut moved = Vec::new();
+        for key in self.changed.iter().filter(|key| *key.kind == *look.kind) {
+            if let Some(slot) = self.entities.get(&key.by_ref())
+                && let (Some((existed, before)), Some(entity)) = (&slot.before, &slot.entity)
+            {
+                let finds = |links: &[Link]| links.iter().any(|link| look_of(key, link) == *look);
+                let (then, now) = if look.is_all() {
+                    (*existed, true)
+                } else {
+                    (finds(before), finds(&slot.links))
+                };
+                moved.push((key.clone(), entity.created_seq, then, now));
+            }
+        }
+        moved
+    }
+
+    /// What a look-up finds, where that is known here.
+    pub(in crate::fold) fn look(&self, look: &Look) -> Option<&BTreeMap<u64, String>> {
+        if let Some(known) = self.looks.get(look) {
+            known.used.store(self.batch, Relaxed);
+            return Some(&known.what);
+        }
+        self.found_nothing(look).then_some(&NOTHING)
+    }
+
+    /// Whether a look-up has never found anything, for certain.
+    pub(super) fn found_nothing(&self, look: &Look) -> bool {
+        self.never(Of::Look(look)) && !self.unsure.contains(&*look.kind)
+    }
+
+    /// How many a look-up finds, where that is known here.
+    pub(in crate::fold) fn count(&self, look: &Look) -> Option<u64> {
+        if let Some(known) = self.counts.get(look) {
+            known.used.store(self.batch, Relaxed);
+            return Some(known.what);
+        }
+        u64::try_from(self.look(look)?.len()).ok()
+    }
+
+    /// What rules ask for finds an entity by its links of now, and not by those that it had.
+    pub(super) fn look_ups_move(
+        &mut self,
+        key: &Key,
+        created: u64,
+        places: &[Indexed],
+        old: &[Link],
+        new: &[Link],
+    ) {
+        let asked = |link: &Link| {
+            let mut there = places.iter().filter(|one| one.path().text() == &link.field);
+            there.any(|one| one.is_asked() && one.target() == &link.target_kind)
+        };
+        let (gone, new) = link::difference(old, new);
+        for (links, found) in [(gone, false), (new, true)] {
+            for link in links.iter().filter(|link| asked(link)) {
+                self.moves(key, created, &look_of(key, link), found);
+            }
+        }
+    }
+
+    /// A look-up finds an entity from here on, or no longer.
+    pub(super) fn moves(&mut self, key: &Key, created: u64, look: &Look, found: bool) {
+        if found && self.see(Of::Look(look)) && !self.unsure.contains(&*look.kind) {
+            // Its first: all that it finds is known from here on.
+            self.weight += LOOK;
+            if look.is_all() {
+                self.counts.insert(look.clone(), used(0, self.batch));
+            } else {
+                let nothing = used(BTreeMap::new(), self.batch);
+                self.looks.insert(look.clone(), nothing);
+            }
+        }
+        if let Some(Used { what: ids, .. }) = self.looks.get_mut(look) {
+            if found {
+                self.weight += LOOK / 2;
+                ids.insert(created, key.id.clone());
+            } else {
+                self.weight = self.weight.saturating_sub(LOOK / 2);
+                ids.remove(&created);
+            }
+        }
+        if let Some(Used { what: count, .. }) = self.counts.get_mut(look) {
+            *count = if found {
+                *count + 1
+            } else {
+                count.saturating_sub(1)
+            };
+        }
+    }
+}
+
+/// The look-up that finds an entity by this link.
+pub(super) fn look_of(key: &Key, link: &Link) -> Look {
+    Look {
+        kind: key.kind.as_str().into(),
+        field: link.field.clone(),
+        target_kind: link.target_kind.clone(),
+        target_id: link.target_id.clone(),
+    }
+}
