@@ -75,12 +75,11 @@ async fn main() {
         return latency::measure(&folder).await;
     }
     let only_fold = only.is_some();
-    let unruly = match arguments.next_if(|one| one == "--unruly") {
-        None => UNRULY,
-        Some(_) => {
-            let share = arguments.next().and_then(|text| text.parse().ok());
-            share.filter(|share| *share <= 1000).expect(USAGE)
-        }
+    let unruly = if arguments.next_if(|one| one == "--unruly").is_some() {
+        let share = arguments.next().and_then(|text| text.parse().ok());
+        share.filter(|share| *share <= 1000).expect(USAGE)
+    } else {
+        UNRULY
     };
     let mut results = Vec::new();
     for events in arguments {
