@@ -97,7 +97,7 @@ pub async fn copy_stream(
         let all = vec![format!("ledger.{ledger}.ingest.>")];
         streams::set_subjects(&recovery.connection.js, &recovery.live, all).await?;
     }
-    let copied = recovery.give_back().await?;
+    let Given { copied, .. } = recovery.give_back(|_| true).await?;
     let to = streams::identity(&recovery.connection, &recovery.live).await?;
     Ok(Recovered {
         from: head.stream.clone(),
@@ -227,12 +227,18 @@ impl<'a> Recovery<'a> {
         (subject, event.to_string().into())
     }
 
-    /// Step 4.
-    async fn give_back(&mut self) -> Result<u64, RecoverError> {
+    /// Step 4. `takes` says by what follows `kept.` in its subject whether a message goes into the new stream.
+    async fn give_back(&mut self, takes: impl Fn(&str) -> bool) -> Result<Given, RecoverError> {
+        let mut given = Given::default();
         let Some(info) = api::stream_info(&mut self.link, &self.kept).await? else {
-            return Ok(0);
+            return Ok(given);
         };
-        let (mut next, mut copied) = (info.first_seq, 0);
+        let mut next = info.first_seq;
+        let kept = format!("ledger.{}.kept.", self.ledger);
+        let taken = |one: &&Stored| {
+            let subject = one.message.nats_subject.strip_prefix(&kept);
+            takes(subject.unwrap_or_default())
+        };
         loop {
             let page = self.page(&self.kept.clone(), next).await?;
             let Some(last) = page.last() else {
@@ -241,14 +247,17 @@ impl<'a> Recovery<'a> {
             next = last.message.stream_seq + 1;
             let batch: Vec<_> = page
                 .iter()
+                .filter(taken)
                 .map(|one| self.copy(one, "kept", "ingest", &info.identity))
                 .collect();
             self.publish(&batch, &self.live.clone()).await?;
-            copied += u64::try_from(batch.len()).unwrap_or(u64::MAX);
+            let (all, some) = (page.len(), batch.len());
+            given.copied += u64::try_from(some).unwrap_or(u64::MAX);
+            given.left_out += u64::try_from(all - some).unwrap_or(u64::MAX);
             streams::purge_below(&self.connection.js, &self.kept, next).await?;
         }
         streams::delete(&self.connection.js, &self.kept).await?;
-        Ok(copied)
+        Ok(given)
     }
 
     /// Messages in order, from a number on; none at the end.
@@ -266,7 +275,7 @@ impl<'a> Recovery<'a> {
     }
 
     /// The copy of a message below another subject. Its `Nats-Msg-Id` lets a step be repeated.
-    fn copy(&self, one: &Stored, from: &str, to: &str, identity: &str) -> Copy {
+    fn copy(&self, one: &Stored, from: &str, to: &str, identity: &str) -> Message {
         let message = &one.message;
         let from = format!("ledger.{}.{from}.", self.ledger);
         let rest = message.nats_subject.strip_prefix(&from);
@@ -284,7 +293,7 @@ impl<'a> Recovery<'a> {
         (subject.into(), block, message.body.clone())
     }
 
-    async fn publish(&mut self, copies: &[Copy], stream: &str) -> Result<(), RecoverError> {
+    async fn publish(&mut self, copies: &[Message], stream: &str) -> Result<(), RecoverError> {
         for answer in self.link.request_all(copies).await? {
             let value: Value = serde_json::from_slice(&answer.payload).unwrap_or(Value::Null);
             if value.get("stream").and_then(Value::as_str) != Some(stream)
@@ -299,5 +308,14 @@ impl<'a> Recovery<'a> {
     }
 }
 
+/// What was given back.
+#[derive(Debug, Clone, Copy, Default)]
+struct Given {
+    /// How many messages went into the new stream.
+    copied: u64,
+    /// How many did not.
+    left_out: u64,
+}
+
 /// Subject, header block and body.
-type Copy = (Bytes, Vec<u8>, Bytes);
+type Message = (Bytes, Vec<u8>, Bytes);

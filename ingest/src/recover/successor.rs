@@ -31,6 +31,8 @@ pub struct Succeeded {
     pub stream: String,
     /// How many messages were copied into it that the old log does not hold.
     pub copied: u64,
+    /// How many messages were left out, since they speak of positions of the old log.
+    pub left_out: u64,
     /// The data of `ledger.chain.succeeded`, as it stands in the stream.
     pub data: Value,
 }
@@ -88,13 +90,28 @@ pub async fn succeed(
         recovery.begin(&succession.origin, settings, first).await?;
         data = Some(succession.data);
     }
-    let copied = recovery.give_back().await?;
+    let given = recovery
+        .give_back(|subject| !is_of_the_old(subject))
+        .await?;
     let stream = streams::identity(&recovery.connection, &recovery.live).await?;
     Ok(Succeeded {
         stream: stream.unwrap_or_default(),
-        copied,
+        copied: given.copied,
+        left_out: given.left_out,
         data: data.unwrap_or_default(),
     })
+}
+
+/// Whether a message speaks of positions of the old log: all that the ledger itself said, since it followed from that
+/// chain; and what people decided about its positions, incidents and tasks. In another chain the same numbers are other
+/// events: a redaction would delete what nobody meant. `subject` is `<publisher>.<package>.<entity>.<verb>`.
+fn is_of_the_old(subject: &str) -> bool {
+    let names: Vec<&str> = subject.split('.').collect();
+    match names.as_slice() {
+        ["ledger", ..] => true,
+        [_, "ledger", entity, _] => matches!(*entity, "redaction" | "incident" | "task"),
+        _ => false,
+    }
 }
 
 impl Recovery<'_> {
@@ -120,4 +137,32 @@ pub async fn is_succeeded(
         return Ok(false);
     }
     Ok(begun(&mut link, ledger, old).await?.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_the_old;
+
+    #[test]
+    fn what_speaks_of_the_old_chain_stays_with_it() {
+        for subject in [
+            "ledger.ledger.violation.raised",
+            "ledger.ledger.retention.applied",
+            "ledger.cluster.secret_rotation.reverted",
+            "oncall.ledger.redaction.requested",
+            "oncall.ledger.incident.acknowledged",
+            "oncall.ledger.task.closed",
+        ] {
+            assert!(is_of_the_old(subject), "{subject}");
+        }
+        for subject in [
+            "ci.platform.environment.created",
+            "oncall.ledger.hold.placed",
+            "oncall.ledger.rule.silenced",
+            "oncall.governance.incident.linked",
+            "anything",
+        ] {
+            assert!(!is_of_the_old(subject), "{subject}");
+        }
+    }
 }

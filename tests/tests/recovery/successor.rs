@@ -32,7 +32,7 @@ async fn the_successor_of_a_log_whose_end_is_gone() {
         &succeed(&ledger).await.expect(2),
         &["the stream still has the", "ledger serve"],
     );
-    // Most of what the database lacks goes; the last ten messages stay.
+    // Most of what the database lacks goes; what is left are publishers' messages and the ledger's own.
     let stream = ledger
         .nats
         .jetstream()
@@ -41,9 +41,19 @@ async fn the_successor_of_a_log_whose_end_is_gone() {
         .await
         .expect("the stream");
     let last = stream.cached_info().state.last_sequence;
-    for number in kept..=last - 10 {
+    let mut publishers = Vec::new();
+    for number in kept..=last {
+        let message = stream.get_raw_message(number).await.expect("a message");
+        if !message.subject.starts_with("ledger.main.ingest.ledger.") {
+            publishers.push(number);
+        }
+    }
+    let first = publishers[publishers.len() - 10];
+    for number in kept..first {
         stream.delete_message(number).await.expect("deleted");
     }
+    let own = last + 1 - first - 10;
+    assert!(own > 0, "the ledger's own are among what is left");
     let serving = ledger.serve_unready();
     unready(&ledger, &["a head of size", "--from", "--successor"]).await;
     says(
@@ -57,7 +67,12 @@ async fn the_successor_of_a_log_whose_end_is_gone() {
     );
 
     let done: Value = succeed(&ledger).await.expect(0).json();
-    assert_eq!(done["copied"], 10, "{done}");
+    // What the ledger said of the old chain does not follow from the new one, and stays behind.
+    assert_eq!(
+        (&done["copied"], &done["left_out"]),
+        (&10.into(), &own.into()),
+        "{done}"
+    );
     let again: Value = succeed(&ledger).await.expect(0).json();
     assert_eq!(again["predecessor"]["ledger"], "main-1", "{again}");
     // The configuration still says the old origin: both are named.
@@ -78,17 +93,18 @@ async fn the_successor_of_a_log_whose_end_is_gone() {
         "{said}"
     );
     assert_eq!(said["checkpoint"], head);
-    // The catalog comes first; then the ten that were left, whatever they say; then what was recorded since.
+    // The catalog comes first; then what publishers had said and is left; then what was recorded since.
     let types = types(&ledger, 2).await;
     let catalog = types
         .iter()
         .take_while(|text| text.starts_with("ledger.catalog."))
         .count();
-    let since = types.iter().skip(catalog + 10);
-    let created = since
-        .filter(|text| *text == "platform.environment.created")
-        .count();
-    assert_eq!(created, 10, "{types:?}");
+    let is_created = |text: &&String| *text == "platform.environment.created";
+    let (first, since) = types[catalog..].split_at(10);
+    assert_eq!(first.iter().filter(is_created).count(), 10, "{types:?}");
+    assert_eq!(since.iter().filter(is_created).count(), 10, "{types:?}");
+    let unexpected = ["violations", "--rule", "verdict.unexpected"];
+    assert_eq!(ledger.ask(unexpected).await, serde_json::json!([]));
     assert!(
         !types.iter().any(|text| text == "ledger.event.quarantined"),
         "{types:?}"

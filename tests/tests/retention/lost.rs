@@ -85,3 +85,88 @@ async fn an_export_without_the_data_fills_an_empty_database() {
     assert_eq!(report["ok"], true, "{report}");
     serving.stop().await;
 }
+
+/// The database was rolled back, and the stream has lost most of what is missing. The old log keeps its gaps and says why;
+/// a redaction that was asked for in what was lost deletes nothing at the same number of the successor.
+#[tokio::test]
+async fn the_successor_of_a_log_with_deleted_data_deletes_nothing_of_its_own() {
+    let mut ledger = start(600).await;
+    let jetstream = ledger.nats.jetstream().await;
+    let serving = ledger.serve().await;
+    tests::feed::publish(&jetstream, [named("l1", "one")]).await;
+    ledger.settles().await;
+    let deleted = positions(&ledger, "l1").await;
+    redact(&ledger, &deleted).await;
+    eventually("nothing says it", async || said(&ledger).await == 0).await;
+    ledger.settles().await;
+    serving.stop().await;
+    ledger.postgres.save().await;
+    let stream = jetstream.get_stream("LEDGER-main").await;
+    let first = stream
+        .expect("the stream")
+        .cached_info()
+        .state
+        .last_sequence
+        + 1;
+
+    let serving = ledger.serve().await;
+    let created = |id: &str, many: u32| -> Vec<String> {
+        let name = |number| format!("{id}-{number}");
+        let names = (0..many).map(name);
+        names
+            .map(|name| tests::feed::created(&name, &name))
+            .collect()
+    };
+    tests::feed::publish(&jetstream, created("then", 30)).await;
+    ledger.settles().await;
+    let asked = positions(&ledger, "then-7").await;
+    redact(&ledger, &asked).await;
+    tests::feed::publish(&jetstream, created("last", 3)).await;
+    ledger.settles().await;
+    serving.stop().await;
+    ledger.postgres.roll_back().await;
+    let stream = jetstream
+        .get_stream("LEDGER-main")
+        .await
+        .expect("the stream");
+    let request = "ledger.main.ingest.terraform.ledger.redaction.requested";
+    let request = stream.get_last_raw_message_by_subject(request).await;
+    for number in first..request.expect("it is there").sequence {
+        stream.delete_message(number).await.expect("deleted");
+    }
+
+    let succeed = ["recover", "--successor", "ledger.example/main-2"];
+    let done = ledger.ask(succeed).await;
+    assert!(done["left_out"].as_u64() >= Some(1), "{done}");
+    let operators = "[catalog]\noperators = \"terraform\"";
+    ledger.configure("ledger.example/main-2", operators);
+    let serving = ledger.serve().await;
+    tests::feed::publish(&jetstream, created("since", 60)).await;
+    let size = ledger.settles().await;
+    assert!(asked[0] < size, "{asked:?} {size}");
+    let client = ledger.postgres.connect(&ledger.database).await;
+    let without = "SELECT count(*) FROM ledger.head h JOIN ledger.event e USING (ledger)
+                     LEFT JOIN ledger.body b USING (ledger, seq) WHERE h.name = $1 AND b.seq IS NULL";
+    for (name, many) in [("main", 0_i64), ("main-1", 1)] {
+        let row = client.query_one(without, &[&name]).await.expect("a row");
+        assert_eq!(row.get::<_, i64>(0), many, "{name}");
+    }
+    for name in ["main", "main-1"] {
+        let report = ledger.ask(["--ledger", name, "verify", "--deep"]).await;
+        assert_eq!(report["ok"], true, "{name}: {report}");
+    }
+    let place = deleted[0].to_string();
+    let log = [
+        "--ledger", "main-1", "log", "--from", &place, "--limit", "1",
+    ];
+    let log = ledger.ask(log).await;
+    assert_eq!(log[0]["redacted"]["rule"], "redaction", "{log}");
+    assert_eq!(
+        ledger
+            .ask(["violations", "--rule", "verdict.unexpected"])
+            .await,
+        serde_json::json!([])
+    );
+    assert_eq!(said(&ledger).await, 0);
+    serving.stop().await;
+}

@@ -71,6 +71,7 @@ pub async fn run(app: &App, config: Config, origin: String) -> Outcome {
         "key": signer.verifying_key().to_string(),
         "stream": made.stream,
         "copied": made.copied,
+        "left_out": made.left_out,
         "predecessor": {
             "origin": old.origin, "ledger": new.aside, "kept": old.size,
             "size": made.data.get("size"), "root": made.data.get("root"),
