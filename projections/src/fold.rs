@@ -18,6 +18,7 @@
 mod blocked;
 mod changes;
 mod derived;
+mod dropped;
 mod due;
 mod incidents;
 pub mod judge;
@@ -28,7 +29,6 @@ mod returned;
 mod tasks;
 mod world;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use schema::{Catalog, LedgerName, Name};
@@ -36,7 +36,6 @@ use schema::{Catalog, LedgerName, Name};
 use crate::catalogs::Catalogs;
 use crate::entity::{Key, advance};
 use crate::fact::Fact;
-use crate::verdict::How;
 use due::Fired;
 use judge::{Ask, Moment};
 
@@ -252,10 +251,7 @@ impl<'a> Fold<'a> {
             return Err(FoldError::NoCatalog { seq });
         }
         let dropped = self.dropped(fact, catalog);
-        let lacks = self.world.lacks(Needs {
-            dropped: dropped.clone(),
-            ..Needs::default()
-        });
+        let lacks = self.lacks_dropped(&dropped);
         if !lacks.is_empty() {
             return Ok(Step::Lacks(self, Box::new(lacks)));
         }
@@ -296,7 +292,7 @@ impl<'a> Fold<'a> {
                 self.changes.quarantined.push(quarantined(fact));
             }
         }
-        self.let_go(&dropped, seq);
+        self.let_go(&dropped, fact);
         if is_activation(fact) {
             let active = catalogs.at(seq + 1);
             self.changes
@@ -310,43 +306,6 @@ impl<'a> Fold<'a> {
             recorded_us: fact.header.recorded_us,
         };
         Ok(Step::Taken(self))
-    }
-
-    /// The rules that clear what they raise, and that an activation drops: nothing can mend what they found.
-    fn dropped(&self, fact: &Fact, catalog: &Catalog) -> BTreeSet<String> {
-        if !is_activation(fact) || *self.scope != Scope::All {
-            return BTreeSet::new();
-        }
-        let active = self.catalogs.at(fact.header.seq + 1);
-        let named = |catalog: &Catalog| -> BTreeSet<String> {
-            let rules = catalog.rules().all();
-            let clearing = rules.filter_map(|one| one.rule.as_ref().map(|rule| (&one.owner, rule)));
-            let clearing = clearing.filter(|(_, rule)| rule.clears);
-            let key = |(owner, rule): (&schema::KindName, &schema::rule::Rule)| {
-                format!("{owner}/{}/{}", rule.id, rule.part)
-            };
-            clearing.map(key).collect()
-        };
-        &named(catalog) - &named(active)
-    }
-
-    /// Clears what rules have found that are judged no more from a position on.
-    fn let_go(&mut self, rules: &BTreeSet<String>, by_seq: u64) {
-        if rules.is_empty() {
-            return;
-        }
-        for (violation, known) in self.world.open_of(rules) {
-            let clearing = Clearing {
-                by_seq,
-                how: How::Silenced,
-                seq: None,
-            };
-            let cleared = Known {
-                cleared: Some(clearing),
-                ..known
-            };
-            self.world.note(violation, cleared);
-        }
     }
 
     /// Ends the batch. The world is for the next one, if this one is written.

@@ -13,6 +13,8 @@ use crate::entity::{Key, KeyRef};
 pub const ENTITY: &str = "incident";
 /// How an incident ended that a rule resolved.
 pub const MENDED: &str = "mended";
+/// How an incident ended of whose class the active catalog has no rule any more.
+pub const LET_GO: &str = "let_go";
 
 /// One incident, as far as it is known at a position.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,8 +116,8 @@ impl Incident {
     }
 
     /// The event that says that a rule resolved it.
-    pub fn resolved_by(&self, by_seq: u64) -> Derived {
-        let data = json!({ "incident": self.incident, "how": MENDED, "by_seq": by_seq });
+    pub fn resolved_by(&self, how: &str, by_seq: u64) -> Derived {
+        let data = json!({ "incident": self.incident, "how": how, "by_seq": by_seq });
         let id = format!("{}.resolved", self.incident);
         self.event("resolved", by_seq, id, &data)
     }

@@ -308,6 +308,7 @@ impl Rows {
             incidents: self.last_incidents(needs),
             // One catalog judges all of it.
             dropped: Vec::new(),
+            of_classes: Vec::new(),
             open: open()
                 .filter(|(_, one)| about(one))
                 .map(|(id, one)| (id.clone(), one.clone()))

@@ -10,6 +10,9 @@ use crate::fact::Fact;
 use crate::fold::{Blocked, Fold, Naming, Needs, Scope};
 use crate::verdict::{self, Verdict};
 
+/// How long an event of the ledger's own may take from when it was made up into the chain, in µs: a minute.
+const ON_ITS_WAY_US: i64 = 60_000_000;
+
 impl Fold<'_> {
     /// What has to be known of the positions that an event names to be deleted.
     pub(super) fn lacks_blocked(&self, fact: &Fact, catalog: &Catalog) -> Option<Needs> {
@@ -61,6 +64,19 @@ fn raised(fact: &Fact, catalog: &Catalog, key: &str, judged_from: Vec<u64>) -> V
     }
 }
 
+/// Until when a hold must have been recorded, in µs, that an event may not disregard. What the ledger says was in the chain
+/// before it says so, by an announcement or a request: a hold that came just before it takes its positions out, and
+/// nobody need be told.
+fn known_until_us(fact: &Fact) -> i64 {
+    let seq = fact.header.seq;
+    let follows = fact.number("scheduled_by").is_some_and(|by| by < seq);
+    if follows {
+        fact.header.recorded_us.saturating_sub(ON_ITS_WAY_US)
+    } else {
+        i64::MAX
+    }
+}
+
 /// What an event names; `None` for one that names nothing.
 fn naming(fact: &Fact, catalog: &Catalog) -> Option<Naming> {
     let applied = fact.is_own("retention", "applied");
@@ -86,6 +102,6 @@ fn naming(fact: &Fact, catalog: &Catalog) -> Option<Naming> {
         ranges: ranges.iter().filter_map(range).collect(),
         least: (!asked_for).then(least),
         // What is announced waits; a hold may come and go until then.
-        holds: applied,
+        holds_until_us: applied.then(|| known_until_us(fact)),
     })
 }

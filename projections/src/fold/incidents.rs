@@ -51,7 +51,7 @@ impl Fold<'_> {
     }
 
     /// Resolves the incident that is open, if one is.
-    pub(super) fn resolve_incident(&mut self, resolved: &Resolved, fact: &Fact) {
+    pub(super) fn resolve_incident(&mut self, resolved: &Resolved, how: &str, fact: &Fact) {
         let key = Key {
             kind: resolved.kind.clone(),
             id: resolved.id.clone(),
@@ -66,7 +66,7 @@ impl Fold<'_> {
             at_us: fact.header.recorded_us,
             by: None,
         });
-        self.emit(incident.resolved_by(seq));
+        self.emit(incident.resolved_by(how, seq));
         self.world.note_incident(incident);
     }
 

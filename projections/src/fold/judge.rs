@@ -22,6 +22,7 @@ use crate::fact::Fact;
 use crate::fold::needs::{Look, Needs};
 use crate::fold::world::World;
 use crate::fold::{Clearing, Fold, Known};
+use crate::incident::MENDED;
 use crate::verdict::{self, How, Verdict};
 
 /// Everything that a rule may look at. What was not loaded yet is noted and answered with `None`; the step is then
@@ -465,7 +466,7 @@ impl Fold<'_> {
             self.open_incident(opened, fact);
         }
         for resolved in &outcome.resolved {
-            self.resolve_incident(resolved, fact);
+            self.resolve_incident(resolved, MENDED, fact);
         }
     }
 

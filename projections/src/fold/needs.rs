@@ -77,8 +77,8 @@ pub struct Naming {
     /// When they are to be deleted, in µs, and how long each kind's data is kept at least, in µs: for ever where a kind
     /// is not here. `None` where that is not asked.
     pub least: Option<(i64, Vec<(String, i64)>)>,
-    /// Whether holds are asked for.
-    pub holds: bool,
+    /// Holds that were recorded until then, in µs, are asked for; `None` where none are.
+    pub holds_until_us: Option<i64>,
 }
 
 /// Which of the positions that an event names must not be deleted.
@@ -107,6 +107,8 @@ pub struct Needs {
     pub tasks: BTreeSet<TaskOf>,
     /// Every verdict that these rules have found and may clear yet: from here on they are judged no more.
     pub dropped: BTreeSet<String>,
+    /// What open incidents of these classes are about: from here on nothing opens or resolves them.
+    pub classes: BTreeSet<String>,
     /// The identifiers that these look-ups find.
     pub looks: BTreeSet<Look>,
     /// How many these look-ups find.
@@ -147,6 +149,7 @@ impl Needs {
             && self.tasks.is_empty()
             && self.numbers.is_empty()
             && self.dropped.is_empty()
+            && self.classes.is_empty()
             && self.looks.is_empty()
             && self.counts.is_empty()
             && self.waiting.is_empty()
@@ -163,6 +166,7 @@ impl Needs {
         self.tasks.extend(more.tasks);
         self.numbers.extend(more.numbers);
         self.dropped.extend(more.dropped);
+        self.classes.extend(more.classes);
         self.looks.extend(more.looks);
         self.counts.extend(more.counts);
         self.waiting.extend(more.waiting);
@@ -183,6 +187,8 @@ pub struct Loaded {
     pub derived: HashMap<String, Expected>,
     /// The verdicts of rules that are judged no more.
     pub dropped: Vec<(String, Known)>,
+    /// What the open incidents of the classes are about.
+    pub of_classes: Vec<Key>,
     /// What the incidents that exist are about.
     pub about: HashMap<String, Key>,
     /// The last incident of each class about the entities.

@@ -47,6 +47,8 @@ pub struct World {
     derived: HashMap<String, Followed>,
     /// Whether this batch has loaded the verdicts of the rules that an activation drops.
     dropped: bool,
+    /// Whom open incidents are about of the classes that it drops.
+    of_classes: BTreeSet<Key>,
     /// What incidents are about, by their ids. Of this batch alone.
     about: HashMap<String, Option<Key>>,
     /// The incidents that changed in this batch, and whether an earlier one had them.
@@ -129,6 +131,7 @@ impl World {
         needs.incidents.retain(|id| !self.about.contains_key(id));
         if self.dropped {
             needs.dropped.clear();
+            needs.classes.clear();
         }
         needs.looks.retain(|look| self.look(look).is_none());
         needs.counts.retain(|look| self.count(look).is_none());
@@ -229,7 +232,8 @@ impl World {
             };
             self.verdicts.entry(violation).or_insert(tracked);
         }
-        self.dropped |= !needs.dropped.is_empty();
+        self.dropped |= !needs.dropped.is_empty() || !needs.classes.is_empty();
+        self.of_classes.extend(loaded.of_classes);
         for (violation, known) in loaded.dropped {
             let tracked = || Tracked {
                 old: Some(known.clone()),

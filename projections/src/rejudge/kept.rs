@@ -72,7 +72,10 @@ impl Kept {
                 if !over && blocked.least.is_none_or(|known| seq < known) {
                     blocked.least = Some(seq);
                 }
-                if !naming.holds || blocked.held.is_some_and(|(known, _)| known <= seq) {
+                let Some(until_us) = naming.holds_until_us else {
+                    continue;
+                };
+                if blocked.held.is_some_and(|(known, _)| known <= seq) {
                     continue;
                 }
                 let spot = Spot {
@@ -82,7 +85,7 @@ impl Kept {
                     recorded_us: *recorded_us,
                 };
                 let hold = self.coverage.holds().at(&spot, naming.seq);
-                if let Some(hold) = hold {
+                if let Some(hold) = hold.filter(|hold| hold.recorded_us <= until_us) {
                     blocked.held = Some((seq, hold.placed));
                 }
             }

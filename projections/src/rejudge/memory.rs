@@ -98,6 +98,9 @@ impl Memory {
                 |one: &Known| (one.found_by.as_ref()).is_some_and(|by| needs.dropped.contains(by));
             loaded.dropped = open.filter(|(_, one)| theirs(one)).collect();
         }
+        let theirs = |one: &&Incident| one.is_open() && needs.classes.contains(&one.class);
+        let all = self.incidents.values().flat_map(BTreeMap::values);
+        loaded.of_classes = all.filter(theirs).map(Incident::key).collect();
         let look = |look: &Look| Some((look.clone(), self.looks.get(look)?.clone()));
         loaded.looks = needs.looks.iter().filter_map(look).collect();
         let count = |look: &Look| {

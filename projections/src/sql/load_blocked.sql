@@ -14,8 +14,12 @@ WITH which AS (
         ON k.kind = substring(n.event_type FROM '^[^.]+[.][^.]+')
      WHERE $7 AND (k.least IS NULL OR n.recorded_us + k.least > $8)
 ), held AS (
-    SELECT min(n.seq) AS seq
-      FROM named n, which w
-     WHERE $9 AND ledger.hold_of(w.ledger, n.seq, $4) IS NOT NULL
+    SELECT n.seq, h.seq AS hold
+      FROM which w
+     CROSS JOIN named n
+     CROSS JOIN LATERAL (SELECT ledger.hold_of(w.ledger, n.seq, $4) AS seq WHERE $9::bigint IS NOT NULL) o
+      JOIN ledger.event h ON h.ledger = w.ledger AND h.seq = o.seq
+     WHERE h.recorded_us <= $9
+     ORDER BY n.seq LIMIT 1
 )
-SELECT kept.seq, held.seq, (SELECT ledger.hold_of(w.ledger, held.seq, $4) FROM which w) FROM kept, held
+SELECT kept.seq, held.seq, held.hold FROM kept LEFT JOIN held ON true

@@ -45,10 +45,11 @@ pub(crate) async fn load(
     loaded.open = open.iter().map(known).collect();
     loaded.incidents = incidents.iter().map(incident).collect();
     loaded.deadlines = deadlines.iter().filter_map(deadline).collect();
-    let [verdicts, dropped, about, derived] = named;
+    let [verdicts, dropped, about, derived, of_classes] = named;
     loaded.verdicts = verdicts.iter().map(known).collect::<HashMap<_, _>>();
     loaded.dropped = dropped.iter().map(known).collect();
     loaded.about = about.iter().map(keyed).collect();
+    loaded.of_classes = of_classes.iter().map(|row| keyed(row).1).collect();
     loaded.derived = derived.iter().map(expected).collect();
     (loaded.looks, loaded.counts, loaded.waiting) = (looked.looks, looked.counts, waiting);
     (loaded.numbers, loaded.tasks, loaded.due) = (numbers, tasks, due);
@@ -88,12 +89,13 @@ async fn about(
     Ok([entities, open, incidents, deadlines])
 }
 
-/// What is asked for by its own name: verdicts, those of rules that are dropped, incidents, other derived events.
+/// What is asked for by its own name: verdicts, those of rules that are dropped, incidents, other derived
+/// events, and incidents of classes that are dropped.
 async fn named(
     tx: &Transaction<'_>,
     projection: i32,
     needs: &Needs,
-) -> Result<[Vec<Row>; 4], Error> {
+) -> Result<[Vec<Row>; 5], Error> {
     let find = async |names: &BTreeSet<String>, sql: &str| {
         if names.is_empty() {
             return Ok(Vec::new());
@@ -101,13 +103,14 @@ async fn named(
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         rows(tx, sql, &[&projection, &names]).await
     };
-    let (verdicts, dropped, about, derived) = tokio::try_join!(
+    let (verdicts, dropped, about, derived, of_classes) = tokio::try_join!(
         find(&needs.verdicts, include_str!("../sql/load_verdicts.sql")),
         find(&needs.dropped, include_str!("../sql/load_dropped.sql")),
         find(&needs.incidents, include_str!("../sql/load_about.sql")),
         find(&needs.derived, include_str!("../sql/load_derived.sql")),
+        find(&needs.classes, include_str!("../sql/load_of_classes.sql")),
     )?;
-    Ok([verdicts, dropped, about, derived])
+    Ok([verdicts, dropped, about, derived, of_classes])
 }
 
 /// A name, and the entity that it is about.
@@ -134,7 +137,7 @@ async fn blocked(tx: &Transaction<'_>, projection: i32, naming: &Naming) -> Resu
         &terms,
         &naming.least.is_some(),
         &at_us,
-        &naming.holds,
+        &naming.holds_until_us,
     ];
     let row = tx
         .query_one(include_str!("../sql/load_blocked.sql"), &parameters)

@@ -47,6 +47,17 @@ pub(super) enum Does {
     Resolve(String),
 }
 
+impl Does {
+    /// The class of the incidents that it opens or resolves.
+    pub(super) fn class(&self) -> Option<&str> {
+        match self {
+            Self::Judge(_, opens) => opens.as_ref().map(|opens| &*opens.class),
+            Self::Open(opens) => Some(&opens.class),
+            Self::Resolve(class) => Some(class),
+        }
+    }
+}
+
 /// How an incident opens.
 #[derive(Debug, Clone)]
 pub(super) struct Opens {

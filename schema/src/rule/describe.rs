@@ -55,8 +55,8 @@ pub const OWN: [(&str, Severity, &str, &str); 8] = [
     (
         "retention.blocked",
         Severity::Critical,
-        "Somebody named data to be deleted that its kind keeps longer (`least`), or that a hold keeps (`hold`). It is not deleted.",
-        "Look who published as the ledger. Where a hold came just before the ledger's own event, nothing need be done.",
+        "Somebody named data to be deleted that its kind keeps longer (`least`), or that a hold keeps (`hold`). It is not deleted. A hold that was recorded less than a minute before the ledger's own event takes its positions out, too, and is no violation.",
+        "Look who published as the ledger.",
     ),
 ];
 

@@ -149,6 +149,11 @@ impl Rules {
         self.all.iter()
     }
 
+    /// The classes of the incidents that rules and events open or resolve.
+    pub fn classes(&self) -> BTreeSet<&str> {
+        self.all.iter().filter_map(|one| one.does.class()).collect()
+    }
+
     /// The fields by whose values entities are looked up: the kind and the dotted path, `status` among them.
     pub fn indexed(&self) -> &BTreeSet<(KindName, String)> {
         &self.indexed

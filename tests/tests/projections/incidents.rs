@@ -214,3 +214,63 @@ async fn a_rebuild_on_the_way_tells_what_was_on_its_way_and_nothing_else() {
     settle(&mut fixture).await;
     assert_eq!(incidents(&fixture, When::Now).await.len(), 1);
 }
+
+/// The rule that opened it is turned off: nothing could resolve it, so the activation does, and says so.
+#[tokio::test]
+async fn an_incident_of_a_class_that_nothing_opens_any_more_ends_with_the_activation() {
+    const CLASS: &str = "environment_retired_without_backup";
+    let mut fixture = Fixture::new().await;
+    fixture.judge_all().await;
+    fixture.environment("old", "created", json!({})).await;
+    let retired = json!({ "to": "retired" });
+    fixture.environment("old", "status_changed", retired).await;
+    // Of the other class an incident stays: the kind itself opens it.
+    let name = json!({ "name": "production" });
+    fixture.environment("production", "created", name).await;
+    moves(&mut fixture, "provisioning", "ready").await;
+    moves(&mut fixture, "ready", "degraded").await;
+    settle(&mut fixture).await;
+    let of_class = async |fixture: &Fixture| {
+        let asked = Incidents {
+            class: Some(CLASS),
+            ..Incidents::default()
+        };
+        let found = query::incidents(&fixture.db, &main(), &asked, When::Now).await;
+        found.expect("an answer").rows.remove(0)
+    };
+    let open = of_class(&fixture).await;
+    assert_eq!(open.status, "open");
+
+    let mut packages = schema::Package::builtin();
+    packages.push(crate::views::package("lab", crate::views::LAMP));
+    fixture.activate(&packages).await;
+    fixture.fold().await;
+    let ended = of_class(&fixture).await;
+    let activation = fixture.appender.head().size - 1;
+    assert_eq!(
+        (
+            ended.status.as_str(),
+            ended.resolved_seq,
+            ended.resolved_by.as_deref()
+        ),
+        ("resolved", Some(activation), None)
+    );
+    assert_eq!(incidents(&fixture, When::Now).await[0].status, "open");
+    let told = fixture.outbox().await.into_iter().find_map(|(_, body)| {
+        let event: Value = serde_json::from_slice(&body).expect("JSON");
+        let ours = event["subject"] == open.incident.as_str();
+        ours.then_some(event)
+    });
+    assert_eq!(
+        told.expect("it is told")["data"],
+        json!({ "incident": open.incident, "how": "let_go", "by_seq": activation })
+    );
+    settle(&mut fixture).await;
+    let living = fixture.rows().await;
+    rebuild(&fixture.db, &main(), &Rebuild::default(), |_| {})
+        .await
+        .expect("rebuilt");
+    assert_eq!(fixture.rows().await, living);
+    let unexpected = &fixture.metrics.unexpected;
+    assert_eq!(unexpected.load(std::sync::atomic::Ordering::Relaxed), 0);
+}

@@ -429,6 +429,35 @@ async fn a_redaction_needs_two_people_and_no_hold() {
     house.verifies().await;
 }
 
+/// A hold at the last moment: the ledger's own event was on its way, and nobody is told of a fault. A minute later it
+/// would have known.
+#[tokio::test]
+async fn a_hold_that_comes_just_before_the_word_is_no_violation() {
+    let mut house = House::new(settings()).await;
+    let ann = house
+        .visitor("1", "came", json!({"name": "Ann", "room": "blue"}))
+        .await;
+    let later = house.now_us() + 10 * DAY_US;
+    let scheduled = house.next(later).await.expect("it is due");
+    let schedule = house.say(&scheduled).await;
+    house.ledger.paused_us += 12 * DAY_US;
+    let applied = house.next(later + DAY_US).await.expect("the day is over");
+    let hold = house.hold("case", json!({"kind": VISITOR})).await;
+    house.say(&applied).await;
+    assert_eq!(house.delete().await, 0);
+    assert_eq!(house.gone().await, Vec::<u64>::new());
+    assert_eq!(house.blocked().await, []);
+
+    house.ledger.paused_us += 61_000_000;
+    let data = json!({"class": "10d", "ranges": [[ann, ann]], "scheduled_by": schedule});
+    let word = "ledger.retention.applied";
+    let late = house.own("ledger", "somebody", word, "10d", &data).await;
+    assert_eq!(house.delete().await, 0);
+    let blocked = [(late, "hold".to_owned(), vec![ann, hold, late])];
+    assert_eq!(house.blocked().await, blocked);
+    house.verifies().await;
+}
+
 /// Whoever can publish as the ledger can name anything. Rows 000-49, 000-50, 000-51, 001-58.
 #[tokio::test]
 async fn what_must_be_kept_is_not_deleted_whoever_names_it() {

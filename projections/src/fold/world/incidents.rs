@@ -1,6 +1,6 @@
 //! Incidents: the last of each class about an entity, and what changed of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::World;
@@ -9,6 +9,12 @@ use crate::fold::changes::Changes;
 use crate::incident::Incident;
 
 impl World {
+    /// Whom open incidents may be about that an activation drops; they were asked for.
+    pub(in crate::fold) fn of_classes(&self) -> BTreeSet<Key> {
+        let new = self.incidents.values().map(|(incident, _)| incident.key());
+        self.of_classes.iter().cloned().chain(new).collect()
+    }
+
     /// What an incident is about: `None` where that is not known here, `Some(None)` where there is no such incident.
     #[expect(
         clippy::option_option,
@@ -60,6 +66,7 @@ impl World {
     pub(super) fn finish_incidents(&mut self, changes: &mut Changes) {
         self.about.clear();
         self.dropped = false;
+        self.of_classes.clear();
         changes.causes = std::mem::take(&mut self.causes);
         for (id, (incident, known)) in std::mem::take(&mut self.incidents) {
             if known {

@@ -26,6 +26,7 @@ impl Default for World {
             verdicts: HashMap::new(),
             derived: HashMap::new(),
             dropped: false,
+            of_classes: BTreeSet::new(),
             about: HashMap::new(),
             incidents: BTreeMap::new(),
             causes: BTreeSet::new(),
