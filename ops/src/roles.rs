@@ -2,6 +2,7 @@
 
 pub mod board;
 mod clock_role;
+pub mod deleting;
 mod deliveries;
 pub mod ingest_role;
 mod key_care;
@@ -23,6 +24,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use self::board::{Board, Standing};
+use self::deleting::Deleting;
 use crate::backlog::Seen;
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
@@ -95,6 +97,8 @@ pub struct Shared {
     pub wake: Wake,
     /// What the sealer has done.
     pub sealed: Arc<Sealed>,
+    /// What was deleted, and what waits for it.
+    pub deleting: Arc<Deleting>,
     /// What waits in the stream.
     pub backlog: Arc<Seen>,
 }
@@ -142,6 +146,7 @@ impl Shared {
             folding: Arc::default(),
             wake: Wake::default(),
             sealed: Arc::default(),
+            deleting: Arc::default(),
             backlog: Arc::default(),
         }
     }

@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use crate::project::{ProjectError, compile};
 use crate::store::{Gone, count, redact};
 
-pub use desk::{Desk, Saying};
+pub use desk::{Desk, Saying, Waiting};
 
 /// Why deleting stopped.
 #[derive(Debug, thiserror::Error)]

@@ -1,5 +1,7 @@
 //! `/metrics`, in the text form of Prometheus.
 
+mod deleting;
+
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -112,6 +114,7 @@ fn render(shared: &Shared) -> String {
     receiving(&mut page, shared);
     folding(&mut page, shared);
     sealing(&mut page, shared);
+    deleting::deleting(&mut page, shared);
     roles(&mut page, shared);
     page.text
 }

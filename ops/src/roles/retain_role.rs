@@ -20,6 +20,8 @@ use crate::{app, connect, packages};
 const POLL: Duration = Duration::from_secs(1);
 /// How often to look for messages that are to be deleted from the stream.
 const SCRUB_EVERY: Duration = Duration::from_secs(30);
+/// How often to count what waits.
+const COUNT_EVERY: Duration = Duration::from_secs(10);
 /// How far our clock may be ahead of that by which messages are recorded: nobody must be told that data was named too
 /// early. Data may well stay a few minutes longer.
 const SKEW_US: i64 = 300_000_000;
@@ -96,6 +98,7 @@ async fn once(shared: &Shared, stop: &mut watch::Receiver<bool>) -> Result<(), E
         desk: Desk::open(reader.clone()).await?,
         reader,
         scrub_at: Instant::now(),
+        count_at: Instant::now(),
     };
     shared.board.set(Role::Retain, Standing::Running, "running");
     while !*stop.borrow() {
@@ -119,6 +122,8 @@ struct Session<'a> {
     desk: Desk,
     /// When to look for messages to delete.
     scrub_at: Instant,
+    /// When to count what waits.
+    count_at: Instant,
 }
 
 impl Session<'_> {
@@ -134,13 +139,22 @@ impl Session<'_> {
             self.desk.refresh().await?;
         }
         let deleted = self.desk.delete(self.sealed().await?).await?;
+        self.shared.deleting.deleted(deleted);
         if deleted > 0 {
             tracing::info!(
                 deleted,
                 "deleted the data of {deleted} positions, as events of the chain say"
             );
         }
-        self.scrub().await
+        self.scrub().await?;
+        let now_us = app::now_us();
+        if deleted > 0 || Instant::now() >= self.count_at {
+            self.count_at = Instant::now() + COUNT_EVERY;
+            let waiting = self.desk.waiting(now_us - SKEW_US);
+            self.shared.deleting.waits(waiting);
+        }
+        self.shared.deleting.ran(now_us);
+        Ok(())
     }
 
     /// The size of the last signed head that the database has.
@@ -212,6 +226,7 @@ impl Session<'_> {
                 let there: Vec<u64> = there.into_iter().collect();
                 many += scrub::scrub(&self.connection, &config.ledger, &stream, &there).await?;
             }
+            self.shared.deleting.overwrote(many);
             if many > 0 {
                 tracing::info!(
                     by,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::digest;
 use ledger::read::Reader;
-use ledger::redaction::{Applied, Coverage, REDACTION, joined};
+use ledger::redaction::{Applied, Coverage, REDACTION, count, joined};
 use ledger::retention::{
     Found, activated, allows, by_class, deletions, due, in_ranges, note, remaining,
 };
@@ -48,6 +48,17 @@ impl Saying {
     }
 }
 
+/// How many positions wait for the deletion of their data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Waiting {
+    /// Announced, and their time has not come; or asked for, and nobody else has agreed.
+    pub announced: u64,
+    /// Their time has come, or somebody may have it so; no event names them yet.
+    pub due: u64,
+    /// Of those that are due, the ones that a hold keeps.
+    pub held: u64,
+}
+
 /// How much was looked at: nothing that was looked at then need be looked at again until this changes.
 type Seen = (usize, usize, Option<u64>);
 
@@ -67,6 +78,8 @@ pub struct Desk {
     deleted: BTreeMap<u64, Seen>,
     /// Events whose positions are deleted for good, and whether their messages are.
     done: BTreeMap<u64, bool>,
+    /// Of announcements and requests the positions that holds keep, as things stood.
+    held: BTreeMap<u64, u64>,
     /// How far the views must have come before an event's positions are deleted.
     reach: BTreeMap<u64, u64>,
 }
@@ -84,6 +97,7 @@ impl Desk {
             settled: BTreeMap::new(),
             deleted: BTreeMap::new(),
             done,
+            held: BTreeMap::new(),
             reach: BTreeMap::new(),
             reader,
         })
@@ -165,13 +179,14 @@ impl Desk {
             return Ok(None);
         }
         let left = remaining(&self.coverage, by, ranges);
-        let (mut free, mut from) = (Vec::new(), 0);
+        let (mut free, mut from, mut held) = (Vec::new(), 0, 0);
         loop {
             let page = in_ranges(&self.reader, &left, from, PAGE).await?;
             let Some(last) = page.last().filter(|_| free.len() < RANGES) else {
                 break;
             };
             from = last.seq + 1;
+            held += page.iter().filter(|one| self.is_held(one)).count();
             free.extend(
                 page.iter()
                     .filter(|one| self.may_go(one) && is_due(&self.retentions, one))
@@ -182,6 +197,8 @@ impl Desk {
         ranges.truncate(RANGES);
         if ranges.is_empty() {
             self.settled.insert(by, seen);
+            self.held
+                .insert(by, u64::try_from(held).unwrap_or(u64::MAX));
             return Ok(None);
         }
         let data = json!({"class": class, "ranges": ranges, "scheduled_by": by});
@@ -192,6 +209,38 @@ impl Desk {
     fn may_go(&self, found: &Found) -> bool {
         let spot = found.spot();
         found.there && !spot.is_permanent() && self.coverage.holds().now(&spot).is_none()
+    }
+
+    /// Whether data is there, and would go if no hold kept it.
+    fn is_held(&self, found: &Found) -> bool {
+        let spot = found.spot();
+        found.there && !spot.is_permanent() && self.coverage.holds().now(&spot).is_some()
+    }
+
+    /// How much waits at a time in µs, after [`Desk::next`] had nothing to say.
+    pub fn waiting(&self, now_us: i64) -> Waiting {
+        let mut waiting = Waiting::default();
+        let mut add = |seq: u64, ranges: &[(u64, u64)], is_due: bool| {
+            let left = count(&remaining(&self.coverage, seq, ranges));
+            if is_due {
+                waiting.due += left;
+                waiting.held += self.held.get(&seq).copied().unwrap_or(0).min(left);
+            } else {
+                waiting.announced += left;
+            }
+        };
+        for one in self.coverage.scheduled() {
+            add(one.seq, &one.ranges, one.not_before_us <= now_us);
+        }
+        for one in self.coverage.requests() {
+            let seqs: Vec<_> = one.seqs.iter().map(|seq| (*seq, *seq)).collect();
+            add(
+                one.seq,
+                &seqs,
+                !self.retentions.four_eyes() || one.is_agreed(),
+            );
+        }
+        waiting
     }
 
     /// The first data whose time is over and that is not announced.
