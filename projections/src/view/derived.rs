@@ -281,7 +281,7 @@ const DERIVED: &[Derived] = &[
     },
     Derived {
         name: "reviews_due",
-        about: "What somebody is to look at next, and by when: access policies and alert routes each quarter, critical alert routes by a test every 30 days, overrides within 5 days.",
+        about: "What somebody is to look at next, and by when: access policies and alert routes each `quarter`, critical alert routes by a test every `interval.alert_route_test`, overrides within `grace.emergency_review`, as the active settings say.",
         replaces: None,
         columns: &[
             LEDGER,
@@ -429,5 +429,34 @@ impl Derived {
         columns
             .map(|(name, column_type, about)| Column::fixed(name, *column_type, about))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use schema::{Catalog, Package};
+    use serde_json::{Value, json};
+
+    /// Where the activation says nothing, a view goes by the default that the settings declare.
+    #[test]
+    fn what_is_due_has_the_defaults_of_the_settings() {
+        let sql = include_str!("../sql/view_reviews_due.sql");
+        let words: Vec<&str> = sql.split('\'').collect();
+        let catalog = Catalog::of(&Package::builtin(), json!({})).expect("they compile");
+        let mut found = 0;
+        for (at, path) in words.iter().enumerate() {
+            let Some(path) = path
+                .strip_prefix('{')
+                .and_then(|path| path.strip_suffix('}'))
+            else {
+                continue;
+            };
+            let setting = path.replace(',', ".");
+            let declared = catalog.rules().settings().get(&setting);
+            let otherwise = words.get(at + 2).copied();
+            assert_eq!(declared.and_then(Value::as_str), otherwise, "{setting}");
+            found += 1;
+        }
+        assert_eq!(found, 4);
     }
 }

@@ -213,6 +213,22 @@ async fn what_is_due_is_listed_until_it_is_done() {
         due("SELECT 1 FROM views.reviews_due WHERE kind = 'platform.access_policy'").await,
         Vec::<Value>::new()
     );
+    // Other settings, and everything is due by them.
+    let settings = json!({
+        "quarter": "30d", "interval": { "alert_route_test": "1d12h" }, "grace": { "emergency_review": "36h" },
+    });
+    let packages = schema::Package::builtin();
+    fixture.activate_with(&packages, settings).await;
+    fixture.fold().await;
+    let days = "SELECT what, to_char(due_at AT TIME ZONE 'UTC', 'MM-DD HH24') AS due FROM views.reviews_due ORDER BY kind, what";
+    assert_eq!(
+        due(days).await,
+        [
+            json!({ "what": "review", "due": "07-31 00" }),
+            json!({ "what": "test", "due": "07-06 12" }),
+            json!({ "what": "review", "due": "07-02 12" }),
+        ]
+    );
 }
 
 fn deployment(environment: &str, version: &str, sha: &str) -> Value {
