@@ -205,7 +205,9 @@ impl Pen<'_, '_> {
     /// A value for a field: of what names an entity, one that exists.
     fn field(&mut self, field: &Field, earlier_us: i64) -> Option<Value> {
         let (drawn, _) = self.manner.drawn();
-        let free = below(self.random, 8) < drawn;
+        // What is looked up by its value is not the same everywhere.
+        let looked_up = self.state.looks_up(&self.kind.name, &field.name);
+        let free = below(self.random, 8) < drawn || looked_up;
         let identifies = identifies(self.kind, &field.name);
         let known = self.entity.and_then(|one| one.attributes.get(&field.name));
         if self.manner == Manner::Kept

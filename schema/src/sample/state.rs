@@ -108,6 +108,12 @@ impl<'a> State<'a> {
         stock.entities.get(id)
     }
 
+    /// Whether rules look entities of a kind up by a field.
+    pub(super) fn looks_up(&self, kind: &KindName, field: &str) -> bool {
+        let stock = self.stocks.get(kind);
+        stock.is_some_and(|stock| stock.paths.contains(&field))
+    }
+
     /// The entities of a kind with that value at a path that rules look up.
     pub(super) fn with(&self, kind: &KindName, path: &str, value: &str) -> Vec<&Entity> {
         let Some(stock) = self.stocks.get(kind) else {

@@ -13,7 +13,7 @@ pub(super) struct Stock<'a> {
     /// The identifiers, the oldest first.
     pub(super) order: Vec<String>,
     /// The paths that rules look up.
-    paths: Vec<&'a str>,
+    pub(super) paths: Vec<&'a str>,
     /// By the number of the path and the value: those that have it, by age.
     index: HashMap<(usize, String), BTreeMap<u64, String>>,
 }
