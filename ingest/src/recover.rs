@@ -235,7 +235,7 @@ impl<'a> Recovery<'a> {
         };
         let mut next = info.first_seq;
         let kept = format!("ledger.{}.kept.", self.ledger);
-        let taken = |one: &&Stored| {
+        let ours = |one: &&Stored| {
             let subject = one.message.nats_subject.strip_prefix(&kept);
             takes(subject.unwrap_or_default())
         };
@@ -247,7 +247,7 @@ impl<'a> Recovery<'a> {
             next = last.message.stream_seq + 1;
             let batch: Vec<_> = page
                 .iter()
-                .filter(taken)
+                .filter(ours)
                 .map(|one| self.copy(one, "kept", "ingest", &info.identity))
                 .collect();
             self.publish(&batch, &self.live.clone()).await?;
