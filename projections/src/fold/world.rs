@@ -62,7 +62,8 @@ pub struct World {
     seen: Option<Seen>,
     /// Kinds whose look-ups it does not say: other places of them were indexed before.
     unsure: HashSet<String>,
-    /// By key: the entities that may have an open verdict with it. Of this batch alone.
+    /// By key: the entities that may have an open verdict with it. Who once had one stays here: what is broken of an
+    /// entity is asked of itself.
     waiting: HashMap<String, BTreeSet<Key>>,
     /// Every deadline up to the horizon that has not fired, in the order in which they do.
     unfired: BTreeSet<Due>,

@@ -11,7 +11,7 @@ use super::compile::Does;
 use super::conditions::paths;
 use super::declare::{On, Outcome, Rule, Shape};
 use super::inputs::{Inputs, Known, Lookup, RuleKey};
-use super::judge::Judged;
+use super::judge::{Judged, NOT_AUTHORIZED};
 use super::judging::{About, Judging};
 use super::rules::Rules;
 use super::shape;
@@ -80,7 +80,9 @@ impl Law {
     pub fn rules(&self, said: &Said<'_>) -> Vec<(&Kind, &Rule)> {
         let kinds = self.packages.iter().flat_map(Package::kinds);
         let all = kinds.flat_map(|kind| kind.rules.iter().map(move |rule| (kind, rule)));
-        let named = all.filter(|(_, rule)| raises(rule, said.rule));
+        // That name is the ledger's own as well; a kind that takes it means its own events.
+        let theirs = |kind: &Kind| said.rule != NOT_AUTHORIZED || **kind.name.text() == *said.kind;
+        let named = all.filter(|(kind, rule)| raises(rule, said.rule) && theirs(kind));
         let likely = |(kind, rule): &(&Kind, &Rule)| {
             let key = format!("{}/{}/{}", kind.name, rule.id, rule.part);
             let listens = said

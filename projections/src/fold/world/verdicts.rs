@@ -11,6 +11,9 @@ use crate::fold::changes::{Changes, Known};
 /// Whom a verdict is about with a key that no open verdict ever had.
 static NOBODY: BTreeSet<Key> = BTreeSet::new();
 
+/// For how many keys it is remembered from batch to batch who waits for them.
+const MOST_WAITING: usize = 100_000;
+
 impl World {
     /// A verdict about an entity that was asked for; what this batch knows of it goes before.
     pub(super) fn supply_open(&mut self, violation: String, stored: Known) {
@@ -127,7 +130,9 @@ impl World {
             changes.verdicts.push((violation.clone(), known.clone()));
             tracked.old.clone_from(&tracked.known);
         }
-        self.waiting.clear();
+        if self.waiting.len() > MOST_WAITING {
+            self.waiting.clear();
+        }
         // A verdict is derived, comes back once, and is never asked for again; what is open stands beside its entity.
         // Those of the last batch are kept: it may not be written yet.
         let batch = self.batch;
