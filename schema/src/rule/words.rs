@@ -406,12 +406,12 @@ mod tests {
         assert!(law.values(&said, &long).is_empty());
     }
 
-    /// Of every rule, a verdict has words.
+    /// Of every rule that raises something, a verdict has words.
     #[test]
     fn every_rule_has_words() {
         let law = law();
         for kind in law.packages.iter().flat_map(Package::kinds) {
-            for rule in &kind.rules {
+            for rule in kind.rules.iter().filter(|rule| raises(rule, &rule.id)) {
                 let key = format!("{}/{}/{}", kind.name, rule.id, rule.part);
                 let kind = kind.name.to_string();
                 let said = Said {

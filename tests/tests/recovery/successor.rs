@@ -16,6 +16,29 @@ async fn succeed(ledger: &Installation) -> Ran {
         .await
 }
 
+/// Most of what the database lacks from a number of the stream on goes; what is left are ten publishers' messages, and the
+/// ledger's own between them. Gives how many of those there are.
+async fn keep_ten(ledger: &Installation, kept: u64) -> u64 {
+    let jetstream = ledger.nats.jetstream().await;
+    let stream = jetstream.get_stream("LEDGER-main").await;
+    let stream = stream.expect("the stream");
+    let last = stream.cached_info().state.last_sequence;
+    let mut publishers = Vec::new();
+    for number in kept..=last {
+        let message = stream.get_raw_message(number).await.expect("a message");
+        if !message.subject.starts_with("ledger.main.ingest.ledger.") {
+            publishers.push(number);
+        }
+    }
+    let first = publishers[publishers.len() - 10];
+    for number in kept..first {
+        stream.delete_message(number).await.expect("deleted");
+    }
+    let own = last + 1 - first - 10;
+    assert!(own > 0, "the ledger's own are among what is left");
+    own
+}
+
 #[tokio::test]
 async fn the_successor_of_a_log_whose_end_is_gone() {
     let mut ledger = Installation::start().await;
@@ -32,28 +55,7 @@ async fn the_successor_of_a_log_whose_end_is_gone() {
         &succeed(&ledger).await.expect(2),
         &["the stream still has the", "ledger serve"],
     );
-    // Most of what the database lacks goes; what is left are publishers' messages and the ledger's own.
-    let stream = ledger
-        .nats
-        .jetstream()
-        .await
-        .get_stream("LEDGER-main")
-        .await
-        .expect("the stream");
-    let last = stream.cached_info().state.last_sequence;
-    let mut publishers = Vec::new();
-    for number in kept..=last {
-        let message = stream.get_raw_message(number).await.expect("a message");
-        if !message.subject.starts_with("ledger.main.ingest.ledger.") {
-            publishers.push(number);
-        }
-    }
-    let first = publishers[publishers.len() - 10];
-    for number in kept..first {
-        stream.delete_message(number).await.expect("deleted");
-    }
-    let own = last + 1 - first - 10;
-    assert!(own > 0, "the ledger's own are among what is left");
+    let own = keep_ten(&ledger, kept).await;
     let serving = ledger.serve_unready();
     unready(&ledger, &["a head of size", "--from", "--successor"]).await;
     says(
