@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ledger::read::{ReadError, Reader};
 use ledger::record::Record;
-use schema::rule::{Law, Said};
+use schema::rule::{Law, NOT_AUTHORIZED, Said};
 use schema::{Activation, Package};
 use serde_json::Value;
 
@@ -107,7 +107,9 @@ async fn causes(
         let law = laws.get(&one.row.catalog);
         let asks =
             |law: &Law| law.asks_for_values(&one.said()) || !law.parts(&one.said()).is_empty();
-        one.event_type.is_none() || law.is_some_and(asks)
+        // Of what a publisher may not, the words name it.
+        let names = one.row.rule == NOT_AUTHORIZED;
+        names || one.event_type.is_none() || law.is_some_and(asks)
     };
     let mut seqs: Vec<u64> = some
         .iter()
