@@ -8,9 +8,11 @@ use serde_json::{Map, Value};
 use super::fixed::{fixed, identifies, shift, targets};
 use super::guide::Guide;
 use super::joins::said;
+use super::learned::Verb;
+use super::plan::Plan;
 use super::state::State;
 use super::values::{self, Ink};
-use super::{Plan, Sampler, Verb, below, pattern, put};
+use super::{Sampler, below, pattern, put};
 use crate::kind::{EventDef, Field, Kind, Shape};
 use crate::rule::Entity;
 

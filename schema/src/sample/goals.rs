@@ -4,7 +4,8 @@
 use serde_json::Value;
 
 use super::joins::said;
-use super::{Plan, Sampler, below};
+use super::plan::Plan;
+use super::{Sampler, below};
 use crate::name::KindName;
 use crate::rule::hints::{Join, Place};
 use crate::rule::{Entity, Finding, RuleKey};
