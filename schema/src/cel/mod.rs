@@ -11,6 +11,7 @@
 //! the rule is not judged.
 
 pub(crate) mod ast;
+mod call;
 pub(crate) mod check;
 mod eval;
 pub(crate) mod function;
