@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::compiled::{Compiled, Does, FindBy, Finder, Opens};
 use super::declare::{self, By, Condition, Find, Incident, On, Opening, Resolve, Rule};
 use super::inputs::RuleKey;
 use super::settings::Settings;
@@ -10,93 +11,20 @@ use super::when::When;
 use crate::cel::check::{Scope, check, truth};
 use crate::cel::node::{Node, Root};
 use crate::cel::types::{self, Type};
-use crate::diagnostic::{Diagnostic, listed};
-use crate::kind::{EventDef, Kind, Severity};
-use crate::load::table::nearest;
+use crate::diagnostic::Diagnostic;
+use crate::kind::{EventDef, Kind};
 use crate::name::KindName;
-
-/// A rule, or an incident that a kind declares, ready to be judged.
-#[derive(Debug, Clone)]
-pub struct Compiled {
-    /// The kind that declares it.
-    pub owner: KindName,
-    /// What it says, where it is a rule.
-    pub rule: Option<Rule>,
-    /// What it says, where it is an incident's.
-    pub incident: Option<Incident>,
-    pub(super) on: Vec<On>,
-    pub(super) id_of: Option<Node>,
-    /// Its name for verdicts, where it is a rule.
-    pub(super) key: Option<RuleKey>,
-    pub(super) when: When,
-    pub(super) find: Vec<Finder>,
-    pub(super) each: Option<(Node, Option<Node>)>,
-    /// The number of the look-up with the overrides, and which of them count.
-    pub(super) override_by: Option<(usize, Node)>,
-    pub(super) does: Does,
-}
-
-/// What happens when the events come.
-#[derive(Debug, Clone)]
-pub(super) enum Does {
-    /// A rule is judged.
-    Judge(Box<Shape>, Option<Opens>),
-    /// An incident opens.
-    Open(Opens),
-    /// An incident is resolved.
-    Resolve(String),
-}
-
-impl Does {
-    /// The class of the incidents that it opens or resolves.
-    pub(super) fn class(&self) -> Option<&str> {
-        match self {
-            Self::Judge(_, opens) => opens.as_ref().map(|opens| &*opens.class),
-            Self::Open(opens) => Some(&opens.class),
-            Self::Resolve(class) => Some(class),
-        }
-    }
-}
-
-/// How an incident opens.
-#[derive(Debug, Clone)]
-pub(super) struct Opens {
-    pub(super) class: String,
-    pub(super) severity: Severity,
-    pub(super) severity_when: Vec<(Severity, Node)>,
-    pub(super) when: When,
-    pub(super) of: Option<(KindName, Node)>,
-}
-
-/// A look-up.
-#[derive(Debug, Clone)]
-pub(super) struct Finder {
-    pub(super) kind: KindName,
-    pub(super) by: FindBy,
-    pub(super) most: u32,
-    /// Whether more than `most` is an error: where `latest` says so, it is not.
-    pub(super) strict: bool,
-    /// Whether it asks for something of the item, or of look-ups before it.
-    pub(super) of_item: bool,
-    pub(super) of_found: bool,
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum FindBy {
-    Id(Node),
-    Where(Vec<(String, Node)>),
-    Count(Vec<(String, Node)>),
-}
 
 /// Something was reported; the rule does not come into being.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Broken;
 
 pub(super) struct Compiler<'c> {
-    kinds: &'c BTreeMap<KindName, Kind>,
+    pub(super) kinds: &'c BTreeMap<KindName, Kind>,
     settings: &'c Settings,
-    kind: &'c Kind,
+    pub(super) kind: &'c Kind,
     found: &'c mut Vec<Diagnostic>,
+    /// The fields by whose values it looks entities up.
     pub(super) indexed: BTreeSet<(KindName, String)>,
 }
 
@@ -255,61 +183,6 @@ impl<'c> Compiler<'c> {
         let file = format!("{}/{}.toml", self.kind.name.package, self.kind.name.entity);
         self.found.push(Diagnostic::new(file, line, message, mend));
         Broken
-    }
-
-    fn is_active(&self, kind: &KindName) -> bool {
-        self.kinds.keys().any(|known| known.package == kind.package)
-    }
-
-    /// A kind that is named; its package is active.
-    pub(super) fn kind(&mut self, name: &KindName, line: usize) -> Result<&'c Kind, Broken> {
-        let kinds = self.kinds;
-        kinds.get(name).ok_or_else(|| {
-            let message = format!("`{name}` is no kind");
-            self.report(
-                line,
-                message,
-                "name a kind of this package or of an active one",
-            )
-        })
-    }
-
-    /// The events of active packages.
-    fn events(&mut self, on: &[On], line: usize) -> Result<Vec<On>, Broken> {
-        let mut events = Vec::new();
-        for one in on {
-            if let On::Type(kind, verb) = one {
-                if !self.is_active(kind) {
-                    continue;
-                }
-                let known = self.kind(kind, line)?;
-                if known.event(verb).is_none() {
-                    let verbs: Vec<&str> =
-                        known.events.iter().map(|one| one.verb.as_str()).collect();
-                    let mend = match nearest(verb.as_str(), &verbs) {
-                        Some(near) => format!("write `{kind}.{near}`"),
-                        None => format!("it has {}", listed(verbs)),
-                    };
-                    let message = format!("`{kind}` has no event `{verb}`");
-                    return Err(self.report(line, message, mend));
-                }
-            }
-            events.push(one.clone());
-        }
-        Ok(events)
-    }
-
-    fn scope_events(&mut self, on: &[On]) -> Result<Vec<(&'c Kind, &'c EventDef)>, Broken> {
-        let mut events = Vec::new();
-        for one in on {
-            let (kind, verb) = match one {
-                On::Any => return Ok(Vec::new()),
-                On::Verb(verb) => (self.kind, verb),
-                On::Type(kind, verb) => (self.kinds.get(kind).ok_or(Broken)?, verb),
-            };
-            events.push((kind, kind.event(verb).ok_or(Broken)?));
-        }
-        Ok(events)
     }
 
     /// `event`, `entity`, `before`, `settings`.
@@ -477,49 +350,6 @@ impl<'c> Compiler<'c> {
         Ok(nodes)
     }
 
-    /// A dotted path to a field of a kind, or `status`. Gives the kind that the field says it names.
-    pub(super) fn path(
-        &mut self,
-        kind: &Kind,
-        path: &str,
-        line: usize,
-    ) -> Result<Option<KindName>, Broken> {
-        if path == "status" && kind.lifecycle.is_some() {
-            return Ok(None);
-        }
-        if let Some(reference) = kind.at_path(path) {
-            Ok(reference.cloned())
-        } else {
-            let names: Vec<&str> = kind
-                .fields
-                .iter()
-                .map(|field| field.name.as_str())
-                .collect();
-            let mend = match nearest(path, &names) {
-                Some(near) => format!("write `{near}`"),
-                None => format!("name one of {}, `[]` behind a list", listed(names)),
-            };
-            let message = format!("`{}` has no field `{path}`", kind.name);
-            Err(self.report(line, message, mend))
-        }
-    }
-
-    /// The number and the kind of a look-up that is named.
-    pub(super) fn lookup(
-        &mut self,
-        finds: &[Find],
-        name: &str,
-        line: usize,
-    ) -> Result<usize, Broken> {
-        let place = finds.iter().position(|find| find.name == name);
-        place.ok_or_else(|| {
-            let names: Vec<&str> = finds.iter().map(|find| find.name.as_str()).collect();
-            let message = format!("there is no look-up `{name}`");
-            let mend = format!("declare it in `find`, or name one of {}", listed(names));
-            self.report(line, message, mend)
-        })
-    }
-
     pub(super) fn opening(
         &mut self,
         opening: Option<&Opening>,
@@ -565,66 +395,5 @@ impl<'c> Compiler<'c> {
                 Err(self.report(condition.line, message, mend))
             }
         }
-    }
-
-    /// The rule's own kind, where every event is about one of its entities.
-    pub(super) fn own(&mut self, rule: &Rule) -> Result<&'c Kind, Broken> {
-        let foreign = |on: &On| !matches!(on, On::Verb(_));
-        if self.kind.stateless || (rule.id_of.is_none() && rule.on.iter().any(foreign)) {
-            let message = format!(
-                "the shape `{}` needs an entity of this kind",
-                rule.shape.as_str()
-            );
-            let mend = "listen to events of this kind, or say with `id_of` which entity is meant";
-            return Err(self.report(rule.line, message, mend));
-        }
-        Ok(self.kind)
-    }
-
-    /// A path to a field by whose values entities are looked up.
-    pub(super) fn indexed_path(
-        &mut self,
-        kind: &Kind,
-        path: &str,
-        line: usize,
-    ) -> Result<(), Broken> {
-        self.path(kind, path, line)?;
-        self.indexed.insert((kind.name.clone(), path.to_owned()));
-        Ok(())
-    }
-
-    /// What a field names, by what the kind or one of the rule's events says of it; and whether it is the event's.
-    pub(super) fn named_by(
-        &mut self,
-        rule: &Rule,
-        path: &str,
-    ) -> Result<(Option<&'c KindName>, bool), Broken> {
-        let events = self.scope_events(&rule.on).unwrap_or_default();
-        let about: Vec<&'c Kind> = match rule.id_of {
-            Some(_) => vec![self.kind],
-            None => events.iter().map(|(kind, _)| *kind).collect(),
-        };
-        if let Some(named) = about.iter().find_map(|kind| kind.at_path(path)) {
-            return Ok((named, false));
-        }
-        let members = events
-            .iter()
-            .map(|(_, event)| event.members.fields.as_slice());
-        let mut named = members.filter_map(|fields| crate::kind::at_path(fields, path));
-        named.next().map(|named| (named, true)).ok_or_else(|| {
-            let message = format!("neither the kind nor its events have a field `{path}`");
-            self.report(rule.line, message, "name a field, `[]` behind a list")
-        })
-    }
-}
-
-impl FindBy {
-    fn nodes(&self) -> impl Iterator<Item = &Node> {
-        let (one, many) = match self {
-            Self::Id(node) => (Some(node), None),
-            Self::Where(fields) | Self::Count(fields) => (None, Some(fields)),
-        };
-        let many = many.into_iter().flatten().map(|(_, node)| node);
-        one.into_iter().chain(many)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::MOST_ITEMS;
-use super::compile::{FindBy, Finder};
+use super::compiled::{FindBy, Finder};
 use super::inputs::{Inputs, Known, Lookup, Need};
 use crate::cel::node::Node;
 use crate::cel::{Failure, Frame, Value, View, evaluate};
@@ -92,6 +92,23 @@ impl<'a> Base<'a> {
         }
     }
 
+    /// The value of a condition, which takes what it costs from the budget; `other` is what it calls `other` or
+    /// `target`.
+    pub(super) fn ask<'f>(
+        &'f self,
+        node: &'f Node,
+        found: &'f [Found<'a>],
+        item: &Value<'f>,
+        other: Option<&'f View<'f>>,
+        budget: &mut u64,
+    ) -> Result<Value<'f>, Failure> {
+        let mut frame = self.frame(found, item, *budget);
+        frame.other = other.map_or(Value::Null, Value::Entity);
+        let value = evaluate(node, &mut frame);
+        *budget = frame.budget;
+        value
+    }
+
     /// The text of a condition that names an entity or a field's value; `None` where it names nothing.
     pub(super) fn key(
         &self,
@@ -100,10 +117,7 @@ impl<'a> Base<'a> {
         item: &Value<'_>,
         budget: &mut u64,
     ) -> Result<Option<String>, Failure> {
-        let mut frame = self.frame(found, item, *budget);
-        let value = evaluate(node, &mut frame);
-        *budget = frame.budget;
-        let value = value?;
+        let value = self.ask(node, found, item, None, budget)?;
         match value.index_text() {
             // What is empty is in no index.
             Some(text) => Ok(Some(text).filter(|text| !text.is_empty())),
@@ -114,10 +128,7 @@ impl<'a> Base<'a> {
 
     /// The identifiers that a condition gives: one, a list of them, or none. Each once.
     pub(super) fn keys(&self, node: &Node, budget: &mut u64) -> Result<Vec<String>, Failure> {
-        let mut frame = self.frame(&[], &Value::Null, *budget);
-        let value = evaluate(node, &mut frame);
-        *budget = frame.budget;
-        let value = value?;
+        let value = self.ask(node, &[], &Value::Null, None, budget)?;
         if value.is_null() {
             return Ok(Vec::new());
         }

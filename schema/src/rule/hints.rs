@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::compile::{Compiled, Does, FindBy};
+use super::compiled::{Compiled, Does, FindBy};
 use super::declare::On;
 use super::rules::Rules;
 use super::shape::Shape;

@@ -1,19 +1,17 @@
-//! One rule at one event, or at the moment when it is due.
+//! One rule at one event.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::MOST_ITEMS;
-use super::compile::{Compiled, Does, Opens};
+use super::compiled::{Compiled, Does, Opens};
 use super::declare::Rule;
 use super::finds::{Base, Found};
 use super::inputs::{Inputs, Known, Need, RuleKey};
-use super::judge::{
-    Armed, Arrived, Due, Emitted, Finding, Held, Judged, NOT_JUDGED, Opened, Resolved, TaskOpened,
-    Violation,
-};
+use super::judge::{Arrived, Finding, Held, Judged, NOT_JUDGED, Resolved};
+use super::opening::{Opening, opening_with};
 use super::rules::Rules;
-use super::shape::{Broke, Case, Deadline, Shape};
+use super::shape::{Broke, Case, Shape};
 use super::silence::Silences;
 use super::when::When;
 use crate::cel::node::Node;
@@ -25,20 +23,20 @@ use crate::name::KindName;
 const LONGEST_ID: usize = 512;
 
 pub(super) struct Judging<'a, 'o> {
-    compiled: &'a Compiled,
+    pub(super) compiled: &'a Compiled,
     inputs: &'a Inputs<'a>,
     known: &'a dyn Known,
     aliases: &'a serde_json::Value,
     needs: &'o mut BTreeSet<Need>,
-    judged: &'o mut Judged,
+    pub(super) judged: &'o mut Judged,
     budget: u64,
 }
 
 /// What a rule is about. A copy costs no allocation.
 #[derive(Clone)]
 pub(super) struct About {
-    kind: Arc<str>,
-    id: Arc<str>,
+    pub(super) kind: Arc<str>,
+    pub(super) id: Arc<str>,
 }
 
 impl About {
@@ -74,7 +72,7 @@ impl<'a, 'o> Judging<'a, 'o> {
         }
     }
 
-    fn base(&self) -> Base<'a> {
+    pub(super) fn base(&self) -> Base<'a> {
         Base {
             inputs: self.inputs,
             entity: self.inputs.entity,
@@ -167,17 +165,17 @@ impl<'a, 'o> Judging<'a, 'o> {
         }
     }
 
-    fn key(&self) -> Option<RuleKey> {
+    pub(super) fn key(&self) -> Option<RuleKey> {
         self.compiled.key.clone()
     }
 
     /// Whether it may be judged at all, by what is known before anything is looked up.
-    fn may_begin(&mut self, base: &Base<'a>, when: &'a When) -> Result<bool, Failure> {
+    pub(super) fn may_begin(&mut self, base: &Base<'a>, when: &'a When) -> Result<bool, Failure> {
         let mut frame = base.frame(&[], &Value::Null, self.budget);
         when.may_hold(&mut frame)
     }
 
-    fn not_judged(&mut self, about: &About, failure: Failure) {
+    pub(super) fn not_judged(&mut self, about: &About, failure: Failure) {
         let compiled = self.compiled;
         let rule = compiled.rule.as_ref().map(|rule| rule.id.as_str());
         let class = compiled
@@ -202,7 +200,7 @@ impl<'a, 'o> Judging<'a, 'o> {
     }
 
     /// Goes through the items of the rule's list, or judges once where it has none. Gives the first failure.
-    fn cases(
+    pub(super) fn cases(
         &mut self,
         base: &Base<'a>,
         opens: Option<&'a Opens>,
@@ -336,126 +334,6 @@ impl<'a, 'o> Judging<'a, 'o> {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Sets the deadlines that an event says.
-    fn arm(
-        &mut self,
-        about: &About,
-        base: &Base<'a>,
-        deadline: &'a Deadline,
-    ) -> Result<(), Failure> {
-        let Some(by) = self.key() else { return Ok(()) };
-        let compiled = self.compiled;
-        let mut due = BTreeMap::new();
-        let set = |case: &mut Case<'_, 'a>| {
-            if !case.holds(compiled.when.then())? {
-                return Ok(());
-            }
-            let Some(set) = case.known.due_us(&by, &about.kind, &about.id, case.key) else {
-                let need = Need::Deadlines(about.kind.to_string(), about.id.to_string());
-                case.needs.insert(need);
-                return Ok(());
-            };
-            let timed = Base {
-                timer: set,
-                ..case.base.clone()
-            };
-            let mut case = Case {
-                base: &timed,
-                needs: &mut *case.needs,
-                budget: &mut *case.budget,
-                ..*case
-            };
-            if let Some(us) = deadline.due(&mut case)? {
-                due.insert(case.key.to_owned(), (us, deadline.excused(&mut case)?));
-            }
-            Ok(())
-        };
-        let failed = if self.may_begin(base, &compiled.when)? {
-            self.cases(base, None, set)?
-        } else {
-            None
-        };
-        if let Some(failure) = failed {
-            return Err(failure);
-        }
-        let (kind, id) = (about.kind.clone(), about.id.clone());
-        self.judged.armed.push(Armed { by, kind, id, due });
-        Ok(())
-    }
-
-    /// At the first event that is recorded after it was due.
-    pub(super) fn when_due(&mut self, due: &Due) {
-        let Does::Judge(shape, opens) = &self.compiled.does else {
-            return;
-        };
-        let Shape::Deadline(deadline) = shape.as_ref() else {
-            return;
-        };
-        let about = About {
-            kind: due.kind.as_str().into(),
-            id: due.id.as_str().into(),
-        };
-        let base = Base {
-            timer: Some(due.due_us),
-            ..self.base()
-        };
-        let compiled = self.compiled;
-        let (mut findings, mut opened, mut emitted) = (Vec::new(), Vec::new(), Vec::new());
-        let mut missed = false;
-        let failed = self.cases(&base, opens.as_ref(), |case| {
-            if case.key != due.key || deadline.excused(case)? {
-                return Ok(());
-            }
-            missed = true;
-            let mut broke = case.broke();
-            broke.judged_from.push(due.armed_seq);
-            if deadline.raise {
-                let opens = broke.opens;
-                let found = finding(compiled, &about, case, broke)?;
-                if !case.is_silenced(&found.rule, &about) {
-                    opened.extend(opening_with(&found, opens, &about, case)?);
-                }
-                findings.push(found);
-            } else if !case.is_silenced(broke.rule, &about) {
-                opened.extend(opening(broke.opens, &about, broke.rule, case)?);
-            }
-            if let Some((verb, members)) = &deadline.emit {
-                let mut data = serde_json::Map::new();
-                for (name, node) in members {
-                    let mut frame = case.base.frame(case.found, case.item, *case.budget);
-                    let value = evaluate(node, &mut frame)?.to_json();
-                    if !value.is_null() {
-                        data.insert(name.clone(), value);
-                    }
-                }
-                emitted.push((verb.clone(), data));
-            }
-            Ok(())
-        });
-        if let Err(failure) | Ok(Some(failure)) = failed {
-            return self.not_judged(&about, failure);
-        }
-        self.judged.findings.append(&mut findings);
-        self.judged.opened.append(&mut opened);
-        let task = deadline.task.as_ref().filter(|_| missed);
-        self.judged.tasks.extend(task.map(|task| TaskOpened {
-            class: task.class.clone(),
-            kind: due.kind.clone(),
-            id: due.id.clone(),
-            title: task.title.clone(),
-            due_us: due.due_us,
-        }));
-        self.judged
-            .emitted
-            .extend(emitted.into_iter().map(|(verb, data)| Emitted {
-                event_type: format!("{}.{verb}", due.by.owner),
-                subject: due.id.clone(),
-                data: serde_json::Value::Object(data),
-                by: due.by.clone(),
-                due_us: due.due_us,
-            }));
-    }
-
     fn open(&mut self, about: &About, base: &Base<'a>, opens: &'a Opens) -> Result<(), Failure> {
         if !self.may_begin(base, &opens.when)? {
             return Ok(());
@@ -491,7 +369,7 @@ impl<'a, 'o> Judging<'a, 'o> {
 
 impl Case<'_, '_> {
     /// Whether the rule that is raised is silenced about this entity.
-    fn is_silenced(&mut self, rule: &str, about: &About) -> bool {
+    pub(super) fn is_silenced(&mut self, rule: &str, about: &About) -> bool {
         Silences::new(self.base.inputs.event.recorded_us, self.known)
             .of(rule, &about.kind, &about.id, self.needs)
             .is_some()
@@ -502,7 +380,8 @@ fn clears(compiled: &Compiled) -> bool {
     compiled.rule.as_ref().is_some_and(|rule| rule.clears)
 }
 
-fn finding<'a>(
+/// The verdict of a rule that is broken.
+pub(super) fn finding<'a>(
     compiled: &Compiled,
     about: &About,
     case: &mut Case<'_, 'a>,
@@ -541,96 +420,4 @@ fn finding<'a>(
         instead_of: rule.instead_of.clone(),
         not_judged: None,
     })
-}
-
-fn opening(
-    opens: Option<&Opens>,
-    about: &About,
-    rule: &str,
-    case: &mut Case<'_, '_>,
-) -> Result<Option<Opened>, Failure> {
-    let Some(opens) = opens else { return Ok(None) };
-    let (base, found, item) = (case.base, case.found, case.item);
-    Opening {
-        base,
-        found,
-        item,
-        budget: &mut *case.budget,
-    }
-    .opens(opens, about, rule)
-}
-
-/// The incident that opens with a finding, where it does.
-fn opening_with(
-    finding: &Finding,
-    opens: Option<&Opens>,
-    about: &About,
-    case: &mut Case<'_, '_>,
-) -> Result<Option<Opened>, Failure> {
-    let opened = opening(opens, about, &finding.rule, case)?;
-    let by = finding.by.clone().filter(|_| finding.clears);
-    let with = by.map(|by| Violation {
-        by,
-        kind: finding.kind.clone(),
-        id: finding.id.clone(),
-        detail_key: finding.detail_key.clone(),
-    });
-    Ok(opened.map(|opened| Opened { with, ..opened }))
-}
-
-/// What an incident's opening is judged with.
-struct Opening<'c, 'a> {
-    base: &'c Base<'a>,
-    found: &'c [Found<'a>],
-    item: &'c Value<'c>,
-    budget: &'c mut u64,
-}
-
-impl Opening<'_, '_> {
-    fn holds(&mut self, node: Option<&Node>) -> Result<bool, Failure> {
-        let Some(node) = node else { return Ok(true) };
-        let mut frame = self.base.frame(self.found, self.item, *self.budget);
-        let answer = evaluate(node, &mut frame);
-        *self.budget = frame.budget;
-        crate::cel::truth(&answer?)
-    }
-
-    /// The incident that opens, if it does.
-    fn opens(
-        &mut self,
-        opens: &Opens,
-        about: &About,
-        rule: &str,
-    ) -> Result<Option<Opened>, Failure> {
-        let mut frame = self.base.frame(self.found, self.item, *self.budget);
-        let may = opens.when.may_hold(&mut frame)?;
-        if !(may && self.holds(opens.when.then())?) {
-            return Ok(None);
-        }
-        let mut severity = opens.severity;
-        for (worse, node) in &opens.severity_when {
-            if *worse > severity && self.holds(Some(node))? {
-                severity = *worse;
-            }
-        }
-        let named = match &opens.of {
-            None => None,
-            Some((kind, node)) => {
-                let id = self.base.key(node, self.found, self.item, self.budget)?;
-                id.map(|id| (kind.to_string(), id))
-            }
-        };
-        // Where it names nothing: better about what the verdict is about than no incident.
-        let (kind, id) = named.unwrap_or_else(|| (about.kind.to_string(), about.id.to_string()));
-        Ok(Some(Opened {
-            class: opens.class.clone(),
-            kind,
-            id,
-            severity,
-            rule: rule.to_owned(),
-            redacted: self.base.entity.is_some_and(|view| view.redacted)
-                || self.found.iter().any(Found::redacted),
-            with: None,
-        }))
-    }
 }

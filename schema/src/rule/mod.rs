@@ -6,7 +6,9 @@
 
 mod authorities;
 mod compile;
+mod compiled;
 mod conditions;
+mod deadlines;
 mod declare;
 pub mod describe;
 mod finds;
@@ -14,6 +16,8 @@ pub(crate) mod hints;
 mod inputs;
 mod judge;
 mod judging;
+mod named;
+mod opening;
 pub mod publisher;
 mod rules;
 mod settings;
@@ -28,7 +32,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 pub(crate) use authorities::Authorities;
-pub use compile::Compiled;
+pub use compiled::Compiled;
 pub use declare::{
     By, Condition, Deadline, Each, Emit, Find, Incident, On, Opening, Outcome, Precedes, Resolve,
     Rule, Shape, Task,

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::authorities::Authorities;
-use super::compile::{Broken, Compiled, Compiler, Does};
+use super::compile::{Broken, Compiler};
+use super::compiled::{Compiled, Does};
 use super::declare::{On, Rule};
 use super::settings::Settings;
 use super::shape::Shape;

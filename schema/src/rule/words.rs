@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::compile::Does;
+use super::compiled::Does;
 use super::conditions::paths;
 use super::declare::{On, Outcome, Rule, Shape};
 use super::inputs::{Inputs, Known, Lookup, RuleKey};

@@ -9,13 +9,14 @@ mod unique;
 
 use std::collections::BTreeSet;
 
-use super::compile::{Broken, Compiler, Opens};
+use super::compile::{Broken, Compiler};
+use super::compiled::Opens;
 use super::declare::{self, Rule};
 use super::finds::{Base, Found};
 use super::inputs::{Known, Need};
 use crate::cel::check::Scope;
 use crate::cel::node::Node;
-use crate::cel::{Failure, Value, View, evaluate, truth};
+use crate::cel::{Failure, Value, View, truth};
 use crate::kind::Severity;
 
 pub(super) use acyclic::Acyclic;
@@ -75,6 +76,16 @@ impl<'a> Case<'_, 'a> {
         }
     }
 
+    /// The value of a condition, of another entity, too (`other`, `target`).
+    pub(super) fn ask<'f>(
+        &'f mut self,
+        node: &'f Node,
+        other: Option<&'f View<'f>>,
+    ) -> Result<Value<'f>, Failure> {
+        let (found, item) = (self.found, self.item);
+        self.base.ask(node, found, item, other, self.budget)
+    }
+
     /// Whether a condition holds; one that is not there does.
     pub(super) fn holds(&mut self, node: Option<&Node>) -> Result<bool, Failure> {
         self.holds_of(node, None)
@@ -87,11 +98,7 @@ impl<'a> Case<'_, 'a> {
         other: Option<&View<'_>>,
     ) -> Result<bool, Failure> {
         let Some(node) = node else { return Ok(true) };
-        let mut frame = self.base.frame(self.found, self.item, *self.budget);
-        frame.other = other.map_or(Value::Null, Value::Entity);
-        let answer = evaluate(node, &mut frame);
-        *self.budget = frame.budget;
-        truth(&answer?)
+        truth(&self.ask(node, other)?)
     }
 
     /// The moment that a condition gives; `None` where it gives none.
@@ -100,11 +107,7 @@ impl<'a> Case<'_, 'a> {
         node: &Node,
         other: Option<&View<'_>>,
     ) -> Result<Option<i64>, Failure> {
-        let mut frame = self.base.frame(self.found, self.item, *self.budget);
-        frame.other = other.map_or(Value::Null, Value::Entity);
-        let answer = evaluate(node, &mut frame);
-        *self.budget = frame.budget;
-        match answer? {
+        match self.ask(node, other)? {
             Value::Time(us) => Ok(Some(us)),
             Value::Null => Ok(None),
             odd => Err(Failure::Type(odd.type_name())),

@@ -6,7 +6,8 @@ use crate::cel::check::Scope;
 use crate::cel::node::{Node, Root};
 use crate::cel::types::Type;
 use crate::kind::Severity;
-use crate::rule::compile::{Broken, Compiler, Opens};
+use crate::rule::compile::{Broken, Compiler};
+use crate::rule::compiled::Opens;
 use crate::rule::declare::{self, Condition, Rule};
 use crate::rule::finds::Found;
 
