@@ -76,6 +76,11 @@ async fn used_wrongly_says_what_would_be_right() {
             vec!["log", "--config", "/nowhere/ledger.toml"],
             "/nowhere/ledger.toml",
         ),
+        (
+            vec!["export", "--all", "/nowhere/quarter.tar.zst"],
+            "make it first",
+        ),
+        (vec!["man", "--dir", "/proc/nowhere"], "can be made"),
     ] {
         let ran = run_alone(&arguments).await.expect(2);
         assert!(ran.err.contains(said), "{arguments:?}: {}", ran.err);

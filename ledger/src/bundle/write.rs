@@ -68,10 +68,10 @@ fn is_packed(target: &Path) -> bool {
         .is_some_and(|name| name.to_string_lossy().ends_with(PACKED))
 }
 
-/// A name beside `target` that nobody else uses.
-fn draft_of(target: &Path, ending: &str) -> PathBuf {
+/// A name beside `target` that nobody else uses, and that ends as no bundle's does.
+fn draft_of(target: &Path, what: &str) -> PathBuf {
     let mut name: OsString = target.as_os_str().to_owned();
-    name.push(format!(".draft-{}{ending}", std::process::id()));
+    name.push(format!(".{what}-{}", std::process::id()));
     name.into()
 }
 
@@ -94,7 +94,7 @@ impl Writer {
                     path: target.to_owned(),
                 });
             }
-            Folder::create(&draft_of(target, ""))?
+            Folder::create(&draft_of(target, "draft"))?
         } else {
             Folder::create(target)?
         };
@@ -288,7 +288,7 @@ impl Writer {
         if is_packed(&target) {
             let seconds = u64::try_from(self.last_recorded_us / 1_000_000).unwrap_or(0);
             // The folder is a draft: it goes when it is dropped.
-            let draft = draft_of(&target, PACKED);
+            let draft = draft_of(&target, "packing");
             pack::pack(folder.path(), &draft, &target, seconds, &given_up)?;
         } else {
             folder.keep()?;

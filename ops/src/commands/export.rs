@@ -73,6 +73,16 @@ impl Export {
                     .mend("choose another name, or take it away first"),
             );
         }
+        let parent = self
+            .target
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
+            return Err(
+                Failure::usage(format!("{} is no folder that is there", parent.display()))
+                    .mend("make it first, or name another place for the bundle"),
+            );
+        }
         let config = app.config()?;
         let reader = connect::reader(&config).await?;
         let origin = reader.head().await?.origin;

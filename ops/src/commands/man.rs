@@ -30,7 +30,11 @@ impl Man {
         match self.dir {
             None => output::text(&page(program)?)?,
             Some(dir) => {
-                std::fs::create_dir_all(&dir).context(format!("cannot make {}", dir.display()))?;
+                std::fs::create_dir_all(&dir).map_err(|error| {
+                    Failure::usage(format!("cannot make {}", dir.display()))
+                        .because(error)
+                        .mend("name a folder that is there or can be made: ledger man --dir man1")
+                })?;
                 write_pages(&dir, program, "ledger")?;
             }
         }

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use schema::rule::Resolved;
-use schema::{Catalog, KindName};
+use schema::Catalog;
+use schema::rule::{Compiled, Resolved};
 
 use crate::fact::Fact;
 use crate::fold::{Clearing, Fold, Known, Needs, Scope, is_activation};
@@ -29,13 +29,11 @@ impl Fold<'_> {
         }
         let active = self.catalogs.at(fact.header.seq + 1);
         let named = |catalog: &Catalog| -> BTreeSet<String> {
-            let rules = catalog.rules().all();
-            let clearing = rules.filter_map(|one| one.rule.as_ref().map(|rule| (&one.owner, rule)));
-            let clearing = clearing.filter(|(_, rule)| rule.clears);
-            let key = |(owner, rule): (&KindName, &schema::rule::Rule)| {
-                format!("{owner}/{}/{}", rule.id, rule.part)
-            };
-            clearing.map(key).collect()
+            let clears = |one: &&Compiled| one.rule.as_ref().is_some_and(|rule| rule.clears);
+            let clearing = catalog.rules().all().filter(clears);
+            clearing
+                .filter_map(|one| one.key.as_ref().map(ToString::to_string))
+                .collect()
         };
         let kept = active.rules().classes();
         let classes = catalog.rules().classes().into_iter();

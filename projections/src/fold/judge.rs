@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ledger::Header;
-use schema::kind::Severity;
 use schema::rule::{
     self, Armed, Arrived, Event, Finding, Held, Inputs, Judged, Lookup, Opened, Resolved, RuleKey,
     Said, Step, View,
@@ -204,11 +203,6 @@ pub(super) struct Raised {
     pub(super) silenced_by: Option<u64>,
 }
 
-/// A rule as verdicts remember it.
-pub(crate) fn found_by(key: &RuleKey) -> String {
-    format!("{}/{}/{}", key.owner, key.id, key.part)
-}
-
 /// Whether an event is judged by more than its lifecycle. Then the state before it is kept until it is.
 ///
 /// Not judged are events whose data was deleted, since nothing is concluded from what is not there, and verdicts,
@@ -353,25 +347,16 @@ pub(super) fn context(header: &Header) -> Map<String, Value> {
 
 /// What the lifecycle says of an event.
 fn finding(moment: &Moment<'_>, broken: &Broken) -> Finding {
-    Finding {
-        kind: moment.key.kind.clone(),
-        id: moment.key.id.clone(),
-        rule: broken.rule.to_owned(),
-        by: None,
-        detail_key: String::new(),
-        severity: Severity::Error,
-        judged_from: broken.judged_from.clone(),
-        clears: false,
-        overridden_by: None,
-        silenced_by: None,
-        redacted: false,
-        instead_of: Vec::new(),
-        not_judged: None,
-    }
+    let key = moment.key;
+    Finding::of_the_ledger(&key.kind, &key.id, broken.rule, broken.judged_from.clone())
 }
 
 fn raise(fact: &Fact, catalog: &Catalog, finding: Finding) -> Raised {
-    let found_by = finding.by.as_ref().filter(|_| finding.clears).map(found_by);
+    let found_by = finding
+        .by
+        .as_ref()
+        .filter(|_| finding.clears)
+        .map(ToString::to_string);
     Raised {
         verdict: Verdict {
             rule: finding.rule,
@@ -432,13 +417,13 @@ impl Fold<'_> {
                 kind: &held.kind,
                 id: &held.id,
             };
-            let by = found_by(&held.by);
+            let by = held.by.to_string();
             self.mend(key, seq, |one| {
                 one.found_by.as_ref() == Some(&by) && !held.broken.contains(&one.verdict.detail_key)
             });
         }
         for arrived in outcome.arrived {
-            let by = found_by(&arrived.by);
+            let by = arrived.by.to_string();
             let waiting = self.world.waiting(&arrived.id).cloned();
             for key in waiting.into_iter().flatten() {
                 self.mend(key.by_ref(), seq, |one| {
@@ -451,7 +436,7 @@ impl Fold<'_> {
             if mended.is_empty() {
                 continue;
             }
-            let by = found_by(&armed.by);
+            let by = armed.by.to_string();
             let key = KeyRef {
                 kind: &armed.kind,
                 id: &armed.id,
@@ -475,7 +460,7 @@ impl Fold<'_> {
         let Some(with) = &opened.with else {
             return true;
         };
-        let by = found_by(&with.by);
+        let by = with.by.to_string();
         let same = |one: &Known| {
             one.found_by.as_ref() == Some(&by) && one.verdict.detail_key == with.detail_key
         };

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::derived::Derived;
 use crate::fact::Fact;
-use crate::fold::{Fold, judge};
+use crate::fold::Fold;
 
 /// A task that is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Fold<'_> {
             }
         }
         for event in missed.emitted {
-            let by = judge::found_by(&due.by);
+            let by = due.by.to_string();
             let id = digest::emitted_id(&by, &due.kind, &due.id, &due.key, seq);
             let (id, data) = (hex::encode(id), &event.data);
             self.emit(Derived::new(seq, event.event_type, id, event.subject, data));

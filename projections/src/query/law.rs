@@ -160,7 +160,7 @@ async fn tell_parts(
         let catalog = catalogs.at(one.row.cause_seq);
         let states = (states.0.as_ref(), states.1.as_ref());
         let by = judge::which(catalog, &fact, &about, states, &parts, &one.said());
-        one.found_by = by.map(judge::found_by);
+        one.found_by = by.map(ToString::to_string);
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ pub struct Compiled {
     pub(super) on: Vec<On>,
     pub(super) id_of: Option<Node>,
     /// Its name for verdicts, where it is a rule.
-    pub(super) key: Option<RuleKey>,
+    pub key: Option<RuleKey>,
     pub(super) when: When,
     pub(super) find: Vec<Finder>,
     pub(super) each: Option<(Node, Option<Node>)>,

@@ -1,5 +1,6 @@
 //! What a rule is judged with, and what it asks for.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -56,6 +57,13 @@ pub struct RuleKey {
     pub id: Arc<str>,
     /// Its part; mostly empty.
     pub part: Arc<str>,
+}
+
+/// The form in which a verdict remembers who found it.
+impl fmt::Display for RuleKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.owner, self.id, self.part)
+    }
 }
 
 /// Entities with these values in these fields.

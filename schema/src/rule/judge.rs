@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::inputs::{Inputs, Known, Need, RuleKey};
+use super::inputs::{Event, Inputs, Known, Need, RuleKey};
 use super::judging::{About, Judging};
 use super::rules::Rules;
 use crate::kind::Severity;
@@ -75,6 +75,27 @@ pub struct Finding {
     pub instead_of: Vec<String>,
     /// Why it could not be judged, where it could not.
     pub not_judged: Option<String>,
+}
+
+impl Finding {
+    /// What the ledger finds by itself: an error that no later event clears.
+    pub fn of_the_ledger(kind: &str, id: &str, rule: &str, judged_from: Vec<u64>) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            id: id.to_owned(),
+            rule: rule.to_owned(),
+            by: None,
+            detail_key: String::new(),
+            severity: Severity::Error,
+            judged_from,
+            clears: false,
+            overridden_by: None,
+            silenced_by: None,
+            redacted: false,
+            instead_of: Vec::new(),
+            not_judged: None,
+        }
+    }
 }
 
 /// A rule that was judged at an event and that clears what it raised before: every violation of it that is open is
@@ -239,21 +260,11 @@ impl Rules {
         if inputs.event.publisher != "ledger"
             && !self.authorities.allow(inputs.event.publisher, kind, verb)
         {
-            judged.findings.push(Finding {
-                kind: inputs.event.kind.to_owned(),
-                id: inputs.event.subject.to_owned(),
-                rule: NOT_AUTHORIZED.to_owned(),
-                by: None,
-                detail_key: String::new(),
-                severity: Severity::Error,
-                judged_from: vec![inputs.event.seq],
-                clears: false,
-                overridden_by: None,
-                silenced_by: None,
-                redacted: false,
-                instead_of: Vec::new(),
-                not_judged: None,
-            });
+            let Event {
+                kind, subject, seq, ..
+            } = inputs.event;
+            let finding = Finding::of_the_ledger(kind, subject, NOT_AUTHORIZED, vec![seq]);
+            judged.findings.push(finding);
         }
         needs.extend(judged.silence(inputs.event.recorded_us, known));
         judged.settled(needs)

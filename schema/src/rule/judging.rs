@@ -182,20 +182,13 @@ impl<'a, 'o> Judging<'a, 'o> {
             .incident
             .as_ref()
             .map(|incident| incident.opening.class.as_str());
+        let seq = self.inputs.event.seq;
         self.judged.findings.push(Finding {
-            kind: about.kind.to_string(),
-            id: about.id.to_string(),
-            rule: NOT_JUDGED.to_owned(),
-            by: None,
             detail_key: rule.or(class).unwrap_or_default().to_owned(),
             severity: Severity::Warning,
-            judged_from: vec![self.inputs.event.seq],
-            clears: false,
-            overridden_by: None,
-            silenced_by: None,
             redacted: self.inputs.entity.is_some_and(|view| view.redacted),
-            instead_of: Vec::new(),
             not_judged: Some(failure.to_string()),
+            ..Finding::of_the_ledger(&about.kind, &about.id, NOT_JUDGED, vec![seq])
         });
     }
 

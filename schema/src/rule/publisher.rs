@@ -7,7 +7,6 @@
 use super::inputs::RuleKey;
 use super::judge::{Armed, Arrived, Due, Finding, Judged};
 use super::rules::Rules;
-use crate::kind::Severity;
 use crate::name::{KindName, Name};
 
 /// The rule that a number breaks which is missing.
@@ -123,19 +122,9 @@ impl Rules {
 
 fn about(publisher: &str, id: &str, by: &RuleKey, judged_from: Vec<u64>) -> Finding {
     Finding {
-        kind: PUBLISHER.to_owned(),
-        id: publisher.to_owned(),
-        rule: id.to_owned(),
         by: Some(by.clone()),
-        detail_key: String::new(),
-        severity: Severity::Error,
-        judged_from,
         clears: true,
-        overridden_by: None,
-        silenced_by: None,
-        redacted: false,
-        instead_of: Vec::new(),
-        not_judged: None,
+        ..Finding::of_the_ledger(PUBLISHER, publisher, id, judged_from)
     }
 }
 

@@ -17,7 +17,7 @@ use super::publisher::{self, Numbered};
 use super::{FROM_MISMATCH, ILLEGAL};
 use crate::catalog::Catalog;
 use crate::cel::View;
-use crate::kind::{Kind, Severity};
+use crate::kind::Kind;
 use crate::name::{KindName, Name};
 
 /// An entity as it is kept.
@@ -436,21 +436,7 @@ impl World {
 
 /// What the lifecycle says of an event.
 fn lifecycle(event: &Event<'_>, rule: &str) -> Finding {
-    Finding {
-        kind: event.kind.to_owned(),
-        id: event.subject.to_owned(),
-        rule: rule.to_owned(),
-        by: None,
-        detail_key: String::new(),
-        severity: Severity::Error,
-        judged_from: vec![event.seq],
-        clears: false,
-        overridden_by: None,
-        silenced_by: None,
-        redacted: false,
-        instead_of: Vec::new(),
-        not_judged: None,
-    }
+    Finding::of_the_ledger(event.kind, event.subject, rule, vec![event.seq])
 }
 
 impl Known for World {

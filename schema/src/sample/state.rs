@@ -199,20 +199,10 @@ impl<'a> State<'a> {
         for armed in &judged.armed {
             let passed = |(us, excused): &(i64, bool)| *us <= trial.at_us && !excused;
             if armed.due.values().any(passed) {
+                let Armed { kind, id, by, .. } = armed;
                 broken.push(Finding {
-                    kind: armed.kind.to_string(),
-                    id: armed.id.to_string(),
-                    rule: armed.by.id.to_string(),
-                    by: Some(armed.by.clone()),
-                    detail_key: String::new(),
-                    severity: crate::kind::Severity::Error,
-                    judged_from: Vec::new(),
-                    clears: false,
-                    overridden_by: None,
-                    silenced_by: None,
-                    redacted: false,
-                    instead_of: Vec::new(),
-                    not_judged: None,
+                    by: Some(by.clone()),
+                    ..Finding::of_the_ledger(kind, id, &by.id, Vec::new())
                 });
             }
         }
