@@ -136,3 +136,28 @@ fn identifiers_are_those_of_the_fields() {
         format!("{}/{}", text("environment"), text("role"))
     );
 }
+
+/// Where a rule wants one of something, there is one: so an environment, which wants a dashboard of its own, becomes
+/// ready, fails, and recovers. It is not created a second time to be in another status.
+#[test]
+fn environments_become_ready_again_and_again() {
+    let catalog = catalog();
+    let mut sampler = Sampler::new(&catalog, &[], 1).unwrap();
+    let times = (0_i64..).map(|n| START_US + n * 2000);
+    let mut ready = 0;
+    let mut dashboards: BTreeMap<String, String> = BTreeMap::new();
+    for sample in times.take(4000).map(|at| sampler.next(at)) {
+        match sample.event_type.as_str() {
+            "platform.environment.status_changed" if sample.data["to"] == "ready" => ready += 1,
+            "platform.dashboard.created" | "platform.dashboard.updated" => {
+                if let Some(environment) = sample.data["environment"].as_str() {
+                    dashboards.insert(sample.subject, environment.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    let environments: BTreeSet<&String> = dashboards.values().collect();
+    assert_eq!(environments.len(), dashboards.len(), "{dashboards:?}");
+    assert!(ready >= 5, "{ready} times ready");
+}

@@ -53,6 +53,8 @@ pub(crate) struct Hints {
     pub(crate) same: Vec<(KindName, String, Place)>,
     /// By kind and place: what a text is to match.
     pub(crate) patterns: Vec<(KindName, Place, String)>,
+    /// A field that no two entities of a kind say the same of, since a rule wants one of them.
+    pub(crate) alone: Vec<(KindName, String)>,
 }
 
 impl Hints {
@@ -289,6 +291,8 @@ impl<'a> Reader<'a> {
                 if matches!(node, Node::Binary(Operator::Equal, ..)) {
                     self.equal(one, other);
                     self.equal(other, one);
+                    self.counted(one, other);
+                    self.counted(other, one);
                 }
                 self.walk(one);
                 self.walk(other);
@@ -369,6 +373,23 @@ impl Reader<'_> {
                 self.pair(self.about.clone(), &mine, &theirs);
             }
             _ => {}
+        }
+    }
+
+    /// The rule wants one entity that is looked up, and no second one.
+    fn counted(&mut self, one: &Node, other: &Node) {
+        let Node::Root(Root::Found(number)) = one else {
+            return;
+        };
+        let finder = self.compiled.find.get(*number);
+        let Some((kind, FindBy::Count(fields))) = finder.map(|one| (&one.kind, &one.by)) else {
+            return;
+        };
+        if let [(field, node)] = fields.as_slice()
+            && place(node).is_some()
+            && constant(other) == Some(Value::from(1))
+        {
+            self.hints.alone.push((kind.clone(), field.clone()));
         }
     }
 

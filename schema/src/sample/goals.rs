@@ -184,6 +184,15 @@ impl<'a> Sampler<'a> {
         found.into_iter().find(says).map(|one| one.id.clone())
     }
 
+    /// Whether this would be the second of its kind where a rule wants one: no event takes the second away again.
+    pub(super) fn is_second(&self, kind: &KindName, subject: &str, data: &Value) -> bool {
+        self.guide.alone(kind).iter().any(|path| {
+            let value = data.get(path).and_then(Value::as_str);
+            let there = value.map_or_else(Vec::new, |text| self.state.with(kind, path, text));
+            there.iter().any(|other| other.id != subject)
+        })
+    }
+
     /// Where a deadline will pass soon, what keeps it becomes a goal.
     pub(super) fn hurry(&mut self, at_us: i64) {
         if self.goals.len() >= MOST {

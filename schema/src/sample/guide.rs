@@ -19,6 +19,7 @@ pub(super) struct Guide {
     words: HashMap<KindName, HashMap<String, Vec<Value>>>,
     patterns: HashMap<KindName, HashMap<String, Vec<Hir>>>,
     same: HashMap<KindName, Vec<(String, Place)>>,
+    alone: HashMap<KindName, Vec<String>>,
 }
 
 impl Guide {
@@ -30,6 +31,7 @@ impl Guide {
             words: HashMap::new(),
             patterns: HashMap::new(),
             same: HashMap::new(),
+            alone: HashMap::new(),
         };
         for (number, join) in guide.joins.iter().enumerate() {
             let one = guide.of_kind.entry(join.one.clone()).or_default();
@@ -61,6 +63,9 @@ impl Guide {
         for (kind, name, place) in hints.same {
             guide.same.entry(kind).or_default().push((name, place));
         }
+        for (kind, name) in hints.alone {
+            guide.alone.entry(kind).or_default().push(name);
+        }
         guide
     }
 
@@ -91,5 +96,10 @@ impl Guide {
     /// Fields of its events that repeat what the entity said.
     pub(super) fn same(&self, kind: &KindName) -> &[(String, Place)] {
         self.same.get(kind).map_or(&[], Vec::as_slice)
+    }
+
+    /// Fields that no two entities of a kind say the same of.
+    pub(super) fn alone(&self, kind: &KindName) -> &[String] {
+        self.alone.get(kind).map_or(&[], Vec::as_slice)
     }
 }

@@ -167,6 +167,9 @@ impl<'a> Sampler<'a> {
         let Some(kind) = self.kinds.get(plan.place).map(|one| one.kind) else {
             return Err(unfit());
         };
+        if self.unruly < 1000 && self.is_second(&kind.name, &subject, &data) {
+            return Err(unfit());
+        }
         let trial = Trial {
             kind,
             verb: &plan.event.verb,

@@ -72,10 +72,14 @@ impl<'a> Sampler<'a> {
             .and_then(|id| self.state.get(&kind.name, id));
         let status = entity.and_then(|one| one.status.clone());
         let few = self.are_few(kind);
+        let goes_on = |event: &EventDef| !event.creates && event.to_field.is_some();
+        let moves = kind.events.iter().any(goes_on);
         let possible: Vec<usize> = (0..kind.events.len())
             .filter(|number| {
                 kind.events.get(*number).is_some_and(|event| match entity {
                     None => event.creates || !kind.events.iter().any(|event| event.creates),
+                    // What is there is not created in another status where an event changes it.
+                    Some(_) if moves && event.creates && event.to_field.is_some() => false,
                     Some(_) => {
                         kind.lifecycle.is_none()
                             || !targets(kind, event, status.as_deref(), few).is_empty()
