@@ -8,7 +8,7 @@ use schema::rule::{Event, Told, World};
 use schema::{Catalog, EventType, Kind, LedgerName, Message, Package, time};
 use serde_json::{Map, Value, json};
 
-use crate::written::{Scenario, Step, Then, tick};
+use super::written::{Scenario, Step, Then, tick};
 
 /// The recorded time of the first event, unless it says otherwise: 2026-08-01T00:00:00Z.
 const BEGIN_US: i64 = 1_785_542_400_000_000;

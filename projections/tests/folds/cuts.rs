@@ -3,22 +3,21 @@
 //! catalog alone.
 #![allow(clippy::indexing_slicing, reason = "a test reports by panicking")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use ledger::record::Body;
 use ledger::{Header, Record};
 use projections::catalogs::Catalogs;
-use projections::entity::{Entity, Key};
+use projections::entity::Key;
 use projections::fact::Fact;
-use projections::fold::{
-    self, Changes, Checkpoint, Fold, Known, Line, Link, Linked, Loaded, Needs, Quarantined, Scope,
-    World,
-};
+use projections::fold::{self, Link, Scope, World};
 use projections::verdict::Verdict;
 use proptest::prelude::*;
-use schema::{Catalog, LedgerName, Name, Package};
+use schema::{Catalog, Name, Package};
 use serde_json::{Value, json};
+
+use crate::database::{Foreseen, Rows, Way};
+use crate::records::{RAISED, own, record, refused, returned};
 
 /// A kind of things that stand in rooms and know one another; which of that is a reference differs.
 fn thing(entity: &str, room: bool, friends: bool) -> String {
@@ -143,195 +142,68 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-fn record(seq: u64, event_type: &str, subject: &str, id: &str, data: Option<Vec<u8>>) -> Record {
-    let time = i64::try_from(seq).expect("small");
-    let ours = event_type.starts_with("ledger.");
+/// When an event is recorded, in microseconds.
+fn recorded_us(seq: u64) -> i64 {
+    i64::try_from(seq).expect("small") * 10
+}
+
+fn event(seq: u64, event_type: String, subject: &str, data: Option<Value>) -> Record {
     let header = Header {
         seq,
-        occurred_us: time * 7,
-        recorded_us: time * 10,
-        source: if ours { "ledger://main" } else { "/tests" }.to_owned(),
-        id: id.to_owned(),
-        event_type: event_type.to_owned(),
+        occurred_us: recorded_us(seq) - 3,
+        recorded_us: recorded_us(seq),
+        source: "/tests".to_owned(),
+        id: format!("e{seq}"),
+        event_type,
         subject: subject.to_owned(),
-        publisher: if ours { "ledger" } else { "tests" }.to_owned(),
+        publisher: "tests".to_owned(),
         ..Header::default()
     };
-    Record {
-        header,
-        data_commitment: [0; 32],
-        event_hash: [0; 32],
-        chain: [u8::try_from(seq % 251).expect("a byte"); 32],
-        body: data.map(|data| Body {
-            salt: [0; 32],
-            data: data.into(),
-        }),
-    }
+    record(header, data.map(|data| data.to_string().into_bytes()))
 }
 
 /// The record for an act at a position.
 fn write(seq: u64, act: &Act, on_their_way: &[Verdict], catalogs: &mut Catalogs) -> Option<Record> {
     // `ghost` is in no catalog.
     let kind = |kind: u8| ["lamp", "room", "ghost"][usize::from(kind)];
-    let id = format!("e{seq}");
+    let name = |name: u8| ["a", "b", "c", "d"][usize::from(name)];
     Some(match act {
-        Act::Put(of, name, data) => {
-            let name = ["a", "b", "c", "d"][usize::from(*name)];
-            let data = data.to_string().into_bytes();
-            record(
-                seq,
-                &format!("house.{}.put", kind(*of)),
-                name,
-                &id,
-                Some(data),
-            )
+        Act::Put(of, id, data) => {
+            let put = format!("house.{}.put", kind(*of));
+            event(seq, put, name(*id), Some(data.clone()))
         }
-        Act::Taken(of, name, there) => {
-            let name = ["a", "b", "c", "d"][usize::from(*name)];
-            let data = there.then(|| json!({ "room": null }).to_string().into_bytes());
-            record(seq, &format!("house.{}.taken", kind(*of)), name, &id, data)
+        Act::Taken(of, id, there) => {
+            let taken = format!("house.{}.taken", kind(*of));
+            event(
+                seq,
+                taken,
+                name(*id),
+                there.then(|| json!({ "room": null })),
+            )
         }
         Act::Activate(number) => {
             catalogs.activate(seq, ALL[*number].clone());
-            record(
+            let id = format!("e{seq}");
+            let header = own(
                 seq,
+                recorded_us(seq),
+                &id,
                 "ledger.catalog.activated",
                 "main",
-                &id,
-                Some(b"{}".to_vec()),
-            )
+            );
+            record(header, Some(b"{}".to_vec()))
         }
         Act::Return(number) => {
             let verdict = on_their_way.get(number % on_their_way.len().max(1))?;
-            let (subject, id) = (verdict.subject(), verdict.violation());
-            record(
-                seq,
-                "ledger.violation.raised",
-                &subject,
-                &id,
-                Some(verdict.data()),
-            )
+            let message = (RAISED.to_owned(), verdict.subject(), verdict.data());
+            returned(seq, recorded_us(seq), &verdict.violation(), message)
         }
-        Act::Quarantined => {
-            let data = json!({ "reason": "json.syntax", "at": "", "size": 3 }).to_string();
-            record(
-                seq,
-                "ledger.event.quarantined",
-                "",
-                &id,
-                Some(data.into_bytes()),
-            )
-        }
+        Act::Quarantined => refused(seq, recorded_us(seq)),
     })
 }
 
-/// The database, as maps.
-#[derive(Debug, Clone, PartialEq, Default)]
-struct Rows {
-    checkpoint: Checkpoint,
-    entities: BTreeMap<Key, Entity>,
-    links: BTreeSet<(Key, Link)>,
-    history: Vec<Line>,
-    verdicts: BTreeMap<String, Known>,
-    outbox: BTreeMap<String, Verdict>,
-    quarantined: Vec<Quarantined>,
-    activations: Vec<(u64, String)>,
-}
-
-impl Rows {
-    fn load(&self, needs: &Needs) -> Loaded {
-        let entity = |key: &Arc<Key>| Some(((**key).clone(), self.entities.get(&**key)?.clone()));
-        let verdict = |id: &String| Some((id.clone(), self.verdicts.get(id)?.clone()));
-        // Nothing of these kinds is cleared, nor looked up.
-        Loaded {
-            entities: needs.entities.iter().filter_map(entity).collect(),
-            verdicts: needs.verdicts.iter().filter_map(verdict).collect(),
-            ..Loaded::default()
-        }
-    }
-
-    fn write(&mut self, changes: Changes) {
-        self.checkpoint = changes.checkpoint;
-        for one in changes.entities {
-            let old = self
-                .entities
-                .insert((*one.key).clone(), (*one.entity).clone());
-            assert_eq!(old.is_none(), one.new, "{:?}", one.key);
-        }
-        for Linked { key, link, .. } in changes.unlinked {
-            assert!(self.links.remove(&((*key).clone(), link)), "it was there");
-        }
-        for Linked { key, link, .. } in changes.linked {
-            assert!(
-                self.links.insert(((*key).clone(), link)),
-                "it was not there"
-            );
-        }
-        for one in changes.reindex {
-            let kind = one.kind.to_string();
-            self.links.retain(|(key, _)| key.kind != kind);
-            for (key, entity) in self.entities.iter().filter(|(key, _)| key.kind == kind) {
-                let new = fold::links(&one.places, entity.status.name(), &entity.attributes);
-                self.links
-                    .extend(new.into_iter().map(|link| (key.clone(), link)));
-            }
-        }
-        self.history.extend(changes.history);
-        self.verdicts.extend(changes.verdicts);
-        let new = changes.publish.into_iter();
-        self.outbox.extend(new.map(|one| (one.violation(), one)));
-        for id in changes.settled {
-            assert!(self.outbox.remove(&id).is_some(), "it was on its way");
-        }
-        self.quarantined.extend(changes.quarantined);
-        self.activations.extend(changes.activations);
-    }
-
-    /// Folds one stretch of the chain; `foreseen` is whether what it touches is loaded beforehand.
-    fn fold(
-        &mut self,
-        catalogs: &Catalogs,
-        scope: &Scope,
-        mut world: World,
-        mut facts: &[Fact],
-        foreseen: bool,
-    ) -> World {
-        let main = LedgerName::new("main").expect("legal");
-        while !facts.is_empty() {
-            let (mut batch, rest) = facts.split_at(fold::batch(facts));
-            facts = rest;
-            let mut fold = Fold::begin(&main, catalogs, scope, self.checkpoint, world);
-            if foreseen {
-                let needs = fold.foresee(batch);
-                let loaded = self.load(&needs);
-                fold = fold.supply(needs, loaded);
-            }
-            while !batch.is_empty() {
-                let (next, taken, needs) = fold.steps(batch).expect("in order");
-                // What silences a finding is asked once there is one.
-                let rest = Needs {
-                    counts: BTreeSet::new(),
-                    ..needs.clone()
-                };
-                let silencing = needs.counts.iter().all(|look| &*look.kind == "ledger.rule");
-                assert!(
-                    !foreseen || (silencing && rest.is_empty()),
-                    "all was foreseen: {needs:?}"
-                );
-                let loaded = self.load(&needs);
-                fold = next.supply(needs, loaded);
-                batch = batch.split_at(taken).1;
-            }
-            let (changes, next) = fold.finish();
-            self.write(changes);
-            world = next;
-        }
-        world
-    }
-}
-
 /// How much is remembered from batch to batch, in bytes: nothing, some of it, all.
-fn most() -> impl Strategy<Value = usize> {
+pub(crate) fn most() -> impl Strategy<Value = usize> {
     prop::sample::select(vec![0, 2000, 8000, 64 << 20])
 }
 
@@ -348,11 +220,12 @@ proptest! {
         let mut living = Rows::default();
         let mut facts: Vec<Fact> = Vec::new();
         for act in &acts {
-            let on_their_way: Vec<Verdict> = living.outbox.values().cloned().collect();
+            let on_their_way = living.on_their_way();
             let seq = living.checkpoint.next;
             let Some(record) = write(seq, act, &on_their_way, &mut catalogs) else { continue };
             facts.push(Fact::read(record).expect("readable"));
-            living.fold(&catalogs, &Scope::All, World::default(), facts.split_at(facts.len() - 1).1, false);
+            let way = Way { catalogs: &catalogs, scope: &Scope::All, foreseen: Foreseen::Nothing };
+            living.fold(&way, World::default(), facts.split_at(facts.len() - 1).1);
         }
 
         // Links follow from attributes and catalog.
@@ -375,7 +248,9 @@ proptest! {
             let (length, forget, foreseen) = *cuts.next().expect("endless");
             let (batch, after) = rest.split_at(rest.len().min(length));
             let known = if forget { World::default() } else { world };
-            world = rebuilt.fold(&catalogs, &Scope::All, known, batch, foreseen);
+            let foreseen = if foreseen { Foreseen::All } else { Foreseen::Nothing };
+            let way = Way { catalogs: &catalogs, scope: &Scope::All, foreseen };
+            world = rebuilt.fold(&way, known, batch);
             rest = after;
         }
         prop_assert_eq!(&rebuilt, &living);
@@ -384,7 +259,8 @@ proptest! {
         let house = |key: &Key| key.kind.starts_with("house.");
         let mut package = Rows::default();
         let scope = Scope::Package(Name::new("house").expect("legal"));
-        package.fold(&catalogs, &scope, World::of_nothing().within(most), &facts, true);
+        let way = Way { catalogs: &catalogs, scope: &scope, foreseen: Foreseen::All };
+        package.fold(&way, World::of_nothing().within(most), &facts);
         prop_assert_eq!(package.checkpoint, living.checkpoint);
         let mut whole = living;
         whole.entities.retain(|key, _| house(key));

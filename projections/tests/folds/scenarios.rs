@@ -5,33 +5,34 @@
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
-#![allow(dead_code, reason = "the scenarios' own test uses all of it")]
 
-#[path = "../../schema/tests/scenarios/rows.rs"]
+#[path = "../../../schema/tests/scenarios/rows.rs"]
+#[allow(dead_code, reason = "the scenarios' own test uses all of it")]
 mod rows;
-#[path = "../../schema/tests/scenarios/run.rs"]
+#[path = "../../../schema/tests/scenarios/run.rs"]
+#[allow(dead_code, reason = "the scenarios' own test uses all of it")]
 mod run;
-#[path = "../../schema/tests/scenarios/written.rs"]
+#[path = "../../../schema/tests/scenarios/written.rs"]
+#[allow(dead_code, reason = "the scenarios' own test uses all of it")]
 mod written;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 
-use ledger::record::Body;
-use ledger::{Header, Record};
-use projections::catalogs::Catalogs;
+use ledger::Header;
 use projections::fact::Fact;
-use projections::fold::{Changes, Checkpoint, Fold, Loaded, Scope, World};
 use projections::verdict::How;
 use schema::rule::Shape;
-use schema::{Catalog, LedgerName};
 use serde_json::Value;
-use written::Scenario;
+
+use self::written::Scenario;
+use crate::database::changes;
+use crate::records::record;
 
 fn facts(events: run::Events) -> Vec<Fact> {
-    let record = |(at, (recorded_us, event)): (usize, (i64, schema::Event))| Record {
-        header: Header {
+    let fact = |(at, (recorded_us, event)): (usize, (i64, schema::Event))| {
+        let header = Header {
             // Position 0 activates the catalog.
             seq: u64::try_from(at).unwrap() + 1,
             occurred_us: event.occurred_us.unwrap_or(recorded_us),
@@ -44,42 +45,10 @@ fn facts(events: run::Events) -> Vec<Fact> {
             publisher: event.publisher.to_string(),
             context: event.context,
             ..Header::default()
-        },
-        data_commitment: [0; 32],
-        event_hash: [0; 32],
-        chain: [0; 32],
-        body: Some(Body {
-            salt: [0; 32],
-            data: event.data,
-        }),
+        };
+        Fact::read(record(header, Some(event.data.into()))).unwrap()
     };
-    let records = events.into_iter().enumerate().map(record);
-    records.map(|one| Fact::read(one).unwrap()).collect()
-}
-
-/// Folds these events as one batch of a projection that has nothing yet.
-fn fold(catalog: &Arc<Catalog>, facts: &[Fact]) -> Changes {
-    let mut catalogs = Catalogs::default();
-    catalogs.activate(0, catalog.clone());
-    let (main, at) = (
-        LedgerName::new("main").unwrap(),
-        Checkpoint {
-            next: 1,
-            ..Checkpoint::default()
-        },
-    );
-    let mut fold = Fold::begin(&main, &catalogs, &Scope::All, at, World::of_nothing());
-    let mut rest = facts;
-    loop {
-        let (next, taken, needs) = fold.steps(rest).unwrap();
-        rest = rest.get(taken..).unwrap();
-        if needs.is_empty() {
-            assert!(rest.is_empty(), "a scenario is one batch");
-            return next.finish().0;
-        }
-        // Nothing was there before.
-        fold = next.supply(needs, Loaded::default());
-    }
+    events.into_iter().enumerate().map(fact).collect()
 }
 
 /// What the model says and the fold does not, or the other way, in words.
@@ -115,7 +84,7 @@ fn every_scenario_comes_to_the_same_in_the_fold_and_every_deadline_fires() {
         let scenario: Scenario = toml::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         let (given, when, events) = run::told(&scenario, &mut catalogs).unwrap();
         let catalog = catalogs.with(&scenario.settings).unwrap();
-        let changes = fold(&Arc::new((*catalog).clone()), &facts(events));
+        let changes = changes(Arc::new((*catalog).clone()), &facts(events));
         let (mut raised, mut cleared) = (BTreeSet::new(), BTreeSet::new());
         for (_, known) in &changes.verdicts {
             let one = &known.verdict;

@@ -1,41 +1,41 @@
 //! The fold against a plain model, in any cut of the chain into batches.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use ledger::record::Body;
 use ledger::{Header, Record};
 use projections::catalogs::Catalogs;
-use projections::entity::{Entity, Key, Status};
+use projections::entity::{Entity, Status};
 use projections::fact::Fact;
-use projections::fold::{
-    self, Changes, Checkpoint, Fold, Known, Line, Link, Linked, Loaded, Needs, Scope, World,
-};
+use projections::fold::{Checkpoint, Fold, Scope, World};
 use projections::verdict::{self, Verdict};
 use proptest::prelude::*;
-use schema::{Catalog, LedgerName, Name, Package};
+use schema::{Catalog, Name, Package};
 use serde_json::{Map, Value, json};
+
+use crate::database::{Foreseen, Rows, Way, activated, main_ledger};
+use crate::records::{self, RAISED, record};
 
 const KIND: &str = "house.lamp";
 
-fn main_ledger() -> LedgerName {
-    LedgerName::new("main").expect("legal")
-}
+static CATALOGS: LazyLock<Catalogs> = LazyLock::new(compile);
 
-fn catalogs() -> Catalogs {
-    static COMPILED: LazyLock<Catalogs> = LazyLock::new(compile);
-    COMPILED.clone()
+/// Each step asks for what it needs.
+fn way() -> Way<'static> {
+    Way {
+        catalogs: &CATALOGS,
+        scope: &Scope::All,
+        foreseen: Foreseen::Nothing,
+    }
 }
 
 fn compile() -> Catalogs {
-    let text = include_str!("kinds/lamp.toml").to_owned();
+    let text = include_str!("../kinds/lamp.toml").to_owned();
     let name = Name::new("house").expect("legal");
     let house = Package::parse(name, vec![("lamp.toml".to_owned(), text)]).expect("the kind loads");
     let ledger = Package::builtin_named("ledger").expect("the built-in package loads");
     let catalog = Catalog::of(&[ledger, house], json!({})).expect("they compile");
-    let mut catalogs = Catalogs::default();
-    catalogs.activate(0, Arc::new(catalog));
-    catalogs
+    activated(Arc::new(catalog))
 }
 
 /// What happens next in a random chain.
@@ -102,32 +102,10 @@ fn event(seq: u64, verb: &str, id: &str, data: Option<Value>) -> Record {
     record(header, data.map(|data| data.to_string().into_bytes()))
 }
 
-fn record(header: Header, data: Option<Vec<u8>>) -> Record {
-    let mark = u8::try_from(header.seq % 251).expect("a byte");
-    Record {
-        header,
-        data_commitment: [0; 32],
-        event_hash: [0; 32],
-        chain: [mark; 32],
-        body: data.map(|data| Body {
-            salt: [0; 32],
-            data: data.into(),
-        }),
-    }
-}
-
-fn returned(seq: u64, verdict: &Verdict, id: String) -> Record {
-    let header = Header {
-        seq,
-        recorded_us: i64::try_from(seq).expect("small") * 10,
-        source: "ledger://main".to_owned(),
-        id,
-        event_type: "ledger.violation.raised".to_owned(),
-        subject: verdict.subject(),
-        publisher: "ledger".to_owned(),
-        ..Header::default()
-    };
-    record(header, Some(verdict.data()))
+fn returned(seq: u64, verdict: &Verdict, id: &str) -> Record {
+    let recorded_us = i64::try_from(seq).expect("small") * 10;
+    let message = (RAISED.to_owned(), verdict.subject(), verdict.data());
+    records::returned(seq, recorded_us, id, message)
 }
 
 impl Model {
@@ -207,7 +185,7 @@ impl Model {
                     .insert((verdict.cause_seq, verdict.rule.clone()), true);
                 self.legal.push(Some(true));
                 let id = verdict.violation();
-                Some(returned(seq, &verdict, id))
+                Some(returned(seq, &verdict, &id))
             }
             Act::Soften(n) => {
                 let mut verdict = self.take(*n)?;
@@ -221,7 +199,7 @@ impl Model {
                 self.legal.push(Some(true));
                 let id = verdict.violation();
                 "info".clone_into(&mut verdict.severity);
-                Some(returned(seq, &verdict, id))
+                Some(returned(seq, &verdict, &id))
             }
             Act::Forge(id) => {
                 let verdict = Verdict {
@@ -237,7 +215,7 @@ impl Model {
                 self.verdict_if(seq, true, verdict::UNEXPECTED);
                 self.legal.push(Some(true));
                 let id = verdict.violation();
-                Some(returned(seq, &verdict, id))
+                Some(returned(seq, &verdict, &id))
             }
         }
     }
@@ -251,118 +229,6 @@ impl Model {
     fn take(&mut self, n: usize) -> Option<Verdict> {
         let many = self.on_their_way.len();
         (many > 0).then(|| self.on_their_way.remove(n % many))
-    }
-}
-
-/// The database, as maps.
-#[derive(Debug, Clone, PartialEq)]
-struct Rows {
-    checkpoint: Checkpoint,
-    entities: HashMap<Key, Entity>,
-    links: BTreeSet<(Key, Link)>,
-    history: Vec<Line>,
-    verdicts: HashMap<String, Known>,
-    outbox: BTreeMap<String, Verdict>,
-    activations: Vec<(u64, String)>,
-    unexpected: u64,
-}
-
-impl Rows {
-    /// The catalog was activated at position 0, so the fold begins after it.
-    fn new() -> Self {
-        Self {
-            checkpoint: Checkpoint {
-                next: 1,
-                ..Checkpoint::default()
-            },
-            entities: HashMap::new(),
-            links: BTreeSet::new(),
-            history: Vec::new(),
-            verdicts: HashMap::new(),
-            outbox: BTreeMap::new(),
-            activations: Vec::new(),
-            unexpected: 0,
-        }
-    }
-
-    fn load(&self, needs: &Needs) -> Loaded {
-        let entity = |key: &Arc<Key>| Some(((**key).clone(), self.entities.get(&**key)?.clone()));
-        let verdict = |id: &String| Some((id.clone(), self.verdicts.get(id)?.clone()));
-        // Nothing of these kinds is cleared, nor looked up.
-        Loaded {
-            entities: needs.entities.iter().filter_map(entity).collect(),
-            verdicts: needs.verdicts.iter().filter_map(verdict).collect(),
-            ..Loaded::default()
-        }
-    }
-
-    fn write(&mut self, changes: Changes) {
-        self.checkpoint = changes.checkpoint;
-        for one in changes.entities {
-            let old = self
-                .entities
-                .insert((*one.key).clone(), (*one.entity).clone());
-            assert_eq!(old.is_none(), one.new, "{:?}", one.key);
-        }
-        for Linked { key, link, .. } in changes.unlinked {
-            assert!(self.links.remove(&((*key).clone(), link)), "it was there");
-        }
-        for Linked { key, link, .. } in changes.linked {
-            assert!(
-                self.links.insert(((*key).clone(), link)),
-                "it was not there"
-            );
-        }
-        for one in changes.reindex {
-            let kind = one.kind.to_string();
-            self.links.retain(|(key, _)| key.kind != kind);
-            for (key, entity) in self.entities.iter().filter(|(key, _)| key.kind == kind) {
-                let new = fold::links(&one.places, entity.status.name(), &entity.attributes);
-                self.links
-                    .extend(new.into_iter().map(|link| (key.clone(), link)));
-            }
-        }
-        self.history.extend(changes.history);
-        self.verdicts.extend(changes.verdicts);
-        let new = changes
-            .publish
-            .into_iter()
-            .map(|verdict| (verdict.violation(), verdict));
-        self.outbox.extend(new);
-        for id in changes.settled {
-            assert!(
-                self.outbox.remove(&id).is_some(),
-                "what is settled was on its way"
-            );
-        }
-        self.activations.extend(changes.activations);
-        self.unexpected += changes.unexpected;
-    }
-
-    /// Folds facts that may be several batches; `world` is what the batches before left, or empty.
-    fn fold(&mut self, catalogs: &Catalogs, mut world: World, mut facts: &[Fact]) -> World {
-        while !facts.is_empty() {
-            let (mut batch, rest) = facts.split_at(fold::batch(facts));
-            facts = rest;
-            let mut fold = Fold::begin(
-                &main_ledger(),
-                catalogs,
-                &Scope::All,
-                self.checkpoint,
-                world,
-            );
-            // Nothing is foreseen: each step asks.
-            while !batch.is_empty() {
-                let (next, taken, needs) = fold.steps(batch).expect("in order");
-                let loaded = self.load(&needs);
-                fold = next.supply(needs, loaded);
-                batch = batch.split_at(taken).1;
-            }
-            let (changes, next) = fold.finish();
-            self.write(changes);
-            world = next;
-        }
-        world
     }
 }
 
@@ -390,16 +256,15 @@ proptest! {
         cuts in prop::collection::vec(1..9_usize, 1..60),
         most in prop::sample::select(vec![0, 1 << 20]),
     ) {
-        let catalogs = catalogs();
         let mut model = Model::default();
-        let mut one_by_one = Rows::new();
+        let mut one_by_one = Rows::after_activation();
         let mut facts = Vec::new();
         for act in acts {
-            model.on_their_way = one_by_one.outbox.values().cloned().collect();
+            model.on_their_way = one_by_one.on_their_way();
             let seq = one_by_one.checkpoint.next;
             let Some(record) = model.next(seq, &act) else { continue };
             let fact = Fact::read(record).expect("readable");
-            one_by_one.fold(&catalogs, World::default(), std::slice::from_ref(&fact));
+            one_by_one.fold(&way(), World::default(), std::slice::from_ref(&fact));
             facts.push(fact);
         }
 
@@ -414,12 +279,12 @@ proptest! {
             .collect();
         prop_assert_eq!(verdicts, model.verdicts);
 
-        let mut in_batches = Rows::new();
+        let mut in_batches = Rows::after_activation();
         let (mut rest, mut cuts) = (&facts[..], cuts.iter().cycle());
         let mut world = World::of_nothing().within(most);
         while !rest.is_empty() {
             let (batch, after) = rest.split_at(rest.len().min(*cuts.next().expect("endless")));
-            world = in_batches.fold(&catalogs, world, batch);
+            world = in_batches.fold(&way(), world, batch);
             rest = after;
         }
         prop_assert_eq!(in_batches, one_by_one);
@@ -428,8 +293,7 @@ proptest! {
 
 #[test]
 fn a_verdict_whose_facts_were_deleted_is_taken_as_it_came() {
-    let catalogs = catalogs();
-    let mut rows = Rows::new();
+    let mut rows = Rows::after_activation();
     let broken = Verdict {
         rule: verdict::ILLEGAL.to_owned(),
         severity: "error".to_owned(),
@@ -442,13 +306,13 @@ fn a_verdict_whose_facts_were_deleted_is_taken_as_it_came() {
     };
     let facts: Vec<Fact> = [
         event(1, "switched", "hall", None),
-        returned(2, &broken, broken.violation()),
-        returned(3, &broken, "somebody-else".to_owned()),
+        returned(2, &broken, &broken.violation()),
+        returned(3, &broken, "somebody-else"),
     ]
     .into_iter()
     .map(|record| Fact::read(record).expect("readable"))
     .collect();
-    rows.fold(&catalogs, World::default(), &facts);
+    rows.fold(&way(), World::default(), &facts);
     let known = &rows.verdicts[&broken.violation()];
     assert!(!known.judged && known.seq == Some(2));
     assert_eq!(
@@ -456,18 +320,16 @@ fn a_verdict_whose_facts_were_deleted_is_taken_as_it_came() {
         1,
         "the second claims an id that is not its own"
     );
-    assert_eq!(
-        rows.outbox.values().next().map(|one| one.rule.as_str()),
-        Some(verdict::UNEXPECTED)
-    );
+    let on_their_way = rows.on_their_way();
+    let rules: Vec<&str> = on_their_way.iter().map(|one| one.rule.as_str()).collect();
+    assert_eq!(rules, [verdict::UNEXPECTED]);
 }
 
 #[test]
 fn a_fold_refuses_a_position_out_of_order() {
-    let catalogs = catalogs();
     let fold = Fold::begin(
         &main_ledger(),
-        &catalogs,
+        &CATALOGS,
         &Scope::All,
         Checkpoint::default(),
         World::default(),

@@ -11,14 +11,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::sync::Arc;
 
-use ledger::record::Body;
-use ledger::{Header, Record};
-use projections::catalogs::Catalogs;
+use ledger::Header;
 use projections::fact::Fact;
-use projections::fold::{Changes, Checkpoint, Fold, Loaded, Scope, World};
+use projections::fold::Changes;
 use schema::sample::{Sample, Sampler};
-use schema::{Catalog, LedgerName, Package};
+use schema::{Catalog, Package};
 use serde_json::json;
+
+use crate::database::changes;
+use crate::records::record;
 
 /// 2026-09-21T14:13:20Z.
 const BEGIN_US: i64 = 1_790_000_000_000_000;
@@ -59,55 +60,30 @@ fn drawn(catalog: &Catalog, unruly: u32) -> Feed {
 }
 
 fn fact(place: usize, at_us: i64, sample: &Sample) -> Fact {
-    let record = Record {
-        header: Header {
-            // Position 0 activates the catalog.
-            seq: u64::try_from(place).unwrap() + 1,
-            occurred_us: at_us,
-            recorded_us: at_us,
-            source: "urn:sample".to_owned(),
-            id: sample.id.clone(),
-            event_type: sample.event_type.clone(),
-            subject: sample.subject.clone(),
-            actor: sample.actor.clone(),
-            publisher: "sample".to_owned(),
-            ..Header::default()
-        },
-        data_commitment: [0; 32],
-        event_hash: [0; 32],
-        chain: [0; 32],
-        body: Some(Body {
-            salt: [0; 32],
-            data: sample.data.to_string().into_bytes().into(),
-        }),
+    let header = Header {
+        // Position 0 activates the catalog.
+        seq: u64::try_from(place).unwrap() + 1,
+        occurred_us: at_us,
+        recorded_us: at_us,
+        source: "urn:sample".to_owned(),
+        id: sample.id.clone(),
+        event_type: sample.event_type.clone(),
+        subject: sample.subject.clone(),
+        actor: sample.actor.clone(),
+        publisher: "sample".to_owned(),
+        ..Header::default()
     };
-    Fact::read(record).unwrap()
+    let data = sample.data.to_string().into_bytes();
+    Fact::read(record(header, Some(data))).unwrap()
 }
 
-/// Folds these events as one batch of a projection that has nothing yet.
+/// What these events change, as one batch.
 fn fold(catalog: &Catalog, feed: &Feed) -> Changes {
     let facts = feed.iter().enumerate();
     let facts: Vec<Fact> = facts
         .map(|(place, (at, one))| fact(place, *at, one))
         .collect();
-    let mut catalogs = Catalogs::default();
-    catalogs.activate(0, Arc::new(catalog.clone()));
-    let main = LedgerName::new("main").unwrap();
-    let at = Checkpoint {
-        next: 1,
-        ..Checkpoint::default()
-    };
-    let mut fold = Fold::begin(&main, &catalogs, &Scope::All, at, World::of_nothing());
-    let mut rest = facts.as_slice();
-    loop {
-        let (next, taken, needs) = fold.steps(rest).unwrap();
-        rest = rest.get(taken..).unwrap();
-        if needs.is_empty() && rest.is_empty() {
-            return next.finish().0;
-        }
-        // Nothing was there before.
-        fold = next.supply(needs, Loaded::default());
-    }
+    changes(Arc::new(catalog.clone()), &facts)
 }
 
 /// Verdicts by rule, but for what the fold says of those that the ledger did not publish in time.
