@@ -85,6 +85,9 @@ def reconcile(q, number, time):
     q.report(time, "commit.recorded", sha, {
         "revision": sha, "branch": "main", "tracked": True, "author": "ana@example.org", "paths": ["k8s/clusters/prod/app.yaml"],
     }, GIT, "ana@example.org")
+    # One commit is scanned by one scanner alone.
+    for tool in ("gitleaks",) if number == 4 else ("gitleaks", "trufflehog"):
+        q.report(minute(1), "governance.secret_scan.completed", f"scan-{tool}-{sha[:12]}", {"tool": tool, "revision": sha, "findings": 0}, GIT, "ci-bot")
     q.report(minute(1), "local_validation.completed", f"validation-{sha[:12]}", {"revision": sha, "outcome": "passed", "clusterName": "home-local"}, KSAIL, "ana@example.org")
     q.report(minute(2), "manifest.validated", "apps/v1/Deployment/app/web", {
         "apiVersion": "apps/v1", "kind": "Deployment", "digest": digest(f"web {number}"), "schema": "pass", "revision": sha,

@@ -278,6 +278,11 @@ pub fn differences(then: &Then, when: &Came) -> Vec<String> {
     for rule in then.not_raised.iter().filter(|rule| when.raises(rule)) {
         wrong.push(format!("`{rule}` is raised"));
     }
+    for rule in &then.not_cleared {
+        if when.cleared.contains(rule) {
+            wrong.push(format!("`{rule}` is cleared"));
+        }
+    }
     for class in &then.not_opened {
         if when
             .opened

@@ -72,6 +72,8 @@ pub struct Then {
     pub not_raised: Vec<String>,
     #[serde(default)]
     pub cleared: Vec<String>,
+    #[serde(default)]
+    pub not_cleared: Vec<String>,
     /// `class severity`.
     #[serde(default)]
     pub opened: Vec<String>,
