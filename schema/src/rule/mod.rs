@@ -58,6 +58,17 @@ pub const ILLEGAL: &str = "transition.illegal";
 /// The rule that an event breaks whose publisher believed the entity in another status than it was in.
 pub const FROM_MISMATCH: &str = "transition.from_mismatch";
 
+/// What the ledger itself raises, and no rule of a file may be called.
+pub(crate) const OWN: [&str; 7] = [
+    ILLEGAL,
+    FROM_MISMATCH,
+    NOT_JUDGED,
+    publisher::GAP,
+    publisher::SILENT,
+    "verdict.unexpected",
+    "retention.blocked",
+];
+
 /// How many entities a look-up gives at most.
 pub const MOST_FOUND: u32 = 1000;
 

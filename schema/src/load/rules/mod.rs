@@ -8,7 +8,7 @@ use crate::cel::parse;
 use crate::diagnostic::listed;
 use crate::kind::{EventDef, Severity};
 use crate::name::{KindName, Name};
-use crate::rule::{By, Condition, Each, Find, On, Rule, Shape};
+use crate::rule::{By, Condition, Each, Find, OWN, On, Rule, Shape};
 
 pub(super) use incidents::incidents;
 
@@ -131,6 +131,12 @@ fn legal_id(table: &Table<'_>, id: Text<'_>) -> Option<String> {
     if parts.len() < 2 || parts.iter().any(|part| Name::new(part).is_err()) {
         let message = format!("`{}` is not a rule's name", id.value);
         let mend = "write names with dots, e.g. `environment.quota_missing`";
+        table.source.report(id.at, message, mend);
+        return None;
+    }
+    if OWN.contains(&id.value) {
+        let message = format!("`{}` is what the ledger itself raises", id.value);
+        let mend = "give the rule a name of its own: a verdict of that name means one thing";
         table.source.report(id.at, message, mend);
         return None;
     }

@@ -100,7 +100,8 @@ fn precedes(table: &Table<'_>, id: Option<&str>, severity: Option<Severity>) -> 
             .source
             .report(at, format!("{} can have no `{wrong}`", table.name), mend);
     }
-    if missing.is_none() && after.is_none() && backdated.is_none() {
+    let says = ["missing", "after", "backdated"].map(|key| table.place(key).is_some());
+    if says == [false; 3] {
         let message = format!("{} does not say what is wrong", table.name);
         let mend =
             "write e.g. `missing = {}`, `after = {}` or `backdated = { severity = \"critical\" }`";

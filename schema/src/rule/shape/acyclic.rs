@@ -27,6 +27,13 @@ impl Acyclic {
     ) -> Result<Self, Broken> {
         let kind = compiler.own(rule)?;
         compiler.path(kind, field, rule.line)?;
+        if let Some(Some(other)) = kind.at_path(field)
+            && *other != kind.name
+        {
+            let message = format!("`{field}` names a `{other}`, and that leads to no circle");
+            let mend = format!("name a field whose `reference` is `{}`", kind.name);
+            return Err(compiler.report(rule.line, message, mend));
+        }
         Ok(Self {
             kind: kind.name.clone(),
             field: field.to_owned(),
