@@ -5,8 +5,8 @@ use projections::rollback::Criteria;
 use schema::time::parse_rfc3339_us;
 use serde_json::{Value, json};
 
+use crate::asking::event;
 use crate::support::{ENVIRONMENT, Fixture, key, main};
-use crate::views::event;
 
 fn at(time: &str) -> When {
     When::AsOf(parse_rfc3339_us(time).expect("a time"))

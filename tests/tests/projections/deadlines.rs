@@ -4,9 +4,9 @@ use projections::project::{Rebuild, rebuild};
 use projections::query::{ViolationRow, ViolationStatus};
 use serde_json::{Value, json};
 
+use crate::asking::event;
 use crate::rejudged::judged;
 use crate::support::{Fixture, main};
-use crate::views::event;
 
 const RUN: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 const STUCK: &str = "run.stuck_pending";

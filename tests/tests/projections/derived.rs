@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::asking::{event, row, rows};
 use crate::support::Fixture;
-use crate::views::{event, row, rows};
 
 const RUN: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 const SHA: [&str; 2] = [

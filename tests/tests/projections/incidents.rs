@@ -242,7 +242,7 @@ async fn an_incident_of_a_class_that_nothing_opens_any_more_ends_with_the_activa
     assert_eq!(open.status, "open");
 
     let mut packages = schema::Package::builtin();
-    packages.push(crate::views::package("lab", crate::views::LAMP));
+    packages.push(crate::asking::package("lab", crate::asking::LAMP));
     fixture.activate(&packages).await;
     fixture.fold().await;
     let ended = of_class(&fixture).await;

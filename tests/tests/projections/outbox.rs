@@ -95,7 +95,7 @@ async fn what_the_ledger_refused_itself_is_said_and_not_sent_again() {
 
     // Under another catalog it may be understood.
     let mut packages = Package::builtin();
-    packages.push(crate::views::package("lab", crate::views::LAMP));
+    packages.push(crate::asking::package("lab", crate::asking::LAMP));
     fixture.activate(&packages).await;
     fixture.fold().await;
     until_there_are(&js, 1).await;

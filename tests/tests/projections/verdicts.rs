@@ -296,7 +296,7 @@ async fn what_a_rule_found_that_is_turned_off_is_open_no_more() {
 
     // Turned off: nothing could mend it from here on.
     let mut packages = schema::Package::builtin();
-    packages.push(crate::views::package("lab", crate::views::LAMP));
+    packages.push(crate::asking::package("lab", crate::asking::LAMP));
     fixture.activate(&packages).await;
     fixture.fold().await;
     assert_eq!(of_pool(&fixture).await.status, ViolationStatus::Cleared);

@@ -12,6 +12,8 @@
 )]
 
 mod append;
+mod batches;
+mod cut_off;
 mod deleted;
 mod guards;
 mod identities;
@@ -19,4 +21,5 @@ mod keys;
 mod seal;
 mod standby;
 mod support;
+mod vectors;
 mod verify;
