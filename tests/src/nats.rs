@@ -1,6 +1,6 @@
 //! A private NATS server: `JetStream` on files in a folder of its own, a port of the loopback.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::binaries;
-use crate::process::{self, PATIENCE};
+use crate::process::{self, PATIENCE, Running};
 
 /// A running server. Dropping it stops it and removes its store.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct Nats {
     extra: String,
     /// 0 until the first start has found a free one; kept afterwards, so that clients find it again.
     port: u16,
-    child: Option<Child>,
+    child: Running,
 }
 
 impl Nats {
@@ -50,7 +50,7 @@ impl Nats {
             folder,
             extra: extra.to_owned(),
             port: 0,
-            child: None,
+            child: Running::default(),
         };
         server.launch().await;
         server
@@ -85,17 +85,12 @@ impl Nats {
 
     /// Stops the server in order.
     pub fn stop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            process::end(&mut child, Signal::TERM);
-        }
+        self.child.stop(Signal::TERM);
     }
 
     /// Kills the server outright: what `JetStream` had not synced may be lost.
     pub fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().expect("the server can be killed");
-            child.wait().expect("the server was ours");
-        }
+        self.child.kill();
     }
 
     /// Starts a stopped or killed server again, on the same port and over the same store.
@@ -107,20 +102,14 @@ impl Nats {
     /// Keeps a copy of the store as it is now.
     pub async fn save(&mut self) {
         self.stop();
-        process::copy(
-            &self.folder.path().join("store"),
-            &self.folder.path().join("saved"),
-        );
+        process::save(self.folder.path(), "store");
         self.launch().await;
     }
 
     /// Puts the copy in the place of the store: a broker that lost what it had acknowledged since.
     pub async fn roll_back(&mut self) {
         self.stop();
-        process::copy(
-            &self.folder.path().join("saved"),
-            &self.folder.path().join("store"),
-        );
+        process::roll_back(self.folder.path(), "store");
         self.launch().await;
     }
 
@@ -145,17 +134,12 @@ impl Nats {
         );
         let path = self.folder.path().join("nats.conf");
         fs::write(&path, config).expect("the configuration can be written");
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.folder.path().join("log"));
-        let log = log.expect("the server's log can be written");
         Command::new(&self.binary)
             .arg("-c")
             .arg(path)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log)
+            .stderr(process::log(self.folder.path()))
             .spawn()
             .unwrap_or_else(|error| panic!("{} cannot be started: {error}", self.binary.display()))
     }
@@ -174,13 +158,13 @@ impl Nats {
             }
             let ended = child.try_wait().expect("the server is our child").is_some();
             if ended || Instant::now() > deadline {
-                let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+                let log = process::logged(self.folder.path());
                 process::end(&mut child, Signal::TERM);
                 panic!("NATS did not become ready within {PATIENCE:?}; its log:\n{log}");
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        self.child = Some(child);
+        self.child = Running(Some(child));
     }
 
     /// The port that the server wrote down once it listened (`JetStream` is ready before that).

@@ -1,6 +1,6 @@
 //! A private PostgreSQL: its own data folder, a unix socket, and a port only where a test is about ports.
 
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,7 +16,7 @@ use tokio_postgres::{Client, Config, NoTls};
 use crate::account::Account;
 use crate::binaries;
 use crate::port::free_port;
-use crate::process::{self, PATIENCE};
+use crate::process::{self, PATIENCE, Running};
 use crate::tls::{Pair, write_private};
 
 /// The superuser of every private server.
@@ -30,7 +30,7 @@ pub struct Postgres {
     folder: TempDir,
     settings: Vec<String>,
     port: u16,
-    child: Option<Child>,
+    child: Running,
 }
 
 /// Numbers the databases that this process makes.
@@ -128,7 +128,7 @@ impl Postgres {
             folder,
             settings,
             port: 5432,
-            child: None,
+            child: Running::default(),
         }
     }
 
@@ -204,17 +204,12 @@ impl Postgres {
 
     /// Stops the server as an administrator would: clients are cut off, everything is written.
     pub fn stop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            process::end(&mut child, Signal::INT);
-        }
+        self.child.stop(Signal::INT);
     }
 
     /// Kills the server outright, as a power cut would.
     pub fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().expect("the server can be killed");
-            child.wait().expect("the server was ours");
-        }
+        self.child.kill();
     }
 
     /// Starts a stopped or killed server again, over the same data, and waits until it answers.
@@ -254,7 +249,7 @@ impl Postgres {
             port: self.port,
             folder,
             settings: self.settings.clone(),
-            child: None,
+            child: Running::default(),
         };
         standby.launch().await;
         standby
@@ -263,29 +258,18 @@ impl Postgres {
     /// Keeps a copy of the data as it is now, as a backup of the files would.
     pub async fn save(&mut self) {
         self.stop();
-        process::copy(
-            &self.folder.path().join("data"),
-            &self.folder.path().join("saved"),
-        );
+        process::save(self.folder.path(), "data");
         self.launch().await;
     }
 
     /// Puts the copy in the place of the data: an older backup was restored.
     pub async fn roll_back(&mut self) {
         self.stop();
-        process::copy(
-            &self.folder.path().join("saved"),
-            &self.folder.path().join("data"),
-        );
+        process::roll_back(self.folder.path(), "data");
         self.launch().await;
     }
 
     fn spawn(&self) -> Child {
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.log_path());
-        let log = log.expect("the server's log can be written");
         let mut command = Account::command(self.account, &self.bin.join("postgres"));
         command.arg("-D").arg(self.folder.path().join("data"));
         let socket = format!("unix_socket_directories={}", self.folder.path().display());
@@ -303,13 +287,9 @@ impl Postgres {
         }
         command
             .stdout(Stdio::null())
-            .stderr(log)
+            .stderr(process::log(self.folder.path()))
             .spawn()
             .expect("postgres can be started")
-    }
-
-    fn log_path(&self) -> PathBuf {
-        self.folder.path().join("log")
     }
 
     async fn launch(&mut self) {
@@ -321,22 +301,20 @@ impl Postgres {
                 child = self.spawn();
             }
             if Instant::now() > deadline {
-                let log = fs::read_to_string(self.log_path()).unwrap_or_default();
+                let log = process::logged(self.folder.path());
                 process::end(&mut child, Signal::QUIT);
                 panic!("PostgreSQL did not become ready within {PATIENCE:?}; its log:\n{log}");
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        self.child = Some(child);
+        self.child = Running(Some(child));
     }
 }
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            // The data goes with the folder: there is nothing to write in order.
-            process::end(&mut child, Signal::QUIT);
-        }
+        // The data goes with the folder: there is nothing to write in order.
+        self.child.stop(Signal::QUIT);
     }
 }
 

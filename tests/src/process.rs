@@ -1,6 +1,6 @@
 //! A child process that does not outlive its value.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -30,6 +30,51 @@ pub fn end(child: &mut Child, gently: Signal) {
     }
     let _ = child.kill();
     let _ = child.wait();
+}
+
+/// The process of a server, while it runs.
+#[derive(Debug, Default)]
+pub struct Running(pub Option<Child>);
+
+impl Running {
+    /// Asks it to end, where it runs.
+    pub fn stop(&mut self, gently: Signal) {
+        if let Some(mut child) = self.0.take() {
+            end(&mut child, gently);
+        }
+    }
+
+    /// Kills it outright, where it runs, as a power cut would.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            child.kill().expect("the server can be killed");
+            child.wait().expect("the server was ours");
+        }
+    }
+}
+
+/// The log in a server's folder, to be written to.
+pub fn log(folder: &Path) -> File {
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join("log"));
+    log.expect("the server's log can be written")
+}
+
+/// What the log says.
+pub fn logged(folder: &Path) -> String {
+    fs::read_to_string(folder.join("log")).unwrap_or_default()
+}
+
+/// Keeps a copy of what is in a folder of a server.
+pub fn save(folder: &Path, data: &str) {
+    copy(&folder.join(data), &folder.join("saved"));
+}
+
+/// Puts the copy that was kept in its place.
+pub fn roll_back(folder: &Path, data: &str) {
+    copy(&folder.join("saved"), &folder.join(data));
 }
 
 /// Puts a copy of a folder in the place of another.
