@@ -8,6 +8,7 @@ pub mod ingest_role;
 mod key_care;
 pub mod lease;
 mod notify_role;
+mod outages;
 mod project_role;
 mod retain_role;
 mod seal_role;

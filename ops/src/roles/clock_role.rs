@@ -6,26 +6,15 @@ use projections::clock;
 use tokio::sync::watch;
 
 use super::board::Standing;
+use super::outages::Outages;
 use super::{Role, Shared, deliveries};
 use crate::app;
-use crate::connect;
 use crate::exit::Failure;
 
 /// Ticks until told to stop.
 pub async fn run(shared: &Shared, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
-    let mut backoff = super::backoff();
-    while !*stop.borrow() {
-        let connection = match connect::nats(&shared.config)?.connect("clock").await {
-            Ok(connection) => connection,
-            Err(error) if error.is_unavailable() => {
-                let why = Failure::from(error).render();
-                shared.board.set(Role::Clock, Standing::Waiting, &why);
-                backoff.wait(&mut stop).await;
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
-        backoff.reset();
+    let mut outages = Outages::of(Role::Clock);
+    while let Some(connection) = outages.connection(shared, &mut stop).await? {
         shared.board.set(Role::Clock, Standing::Running, "running");
         let (db, ledger) = (&shared.db, &shared.config.ledger);
         let metrics = Arc::clone(&shared.folding);

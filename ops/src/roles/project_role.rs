@@ -7,6 +7,7 @@ use projections::{outbox, project};
 use tokio::sync::watch;
 
 use super::board::Standing;
+use super::outages::Outages;
 use super::{Role, Shared};
 use crate::connect;
 use crate::exit::Failure;
@@ -28,19 +29,8 @@ pub async fn run(shared: &Shared, stop: watch::Receiver<bool>) -> Result<(), Fai
 
 /// Publishes verdicts until they are in the chain.
 pub async fn publish(shared: &Shared, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
-    let mut backoff = super::backoff();
-    while !*stop.borrow() {
-        let connection = match connect::nats(&shared.config)?.connect("outbox").await {
-            Ok(connection) => connection,
-            Err(error) if error.is_unavailable() => {
-                let why = Failure::from(error).render();
-                shared.board.set(Role::Outbox, Standing::Waiting, &why);
-                backoff.wait(&mut stop).await;
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
-        backoff.reset();
+    let mut outages = Outages::of(Role::Outbox);
+    while let Some(connection) = outages.connection(shared, &mut stop).await? {
         shared.board.set(Role::Outbox, Standing::Running, "running");
         let metrics = Arc::clone(&shared.folding);
         // A connection is not kept alive over a loss: what was in flight is sent again on a new one.

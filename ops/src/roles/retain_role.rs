@@ -12,8 +12,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::board::Standing;
-use super::{Role, Shared, backoff};
-use crate::exit::Failure;
+use super::outages::{End, Outages};
+use super::{Role, Shared};
+use crate::exit::{Exit, Failure};
 use crate::{app, connect, packages};
 
 /// How often to look for requests and for what has come true.
@@ -28,62 +29,27 @@ const SKEW_US: i64 = 300_000_000;
 /// How long something said may take into the chain before it is looked at anew what there is to say.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Why one opening ended.
-enum End {
-    /// A server is away: open again.
-    Waiting(Failure),
-    /// Somebody must mend it.
-    Failed(Failure),
-}
-
 impl From<RetentionError> for End {
     fn from(error: RetentionError) -> Self {
         let away = error.is_unavailable();
-        let failure = connect::failed(error, away);
-        if away {
-            Self::Waiting(failure)
-        } else {
-            Self::Failed(failure)
-        }
-    }
-}
-
-impl From<NatsError> for End {
-    fn from(error: NatsError) -> Self {
-        if error.is_unavailable() {
-            Self::Waiting(error.into())
-        } else {
-            Self::Failed(error.into())
-        }
-    }
-}
-
-impl From<Failure> for End {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
+        Self::of(connect::failed(error, away), away)
     }
 }
 
 /// Deletes until told to stop, through outages of both servers.
 pub async fn run(shared: &Shared, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
-    let mut backoff = backoff();
-    let mut said = false;
-    while !*stop.borrow() {
+    let mut outages = Outages::of(Role::Retain);
+    loop {
         match once(shared, &mut stop).await {
             Ok(()) => return Ok(()),
             Err(End::Failed(failure)) => return Err(failure),
             Err(End::Waiting(failure)) => {
-                let why = failure.render();
-                if !said {
-                    tracing::warn!(role = "retain", "retain is waiting: {why}");
-                    said = true;
+                if !outages.wait(&shared.board, &failure, &mut stop).await {
+                    return Ok(());
                 }
-                shared.board.set(Role::Retain, Standing::Waiting, &why);
-                backoff.wait(&mut stop).await;
             }
         }
     }
-    Ok(())
 }
 
 async fn once(shared: &Shared, stop: &mut watch::Receiver<bool>) -> Result<(), End> {
@@ -182,11 +148,8 @@ impl Session<'_> {
             .await
             .map_err(Failure::from)
             .map_err(|failure| {
-                if failure.exit() == crate::exit::Exit::Away {
-                    End::Waiting(failure)
-                } else {
-                    End::Failed(failure)
-                }
+                let away = failure.exit() == Exit::Away;
+                End::of(failure, away)
             })?;
         let patience = Instant::now() + PATIENCE;
         while Instant::now() < patience && !*stop.borrow() {

@@ -13,7 +13,8 @@ use tokio::time::{Instant, sleep};
 
 use super::board::Standing;
 use super::key_care::KeyCare;
-use super::{Role, Shared, backoff};
+use super::outages::{End, Outages};
+use super::{Role, Shared};
 use crate::app;
 use crate::connect;
 use crate::exit::{Context, Failure};
@@ -26,36 +27,12 @@ const STANDBY_PATIENCE: Duration = Duration::from_secs(10);
 /// How often to look for messages that are to be deleted from the stream.
 const SCRUB_EVERY: Duration = Duration::from_secs(30);
 
-/// Why one opening of the sealer ended.
-enum End {
-    Stopped,
-    /// A server is away: open again.
-    Waiting(Failure),
-    /// Somebody must mend it.
-    Failed(Failure),
-}
-
 impl From<SealError> for End {
     fn from(error: SealError) -> Self {
         // A database that is behind what was let out may be on its way there: ingest replays the stream.
         let replaying = matches!(error, SealError::RolledBack { .. });
         let away = error.is_unavailable();
-        let failure = connect::failed(error, away);
-        if away || replaying {
-            Self::Waiting(failure)
-        } else {
-            Self::Failed(failure)
-        }
-    }
-}
-
-impl From<NatsError> for End {
-    fn from(error: NatsError) -> Self {
-        if error.is_unavailable() {
-            Self::Waiting(error.into())
-        } else {
-            Self::Failed(error.into())
-        }
+        Self::of(connect::failed(error, away), away || replaying)
     }
 }
 
@@ -69,29 +46,15 @@ impl From<HeadError> for End {
     }
 }
 
-impl From<Failure> for End {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
 /// Signs heads until told to stop.
 pub async fn run(shared: &Shared, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
-    let mut backoff = backoff();
-    let mut said = false;
+    let mut outages = Outages::of(Role::Seal);
     loop {
         match once(shared, &mut stop).await {
-            End::Stopped => return Ok(()),
-            End::Failed(failure) => return Err(failure),
-            End::Waiting(failure) => {
-                let why = failure.render();
-                if !said {
-                    tracing::warn!(role = "seal", "seal is waiting: {why}");
-                    said = true;
-                }
-                shared.board.set(Role::Seal, Standing::Waiting, &why);
-                backoff.wait(&mut stop).await;
-                if *stop.borrow() {
+            Ok(()) => return Ok(()),
+            Err(End::Failed(failure)) => return Err(failure),
+            Err(End::Waiting(failure)) => {
+                if !outages.wait(&shared.board, &failure, &mut stop).await {
                     return Ok(());
                 }
             }
@@ -99,30 +62,25 @@ pub async fn run(shared: &Shared, mut stop: watch::Receiver<bool>) -> Result<(),
     }
 }
 
-async fn once(shared: &Shared, stop: &mut watch::Receiver<bool>) -> End {
-    let ended = async {
-        let mut session = Session::open(shared).await?;
-        shared.board.set(Role::Seal, Standing::Running, "running");
-        loop {
-            session.wait(stop).await;
-            if session.connection.is_lost() && !*stop.borrow() {
-                let servers = connect::nats(&shared.config)?.names();
-                return Err(NatsError::Lost { servers }.into());
-            }
-            // The last head goes out also when we are told to stop.
-            session.seal().await?;
-            session.tell_of_standby();
-            session.scrub().await?;
-            session
-                .keys
-                .look(session.shared, &session.connection)
-                .await?;
-            if *stop.borrow() {
-                return Ok::<End, End>(End::Stopped);
-            }
+async fn once(shared: &Shared, stop: &mut watch::Receiver<bool>) -> Result<(), End> {
+    let mut session = Session::open(shared).await?;
+    shared.board.set(Role::Seal, Standing::Running, "running");
+    loop {
+        session.wait(stop).await;
+        if session.connection.is_lost() && !*stop.borrow() {
+            let servers = connect::nats(&shared.config)?.names();
+            return Err(NatsError::Lost { servers }.into());
         }
-    };
-    ended.await.unwrap_or_else(|end| end)
+        // The last head goes out also when we are told to stop.
+        session.seal().await?;
+        session.tell_of_standby();
+        session.scrub().await?;
+        let (keys, connection) = (&mut session.keys, &session.connection);
+        keys.look(session.shared, connection).await?;
+        if *stop.borrow() {
+            return Ok(());
+        }
+    }
 }
 
 struct Session<'a> {
