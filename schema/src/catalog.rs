@@ -12,7 +12,7 @@ use crate::kind::{EventDef, Kind};
 use crate::name::{KindName, Name};
 use crate::package::{self, LEDGER, Package};
 use crate::retention::Retentions;
-use crate::rule::{Authorities, Rules, Settings};
+use crate::rule::{Authorities, Rules, Setting, Settings};
 use crate::secret::Patterns;
 
 /// The version of what this program makes of a catalog. A catalog of a newer one cannot be judged by it.
@@ -110,6 +110,51 @@ pub struct Catalog {
     digest: String,
 }
 
+/// What the packages of an activation declare.
+#[derive(Default)]
+struct Declared {
+    kinds: BTreeMap<KindName, Kind>,
+    patterns: Patterns,
+    settings: Vec<Setting>,
+}
+
+impl Declared {
+    fn of(
+        activation: &Activation,
+        texts: &BTreeMap<String, String>,
+        found: &mut Vec<Diagnostic>,
+    ) -> Self {
+        let mut declared = Self::default();
+        for (name, digest) in &activation.packages {
+            let Some(text) = texts.get(digest) else {
+                let message = format!("no text was recorded for `{name}` {digest}");
+                found.push(Diagnostic::new("packages", 1, message, "record it first"));
+                continue;
+            };
+            match Package::from_text(name, text) {
+                Err(wrong) => found.extend(wrong),
+                Ok(package) if package.digest() != *digest => {
+                    let message = format!("the text recorded for `{name}` has another digest");
+                    let mend = format!("it is {}: activate that", package.digest());
+                    found.push(Diagnostic::new("packages", 1, message, mend));
+                }
+                Ok(package) => declared.add(package),
+            }
+        }
+        declared
+    }
+
+    fn add(&mut self, package: Package) {
+        self.settings.extend(package.settings().iter().cloned());
+        let (named, secrets) = package.into_parts();
+        let named = named.into_iter().map(|kind| (kind.name.clone(), kind));
+        self.kinds.extend(named);
+        if let Some(patterns) = secrets {
+            self.patterns = patterns;
+        }
+    }
+}
+
 impl Catalog {
     /// What is known before the first activation: package `ledger` as this program brings it.
     ///
@@ -143,9 +188,6 @@ impl Catalog {
         texts: &BTreeMap<String, String>,
     ) -> Result<Self, Vec<Diagnostic>> {
         let mut found = Vec::new();
-        let mut kinds = BTreeMap::new();
-        let mut patterns = Patterns::default();
-        let mut declared = Vec::new();
         if activation.engine > ENGINE {
             let message = format!("the catalog is for engine {}", activation.engine);
             let mend = format!("this program has engine {ENGINE}: upgrade it");
@@ -164,27 +206,11 @@ impl Catalog {
                 "activate it with the others",
             ));
         }
-        for (name, digest) in &activation.packages {
-            let Some(text) = texts.get(digest) else {
-                let message = format!("no text was recorded for `{name}` {digest}");
-                found.push(Diagnostic::new("packages", 1, message, "record it first"));
-                continue;
-            };
-            match Package::from_text(name, text) {
-                Err(wrong) => found.extend(wrong),
-                Ok(package) if package.digest() != *digest => {
-                    let message = format!("the text recorded for `{name}` has another digest");
-                    let mend = format!("it is {}: activate that", package.digest());
-                    found.push(Diagnostic::new("packages", 1, message, mend));
-                }
-                Ok(package) => {
-                    declared.extend(package.settings().iter().cloned());
-                    let (named, secrets) = package.into_parts();
-                    kinds.extend(named.into_iter().map(|kind| (kind.name.clone(), kind)));
-                    patterns = secrets.unwrap_or(patterns);
-                }
-            }
-        }
+        let Declared {
+            kinds,
+            patterns,
+            settings,
+        } = Declared::of(activation, texts, &mut found);
         if found.is_empty() {
             references(&kinds, &mut found);
         }
@@ -192,7 +218,7 @@ impl Catalog {
         let mut rules = Rules::default();
         let mut retentions = Retentions::usual(kinds.values());
         if found.is_empty() {
-            let settings = Settings::of(declared.iter(), &activation.settings, &mut found);
+            let settings = Settings::of(settings.iter(), &activation.settings, &mut found);
             retentions = Retentions::of(kinds.values(), &settings, &mut found);
             let authorities = Authorities::of(&activation.settings, &kinds, &mut found);
             rules = Rules::compile(&kinds, settings, authorities, &mut found);

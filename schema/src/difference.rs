@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::catalog::{Catalog, ENGINE};
 use crate::describe::type_text;
 use crate::kind::{EventDef, Field, Kind, Members, Shape};
+use crate::lifecycle::Lifecycle;
 use crate::package::Package;
 use crate::rule::{Incident, On, Rule};
 
@@ -200,24 +201,8 @@ fn of_kind(kind: &Kind, say: &mut dyn FnMut(&'static str, String, Vec<(&'static 
     for event in &kind.events {
         of_event(event, &name, say);
     }
-    for state in kind.lifecycle.iter().flat_map(|one| &one.states) {
-        let starts = kind
-            .lifecycle
-            .as_ref()
-            .is_some_and(|one| one.start.contains(&state.name));
-        let sayings = vec![
-            ("terminal", state.terminal.to_string()),
-            ("start", starts.to_string()),
-        ];
-        say("state", format!("{name}: {}", state.name), sayings);
-    }
-    for edge in kind.lifecycle.iter().flat_map(|one| &one.edges) {
-        let sayings = vec![("when", edge.when.clone())];
-        say(
-            "edge",
-            format!("{name}: {} → {}", edge.from, edge.to),
-            sayings,
-        );
+    if let Some(lifecycle) = &kind.lifecycle {
+        of_lifecycle(lifecycle, &name, say);
     }
     for one in &kind.rules {
         let part = if one.part.is_empty() {
@@ -242,6 +227,24 @@ fn of_kind(kind: &Kind, say: &mut dyn FnMut(&'static str, String, Vec<(&'static 
             format!("{} ({name}{again})", one.opening.class),
             incident(one),
         );
+    }
+}
+
+fn of_lifecycle(
+    lifecycle: &Lifecycle,
+    kind: &str,
+    say: &mut dyn FnMut(&'static str, String, Vec<(&'static str, String)>),
+) {
+    for state in &lifecycle.states {
+        let sayings = vec![
+            ("terminal", state.terminal.to_string()),
+            ("start", lifecycle.start.contains(&state.name).to_string()),
+        ];
+        say("state", format!("{kind}: {}", state.name), sayings);
+    }
+    for edge in &lifecycle.edges {
+        let edge_of = format!("{kind}: {} → {}", edge.from, edge.to);
+        say("edge", edge_of, vec![("when", edge.when.clone())]);
     }
 }
 

@@ -358,22 +358,7 @@ impl Bundle<'_> {
             let detail = format!("{seq}{ENDING} is of a position that is not among the events");
             report.problem(Some(*seq), What::Tree, detail);
         }
-        if proofs.strays > 0 {
-            let detail = format!(
-                "{} proofs are of positions that are not among the events",
-                proofs.strays
-            );
-            report.problem(None, What::Tree, detail);
-        }
-        if verdicts.strays > 0 && walked.whole {
-            let detail = format!("{} verdicts are not among the events", verdicts.strays);
-            report.problem(None, What::Verdict, detail);
-        } else if verdicts.strays > 0 {
-            report.note(format!(
-                "{} verdicts are of positions that are not in this bundle: only the manifest's signature speaks for them",
-                verdicts.strays
-            ));
-        }
+        tell_strays(&mut report, proofs.strays, verdicts.strays, walked.whole);
         self.report = report;
         for (name, lines) in [
             (EVENTS, events),
@@ -421,6 +406,22 @@ impl Bundle<'_> {
             self.problem(What::Gap, detail);
         }
         self.report.complete &= walked.unbroken;
+    }
+}
+
+/// What the side files say of positions that no event of the bundle has.
+fn tell_strays(report: &mut Report, proofs: u64, verdicts: u64, whole: bool) {
+    if proofs > 0 {
+        let detail = format!("{proofs} proofs are of positions that are not among the events");
+        report.problem(None, What::Tree, detail);
+    }
+    if verdicts > 0 && whole {
+        let detail = format!("{verdicts} verdicts are not among the events");
+        report.problem(None, What::Verdict, detail);
+    } else if verdicts > 0 {
+        report.note(format!(
+            "{verdicts} verdicts are of positions that are not in this bundle: only the manifest's signature speaks for them"
+        ));
     }
 }
 

@@ -63,26 +63,7 @@ impl Export {
         if !self.all && self.target.as_os_str() == "markdown" {
             return markdown::run(app, self.check.as_deref(), self.at).await;
         }
-        if !self.all || self.check.is_some() || self.at.is_some() {
-            return Err(Failure::usage("it is not said what is exported")
-                .mend("a bundle holds --all; `ledger export markdown` has --check and --at"));
-        }
-        if self.target.exists() {
-            return Err(
-                Failure::usage(format!("{} exists already", self.target.display()))
-                    .mend("choose another name, or take it away first"),
-            );
-        }
-        let parent = self
-            .target
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
-        if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
-            return Err(
-                Failure::usage(format!("{} is no folder that is there", parent.display()))
-                    .mend("make it first, or name another place for the bundle"),
-            );
-        }
+        self.check_target()?;
         let config = app.config()?;
         let reader = connect::reader(&config).await?;
         let origin = reader.head().await?.origin;
@@ -117,23 +98,18 @@ impl Export {
                 );
             }
             for record in &page {
-                let seq = record.header.seq;
                 prover.push(record);
-                match coverage.by(&Spot::from(&record.header)) {
-                    Some(applied) if record.body.is_none() => {
-                        writer.redacted(record, redacted(applied))?;
-                    }
+                let spot = Spot::from(&record.header);
+                let deleted = record.body.is_none();
+                if deleted && coverage.by(&spot).is_none() {
                     // Deleted since the coverage was read, and by an event that was recorded since.
-                    None if record.body.is_none() => {
-                        coverage = Coverage::read_all(&reader).await?;
-                        match coverage.by(&Spot::from(&record.header)) {
-                            Some(applied) => writer.redacted(record, redacted(applied))?,
-                            None => writer.event(record)?,
-                        }
-                    }
-                    _ => writer.event(record)?,
+                    coverage = Coverage::read_all(&reader).await?;
                 }
-                next = seq + 1;
+                match coverage.by(&spot).filter(|_| deleted) {
+                    Some(applied) => writer.redacted(record, redacted(applied))?,
+                    None => writer.event(record)?,
+                }
+                next = record.header.seq + 1;
             }
             bar.set_position(next);
         }
@@ -150,6 +126,32 @@ impl Export {
             "key": signer.verifying_key().to_string(),
         }))?;
         Ok(Exit::Done)
+    }
+
+    /// Refuses what a bundle cannot be written to, before anything is read.
+    fn check_target(&self) -> Result<(), Failure> {
+        if !self.all || self.check.is_some() || self.at.is_some() {
+            return Err(Failure::usage("it is not said what is exported")
+                .mend("a bundle holds --all; `ledger export markdown` has --check and --at"));
+        }
+        if self.target.exists() {
+            return Err(
+                Failure::usage(format!("{} exists already", self.target.display()))
+                    .mend("choose another name, or take it away first"),
+            );
+        }
+        let parent = self
+            .target
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        match parent.filter(|parent| !parent.is_dir()) {
+            None => Ok(()),
+            Some(parent) => Err(Failure::usage(format!(
+                "{} is no folder that is there",
+                parent.display()
+            ))
+            .mend("make it first, or name another place for the bundle")),
+        }
     }
 }
 

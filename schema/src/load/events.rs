@@ -56,27 +56,7 @@ impl Reader<'_> {
         let about = table.need_text("about", "say in a sentence what happened");
         let mut all = self.carried(table);
         let carried = all.len();
-        let own_fields = table.table("fields");
-        for own in own_fields
-            .as_ref()
-            .map_or_else(Vec::new, |t| fields::fields(t, references))
-        {
-            if self.entity.iter().any(|field| field.name == own.name) {
-                let message = format!(
-                    "{} declares the entity's field `{}` again",
-                    table.name, own.name
-                );
-                let mend = "name it in `carries` if the event changes it, else rename it";
-                table.source.report(table.at, message, mend);
-            }
-            if let Some(own_fields) = &own_fields {
-                links::becomes(own_fields, &own, self.entity);
-            }
-            all.push(own);
-        }
-        if let Some(own_fields) = &own_fields {
-            links::parts(own_fields, &all, carried);
-        }
+        self.own(table, &mut all, references);
         if all.len() > 64 {
             let message = format!("{} carries {} fields", table.name, all.len());
             table
@@ -117,6 +97,27 @@ impl Reader<'_> {
                 additional: self.additional,
             },
         })
+    }
+
+    /// The fields that the event has beside those that it carries.
+    fn own(&self, table: &Table<'_>, all: &mut Vec<Field>, references: &mut References) {
+        let Some(own_fields) = table.table("fields") else {
+            return;
+        };
+        let carried = all.len();
+        for own in fields::fields(&own_fields, references) {
+            if self.entity.iter().any(|field| field.name == own.name) {
+                let message = format!(
+                    "{} declares the entity's field `{}` again",
+                    table.name, own.name
+                );
+                let mend = "name it in `carries` if the event changes it, else rename it";
+                table.source.report(table.at, message, mend);
+            }
+            links::becomes(&own_fields, &own, self.entity);
+            all.push(own);
+        }
+        links::parts(&own_fields, all, carried);
     }
 
     /// `carries = "all"`, or the names of the entity's fields that the event changes.

@@ -21,7 +21,7 @@ use crate::name::{KindName, Name};
 use crate::package::LEDGER;
 use crate::retention::Retention;
 pub use settings::settings;
-use table::{Source, Table};
+use table::{Source, Table, Text};
 
 /// Reads the text of a kind file of a package.
 pub fn kind(package: &Name, file: &str, text: &str) -> Result<Kind, Vec<Diagnostic>> {
@@ -69,13 +69,7 @@ fn read<'a>(
         "view",
         "name its read model, e.g. `view = \"environments\"`",
     );
-    let view_name = view.and_then(|view| match Name::new(view.value) {
-        Ok(name) => Some(name.to_string()),
-        Err(error) => {
-            source.report(view.at, error.to_string(), "write e.g. `environments`");
-            None
-        }
-    });
+    let view_name = view.and_then(|view| view_name(source, view));
     let stateless = top.flag("stateless").unwrap_or(false);
     let retention = retention(&top);
     let rows = top.texts("retention_rows");
@@ -128,6 +122,16 @@ fn read<'a>(
             .collect(),
         view_line: view.map_or(1, |view| source.line(view.at)),
     })
+}
+
+fn view_name(source: &Source, view: Text<'_>) -> Option<String> {
+    match Name::new(view.value) {
+        Ok(name) => Some(name.to_string()),
+        Err(error) => {
+            source.report(view.at, error.to_string(), "write e.g. `environments`");
+            None
+        }
+    }
 }
 
 /// `kind = "<package>.<entity>"`, in a file `<entity>.toml` of that package.
