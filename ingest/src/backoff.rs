@@ -57,7 +57,7 @@ pub async fn stopped(stop: &mut watch::Receiver<bool>) {
 }
 
 /// Whether we were told to stop.
-pub fn is_stopped(stop: &watch::Receiver<bool>) -> bool {
+pub(crate) fn is_stopped(stop: &watch::Receiver<bool>) -> bool {
     *stop.borrow() || stop.has_changed().is_err()
 }
 

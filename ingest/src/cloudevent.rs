@@ -110,7 +110,7 @@ fn publisher(record: &Record) -> &str {
 }
 
 /// The subject of an event's receipt.
-pub fn receipt_subject(ledger: &LedgerName, record: &Record) -> String {
+pub(crate) fn receipt_subject(ledger: &LedgerName, record: &Record) -> String {
     let event_type = EventType::parse(&record.header.event_type);
     let event_type = event_type.map_or_else(|| "_._._".to_owned(), |known| known.unversioned());
     format!("ledger.{ledger}.event.{}.{event_type}", publisher(record))
@@ -203,7 +203,7 @@ pub fn opened(record: &Record) -> Option<Incident> {
 }
 
 /// The subject of what becomes of an incident.
-pub fn incident_subject(ledger: &LedgerName, state: &str, incident: &Incident) -> String {
+pub(crate) fn incident_subject(ledger: &LedgerName, state: &str, incident: &Incident) -> String {
     format!(
         "ledger.{ledger}.incident.{state}.{}.{}",
         incident.severity, incident.kind

@@ -1,7 +1,8 @@
 //! From the stream to the chain: read, append, acknowledge, in that order.
 //!
 //! One task receives and parses; another appends what the first has ready, and while PostgreSQL commits one batch it
-//! drafts and hashes the next. The acknowledgement goes out after the commit, and on every start the position comes from the head, never from what NATS remembers.
+//! drafts and hashes the next. The acknowledgement goes out after the commit, and on every start the position comes
+//! from the head, never from what NATS remembers.
 
 mod ahead;
 mod catalogs;

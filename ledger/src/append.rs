@@ -1,9 +1,9 @@
 //! The one append: all that enters the chain enters here, in the order of the stream.
 //!
-//! Read [`Appender::append`] downwards, then [`Planner::plan`]. What is decided is decided by pure functions over the head, the
-//! messages and what the chain holds already; so the same stream gives the same chain, bit for bit, in
-//! whatever batches it comes. What is awaited is one look-up, where identities may be taken, and one
-//! statement, which is one transaction.
+//! Read [`Appender::append`] downwards, then [`Planner::plan`]. What is decided is decided by pure functions over the
+//! head, the messages and what the chain holds already; so the same stream gives the same chain, bit for bit, in
+//! whatever batches it comes. What is awaited is one look-up, where identities may be taken, and one statement, which
+//! is one transaction.
 
 mod commit;
 mod draft;

@@ -138,7 +138,7 @@ fn encode_texts(header: &Header, into: &mut Vec<u8>) {
 }
 
 /// Appends the hashed form of a header.
-pub fn encode_header(header: &Header, commitment: &Hash, into: &mut Vec<u8>) {
+pub(crate) fn encode_header(header: &Header, commitment: &Hash, into: &mut Vec<u8>) {
     let stored = Stored {
         seq: header.seq,
         occurred_us: header.occurred_us,

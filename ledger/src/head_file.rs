@@ -13,7 +13,8 @@ pub fn read(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-/// Replaces the head, making its folder if it is not there. On return it is on the disk, name and content; a crash leaves the old one or the new one.
+/// Replaces the head, making its folder if it is not there. On return it is on the disk, name and content; a crash
+/// leaves the old one or the new one.
 pub fn write(path: &Path, note: &str) -> io::Result<()> {
     let folder = path
         .parent()

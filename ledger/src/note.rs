@@ -139,7 +139,7 @@ impl VerifyingKey {
     }
 
     /// Whether this is a witness's key, whose signatures carry a time.
-    pub fn is_cosigner(&self) -> bool {
+    pub(crate) fn is_cosigner(&self) -> bool {
         self.kind == COSIGNATURE
     }
 
@@ -231,7 +231,7 @@ impl Signer {
     }
 
     /// Reads Go's form `PRIVATE+KEY+<name>+<id>+<base64(0x01 ‖ seed)>`.
-    pub fn from_secret(text: &str) -> Result<Self, KeyError> {
+    pub(crate) fn from_secret(text: &str) -> Result<Self, KeyError> {
         let rest = text.strip_prefix(SECRET_PREFIX).ok_or(KeyError::Form)?;
         let (name, said, kind, seed) = split_key(rest)?;
         if kind != ED25519 {
@@ -252,7 +252,7 @@ impl Signer {
     }
 
     /// Writes Go's form. The caller keeps it secret.
-    pub fn to_secret(&self) -> String {
+    pub(crate) fn to_secret(&self) -> String {
         let mut bytes = vec![ED25519];
         bytes.extend_from_slice(self.key.as_bytes());
         let (name, id) = (&self.public.name, self.public.id);

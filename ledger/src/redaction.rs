@@ -80,7 +80,7 @@ const PERMANENT: [&str; 9] = [
 ];
 
 /// `<package>.<entity>` of `<package>.<entity>.<verb>`.
-pub fn kind_of(event_type: &str) -> &str {
+pub(crate) fn kind_of(event_type: &str) -> &str {
     let mut dots = event_type.match_indices('.').map(|(at, _)| at);
     let end = dots.nth(1).unwrap_or(event_type.len());
     event_type.get(..end).unwrap_or(event_type)

@@ -147,12 +147,12 @@ impl Report {
     }
 
     /// Sets the chain's last value.
-    pub fn set_chain(&mut self, chain: &Hash) {
+    pub(crate) fn set_chain(&mut self, chain: &Hash) {
         self.chain = hex::encode(chain);
     }
 
     /// Sets the root.
-    pub fn set_root(&mut self, root: &Hash) {
+    pub(crate) fn set_root(&mut self, root: &Hash) {
         self.root = BASE64.encode(root);
     }
 }

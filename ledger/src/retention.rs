@@ -58,7 +58,7 @@ impl Found {
 }
 
 /// The positions of events of these kinds from one up to another, whose data is there.
-pub async fn of_kinds(
+pub(crate) async fn of_kinds(
     reader: &Reader,
     kinds: &[String],
     from: u64,

@@ -319,7 +319,7 @@ pub fn needed(nodes: &[Node], size: u64) -> BTreeSet<TileId> {
 }
 
 /// The partial tiles of a tree of `size` entries, from level 0 up; a level without one is left out.
-pub fn partials(size: u64) -> Vec<TileId> {
+pub(crate) fn partials(size: u64) -> Vec<TileId> {
     let at = |level| {
         let count = count_at(level, size);
         let index = count / u64::from(WIDTH);
@@ -346,7 +346,7 @@ impl Edge {
     }
 
     /// The edge of a tree of `size` entries from its partial tiles, those of [`partials`] in that order.
-    pub fn from_tiles(size: u64, tiles: &[Tile]) -> Result<Self, TileError> {
+    pub(crate) fn from_tiles(size: u64, tiles: &[Tile]) -> Result<Self, TileError> {
         if !tiles.iter().map(|tile| tile.id).eq(partials(size)) {
             return Err(TileError::Edge { size });
         }
@@ -408,7 +408,7 @@ impl Edge {
     }
 
     /// The tree's compact range.
-    pub fn frontier(&self) -> Frontier {
+    pub(crate) fn frontier(&self) -> Frontier {
         let set: TileSet = self.tiles().into_iter().collect();
         let nodes = crate::tree::cover(0, self.size);
         let hashes: Vec<Hash> = nodes
@@ -437,7 +437,7 @@ pub fn encode_entries<'a>(entries: impl IntoIterator<Item = &'a [u8]>) -> Option
 }
 
 /// The entries of a bundle, or `None` if it ends in the middle of one.
-pub fn decode_entries(bytes: &[u8]) -> Option<Vec<&[u8]>> {
+pub(crate) fn decode_entries(bytes: &[u8]) -> Option<Vec<&[u8]>> {
     let mut entries = Vec::new();
     let mut rest = bytes;
     while !rest.is_empty() {

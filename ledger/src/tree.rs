@@ -55,7 +55,7 @@ pub fn leaf_hash(entry: &[u8]) -> Hash {
 }
 
 /// `SHA256(0x01 ‖ left ‖ right)`.
-pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
+pub(crate) fn node_hash(left: &Hash, right: &Hash) -> Hash {
     let mut hasher = Sha256::new();
     hasher.update([1]);
     hasher.update(left);
@@ -73,7 +73,7 @@ pub struct Node {
 }
 
 /// The perfect subtrees that cover leaves `begin..end`, from the left, each as large as it can be.
-pub fn cover(begin: u64, end: u64) -> Vec<Node> {
+pub(crate) fn cover(begin: u64, end: u64) -> Vec<Node> {
     let mut nodes = Vec::new();
     let mut at = begin;
     while at < end {
@@ -98,7 +98,7 @@ pub struct Range {
 
 impl Range {
     /// The empty range before leaf `begin`.
-    pub fn starting_at(begin: u64) -> Self {
+    pub(crate) fn starting_at(begin: u64) -> Self {
         Self {
             begin,
             end: begin,
@@ -127,7 +127,7 @@ impl Range {
     }
 
     /// Appends a perfect subtree of `2^level` leaves by the hash of its root.
-    pub fn push_subtree(&mut self, level: u32, root: Hash) -> Result<(), TreeError> {
+    pub(crate) fn push_subtree(&mut self, level: u32, root: Hash) -> Result<(), TreeError> {
         if level > 63 || self.end.trailing_zeros() < level {
             return Err(TreeError::Misaligned {
                 level,
@@ -193,7 +193,7 @@ impl Frontier {
 
     /// The tree of `size` leaves, from the hashes of its perfect subtrees, the largest (leftmost) first, as
     /// [`Frontier::hashes`] gives them.
-    pub fn from_hashes(size: u64, hashes: &[Hash]) -> Result<Self, TreeError> {
+    pub(crate) fn from_hashes(size: u64, hashes: &[Hash]) -> Result<Self, TreeError> {
         let nodes = cover(0, size);
         if nodes.len() != hashes.len() {
             return Err(TreeError::Subtrees {
@@ -224,7 +224,7 @@ impl Frontier {
     }
 
     /// Appends a perfect subtree of `2^level` leaves.
-    pub fn push_subtree(&mut self, level: u32, root: Hash) -> Result<(), TreeError> {
+    pub(crate) fn push_subtree(&mut self, level: u32, root: Hash) -> Result<(), TreeError> {
         self.0.push_subtree(level, root)
     }
 

@@ -62,12 +62,12 @@ impl Indexed {
     }
 
     /// Whether each value that stands there is indexed as it is, and not as a part of an identifier.
-    pub fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.made_of.is_none()
     }
 
     /// Whether it is that place, and each value there is indexed as it is.
-    pub fn is_whole_at(&self, path: &str) -> bool {
+    pub(crate) fn is_whole_at(&self, path: &str) -> bool {
         self.is_whole() && *self.path.text == *path
     }
 

@@ -208,7 +208,7 @@ impl Pattern {
     }
 
     /// Whether the expression has a group of that name.
-    pub fn has_group(&self, group: &str) -> bool {
+    pub(crate) fn has_group(&self, group: &str) -> bool {
         self.regex
             .capture_names()
             .flatten()
@@ -413,12 +413,12 @@ impl Kind {
 
     /// The field at a dotted path, `[]` behind what holds items: `nodes[].node_id`. Gives the kind whose entity it
     /// names, if it names one.
-    pub fn at_path(&self, path: &str) -> Option<Option<&KindName>> {
+    pub(crate) fn at_path(&self, path: &str) -> Option<Option<&KindName>> {
         at_path(&self.fields, path)
     }
 
     /// The field that the subject is the value of, where it is the value of one alone.
-    pub fn subject_field(&self) -> Option<&Field> {
+    pub(crate) fn subject_field(&self) -> Option<&Field> {
         let name = self.identity.as_ref()?.whole()?;
         self.fields.iter().find(|field| field.name == name)
     }

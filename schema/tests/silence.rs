@@ -1,5 +1,5 @@
-//! Rules that are silenced for a while: what they find is raised and cleared at once, and nobody is woken, until an event is
-//! recorded at the moment that was said.
+//! Rules that are silenced for a while: what they find is raised and cleared at once, and nobody is woken, until an
+//! event is recorded at the moment that was said.
 
 #![expect(
     clippy::unwrap_used,

@@ -53,7 +53,7 @@ impl Keyring {
 
     /// The same, made and stored if there never was one. Only whoever knows that nothing that was signed has used
     /// it calls this: a new ledger, or an append that steps into the month.
-    pub fn create_salt_key(&self, recorded_us: i64) -> Result<Hash, KeyringError> {
+    pub(crate) fn create_salt_key(&self, recorded_us: i64) -> Result<Hash, KeyringError> {
         match self.salt_key(recorded_us) {
             Err(KeyringError::NoSaltKey { path, .. }) => {
                 create(&path, &format!("{}\n", hex::encode(self.draw()?)))?;

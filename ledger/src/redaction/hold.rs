@@ -44,7 +44,7 @@ pub struct Hold {
 
 impl Hold {
     /// Whether it is in force at a position: placed before it, and not released before it.
-    pub fn is_in_force(&self, at: u64) -> bool {
+    pub(crate) fn is_in_force(&self, at: u64) -> bool {
         self.placed < at && self.released.is_none_or(|released| released > at)
     }
 }

@@ -161,7 +161,7 @@ impl<'a> Merge<'a> {
     }
 
     /// The positions without data that no event covered when verification began.
-    pub fn unexplained(&mut self) -> Vec<Missing> {
+    pub(crate) fn unexplained(&mut self) -> Vec<Missing> {
         std::mem::take(&mut self.unexplained)
     }
 

@@ -71,7 +71,7 @@ impl Authorities {
     }
 
     /// Whether anything is said of anybody.
-    pub fn are_set(&self) -> bool {
+    pub(crate) fn are_set(&self) -> bool {
         !self.patterns.is_empty()
     }
 

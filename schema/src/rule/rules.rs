@@ -27,7 +27,6 @@ pub struct Rules {
     /// By kind: the places of the rules that wait for one of its entities to be there.
     awaiting: HashMap<KindName, Vec<usize>>,
     indexed: BTreeSet<(KindName, String)>,
-    dormant: Vec<(KindName, String)>,
     pub(super) authorities: Authorities,
     pub(super) settings: Settings,
 }
@@ -70,8 +69,8 @@ impl Rules {
                         rules.indexed.extend(of_kind.indexed);
                         rules.add(compiled);
                     }
-                    Ok(None) => rules.dormant.push((kind.name.clone(), rule.id.clone())),
-                    Err(Broken) => {}
+                    // It speaks of packages that are not active, and is never judged; or it was reported.
+                    Ok(None) | Err(Broken) => {}
                 }
             }
             for incident in &kind.incidents {
@@ -158,11 +157,6 @@ impl Rules {
     /// The fields by whose values entities are looked up: the kind and the dotted path, `status` among them.
     pub fn indexed(&self) -> &BTreeSet<(KindName, String)> {
         &self.indexed
-    }
-
-    /// Rules that speak only of packages that are not active, by kind and name: they are never judged.
-    pub fn dormant(&self) -> &[(KindName, String)] {
-        &self.dormant
     }
 
     /// The settings that they name.

@@ -254,7 +254,7 @@ impl Settings {
     }
 
     /// A duration's value in µs.
-    pub fn span_us(&self, name: &str) -> Option<i64> {
+    pub(crate) fn span_us(&self, name: &str) -> Option<i64> {
         parse_span_us(self.get(name)?.as_str()?)
     }
 
