@@ -436,19 +436,6 @@ pub fn encode_entries<'a>(entries: impl IntoIterator<Item = &'a [u8]>) -> Option
     Some(bytes)
 }
 
-/// The entries of a bundle, or `None` if it ends in the middle of one.
-pub(crate) fn decode_entries(bytes: &[u8]) -> Option<Vec<&[u8]>> {
-    let mut entries = Vec::new();
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let (length, after) = rest.split_first_chunk()?;
-        let (entry, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-        entries.push(entry);
-        rest = after;
-    }
-    Some(entries)
-}
-
 #[cfg(test)]
 #[path = "tile_tests.rs"]
 mod tests;

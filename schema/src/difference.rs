@@ -11,8 +11,7 @@ use serde_json::Value;
 
 use crate::catalog::{Catalog, ENGINE};
 use crate::describe::type_text;
-use crate::kind::{EventDef, Field, Kind, Members, Shape};
-use crate::lifecycle::Lifecycle;
+use crate::kind::{EventDef, Field, Kind, Lifecycle, Members, Shape};
 use crate::package::Package;
 use crate::rule::{Incident, On, Rule};
 

@@ -413,7 +413,7 @@ impl Kind {
 
     /// The field at a dotted path, `[]` behind what holds items: `nodes[].node_id`. Gives the kind whose entity it
     /// names, if it names one.
-    pub(crate) fn at_path(&self, path: &str) -> Option<Option<&KindName>> {
+    pub fn at_path(&self, path: &str) -> Option<Option<&KindName>> {
         at_path(&self.fields, path)
     }
 

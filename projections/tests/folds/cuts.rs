@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use schema::{Catalog, Name, Package};
 use serde_json::{Value, json};
 
-use crate::database::{Foreseen, Rows, Way};
+use crate::database::{Cut, Foreseen, Rows, Way};
 use crate::records::{RAISED, own, record, refused, returned};
 
 /// A kind of things that stand in rooms and know one another; which of that is a reference differs.
@@ -202,6 +202,16 @@ fn write(seq: u64, act: &Act, on_their_way: &[Verdict], catalogs: &mut Catalogs)
     })
 }
 
+/// Where a chain is cut: behind at most so many facts.
+pub(crate) fn cut(most: usize) -> impl Strategy<Value = Cut> {
+    let cut = (1..most, prop::bool::weighted(0.2), any::<bool>());
+    cut.prop_map(|(length, forget, foreseen)| Cut {
+        length,
+        forget,
+        foreseen,
+    })
+}
+
 /// How much is remembered from batch to batch, in bytes: nothing, some of it, all.
 pub(crate) fn most() -> impl Strategy<Value = usize> {
     prop::sample::select(vec![0, 2000, 8000, 64 << 20])
@@ -213,7 +223,7 @@ proptest! {
     #[test]
     fn no_cut_and_no_memory_makes_a_difference(
         acts in prop::collection::vec(act(), 1..80),
-        cuts in prop::collection::vec((1..12_usize, prop::bool::weighted(0.2), any::<bool>()), 1..40),
+        cuts in prop::collection::vec(cut(12), 1..40),
         most in most(),
     ) {
         let mut catalogs = Catalogs::default();
@@ -242,17 +252,11 @@ proptest! {
         }
 
         let mut rebuilt = Rows::default();
-        let (mut rest, mut cuts) = (&facts[..], cuts.iter().cycle());
-        let mut world = World::of_nothing().within(most);
-        while !rest.is_empty() {
-            let (length, forget, foreseen) = *cuts.next().expect("endless");
-            let (batch, after) = rest.split_at(rest.len().min(length));
-            let known = if forget { World::default() } else { world };
-            let foreseen = if foreseen { Foreseen::All } else { Foreseen::Nothing };
-            let way = Way { catalogs: &catalogs, scope: &Scope::All, foreseen };
-            world = rebuilt.fold(&way, known, batch);
-            rest = after;
-        }
+        rebuilt.fold_in(&cuts, most, &facts, |foreseen| Way {
+            catalogs: &catalogs,
+            scope: &Scope::All,
+            foreseen: if foreseen { Foreseen::All } else { Foreseen::Nothing },
+        });
         prop_assert_eq!(&rebuilt, &living);
 
         // One package's rows are those of the whole.

@@ -269,6 +269,25 @@ impl Rows {
         world
     }
 
+    /// Folds a chain in these cuts, over and over, from nothing, with room for so many bytes to remember.
+    pub(crate) fn fold_in<'a>(
+        &mut self,
+        cuts: &[Cut],
+        most: usize,
+        facts: &[Fact],
+        way: impl Fn(bool) -> Way<'a>,
+    ) {
+        let (mut rest, mut cuts) = (facts, cuts.iter().cycle());
+        let mut world = World::of_nothing().within(most);
+        while !rest.is_empty() {
+            let cut = cuts.next().expect("endless");
+            let (batch, after) = rest.split_at(rest.len().min(cut.length));
+            let known = if cut.forget { World::default() } else { world };
+            world = self.fold(&way(cut.foreseen), known, batch);
+            rest = after;
+        }
+    }
+
     /// One batch: these facts, or as many of them as very many deadlines leave room for.
     fn batch(&mut self, way: &Way<'_>, world: World, facts: &[Fact]) -> (World, usize) {
         let mut fold = Fold::begin(
@@ -299,6 +318,17 @@ impl Rows {
             }
         }
     }
+}
+
+/// A cut of a chain into batches.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cut {
+    /// Behind so many facts.
+    pub(crate) length: usize,
+    /// Whether all that is remembered of the batches before is forgotten.
+    pub(crate) forget: bool,
+    /// Whether what can be foreseen is loaded beforehand.
+    pub(crate) foreseen: bool,
 }
 
 /// How a chain is folded.

@@ -19,7 +19,7 @@ use schema::{Catalog, Name, Package};
 use serde_json::{Map, Value, json};
 
 use crate::came::Came;
-use crate::cuts::most;
+use crate::cuts::{cut, most};
 use crate::database::{Foreseen, Rows, Way, activated};
 use crate::records::{CLEARED, record, refused, returned};
 
@@ -193,7 +193,7 @@ proptest! {
         seed in any::<u64>(),
         package in 0..PACKAGES.len(),
         acts in prop::collection::vec(act(), 1..120),
-        cuts in prop::collection::vec((1..30_usize, prop::bool::weighted(0.2), any::<bool>()), 1..20),
+        cuts in prop::collection::vec(cut(30), 1..20),
         most in most(),
     ) {
         let only: Vec<Name> = Name::new(PACKAGES[package]).into_iter().collect();
@@ -274,15 +274,7 @@ proptest! {
         prop_assert_eq!(living.unexpected, 0);
 
         let mut rebuilt = Rows::after_activation();
-        let (mut rest, mut cuts) = (&facts[..], cuts.iter().cycle());
-        let mut world = World::of_nothing().within(most);
-        while !rest.is_empty() {
-            let (length, forget, foreseen) = *cuts.next().expect("endless");
-            let (batch, after) = rest.split_at(rest.len().min(length));
-            let known = if forget { World::default() } else { world };
-            world = rebuilt.fold(&way(foreseen), known, batch);
-            rest = after;
-        }
+        rebuilt.fold_in(&cuts, most, &facts, way);
         prop_assert_eq!(rebuilt, living);
     }
 }

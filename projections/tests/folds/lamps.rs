@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use schema::{Catalog, Name, Package};
 use serde_json::{Map, Value, json};
 
+use crate::cuts::cut;
 use crate::database::{Foreseen, Rows, Way, activated, main_ledger};
 use crate::records::{self, RAISED, record};
 
@@ -253,7 +254,7 @@ proptest! {
     #[test]
     fn any_cut_gives_the_rows_of_the_model(
         acts in prop::collection::vec(act(), 1..60),
-        cuts in prop::collection::vec(1..9_usize, 1..60),
+        cuts in prop::collection::vec(cut(9), 1..60),
         most in prop::sample::select(vec![0, 1 << 20]),
     ) {
         let mut model = Model::default();
@@ -280,13 +281,7 @@ proptest! {
         prop_assert_eq!(verdicts, model.verdicts);
 
         let mut in_batches = Rows::after_activation();
-        let (mut rest, mut cuts) = (&facts[..], cuts.iter().cycle());
-        let mut world = World::of_nothing().within(most);
-        while !rest.is_empty() {
-            let (batch, after) = rest.split_at(rest.len().min(*cuts.next().expect("endless")));
-            world = in_batches.fold(&way(), world, batch);
-            rest = after;
-        }
+        in_batches.fold_in(&cuts, most, &facts, |_| way());
         prop_assert_eq!(in_batches, one_by_one);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::authorities::Authorities;
-use super::compile::{Broken, Compiler};
+use super::compile::Compiler;
 use super::compiled::{Compiled, Does};
 use super::declare::{On, Rule};
 use super::settings::Settings;
@@ -64,13 +64,10 @@ impl Rules {
         for kind in kinds.values() {
             for rule in kind.rules.iter().filter(|rule| !off.contains(&rule.id)) {
                 let mut of_kind = Compiler::new(kinds, &rules.settings, kind, found);
-                match of_kind.rule(rule) {
-                    Ok(Some(compiled)) => {
-                        rules.indexed.extend(of_kind.indexed);
-                        rules.add(compiled);
-                    }
-                    // It speaks of packages that are not active, and is never judged; or it was reported.
-                    Ok(None) | Err(Broken) => {}
+                // Otherwise it speaks of packages that are not active, and is never judged; or it was reported.
+                if let Ok(Some(compiled)) = of_kind.rule(rule) {
+                    rules.indexed.extend(of_kind.indexed);
+                    rules.add(compiled);
                 }
             }
             for incident in &kind.incidents {
