@@ -47,23 +47,25 @@ pub enum StreamError {
     Nats(#[from] NatsError),
     /// The stream belongs to somebody else.
     #[error(
-        "stream {stream} belongs to {theirs:?}, not to ledger {ours:?}: choose another ledger name, \
-         or the NATS system or account that belongs to this ledger"
+        "stream {stream} belongs to {theirs}, not to the ledger of origin {ours:?}: choose another ledger \
+         name, or the NATS system or account that belongs to this ledger"
     )]
     Foreign {
         /// The stream's name.
         stream: String,
-        /// What it should say.
+        /// This ledger's origin.
         ours: String,
-        /// What it says.
+        /// Whom it belongs to, in words.
         theirs: String,
     },
 }
 
 /// What the stream of a ledger says that it is for; it names the origin, so that another ledger's is noticed.
 pub(crate) fn description(origin: &str) -> String {
-    format!("event ledger {origin}")
+    format!("{DESCRIBED}{origin}")
 }
+
+const DESCRIBED: &str = "event ledger ";
 
 fn incoming(ledger: &LedgerName, origin: &str, settings: &StreamSettings) -> Config {
     Config {
@@ -138,10 +140,16 @@ fn refuse_foreign(found: &Config, ours: &str) -> Result<(), StreamError> {
     if found.description.as_deref() == Some(ours) {
         return Ok(());
     }
+    let said = found.description.as_deref().unwrap_or_default();
+    let theirs = match said.strip_prefix(DESCRIBED) {
+        Some(origin) => format!("the ledger of origin {origin:?}"),
+        None if said.is_empty() => "somebody else: it does not say to which ledger".to_owned(),
+        None => format!("somebody else: it calls itself {said:?}"),
+    };
     Err(StreamError::Foreign {
         stream: found.name.clone(),
-        ours: ours.to_owned(),
-        theirs: found.description.clone().unwrap_or_default(),
+        ours: ours.strip_prefix(DESCRIBED).unwrap_or(ours).to_owned(),
+        theirs,
     })
 }
 
@@ -374,4 +382,41 @@ pub async fn kept(connection: &Connection, ledger: &LedgerName) -> Result<Option
 pub async fn identity(connection: &Connection, name: &str) -> Result<Option<String>, NatsError> {
     let stream = get(&connection.js, name).await?;
     Ok(stream.map(|stream| api::identity(name, created_us(stream.cached_info()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Config, description, refuse_foreign};
+
+    fn said(theirs: Option<&str>) -> String {
+        let found = Config {
+            name: "LEDGER-main".to_owned(),
+            description: theirs.map(str::to_owned),
+            ..Config::default()
+        };
+        let answer = refuse_foreign(&found, &description("ours.example/main"));
+        answer.map_or_else(|error| error.to_string(), |()| "ours".to_owned())
+    }
+
+    #[test]
+    fn a_foreign_stream_is_told_by_its_origin() {
+        assert_eq!(said(Some("event ledger ours.example/main")), "ours");
+        for (theirs, expected) in [
+            (
+                Some("event ledger b.example/main"),
+                "stream LEDGER-main belongs to the ledger of origin \"b.example/main\", not to the ledger of \
+                 origin \"ours.example/main\": choose",
+            ),
+            (
+                Some("orders"),
+                "belongs to somebody else: it calls itself \"orders\", not to",
+            ),
+            (
+                None,
+                "belongs to somebody else: it does not say to which ledger, not to",
+            ),
+        ] {
+            assert!(said(theirs).contains(expected), "{}", said(theirs));
+        }
+    }
 }

@@ -33,7 +33,7 @@ pub struct Decider {
 
 impl Decider {
     /// Who it is, by name; the user of this machine where nobody was named.
-    fn actor(&self, app: &App) -> Result<String, Failure> {
+    pub fn actor(&self, app: &App) -> Result<String, Failure> {
         let user = || {
             let mut names = ["USER", "LOGNAME"].iter();
             let found = names.find_map(|name| app.variables.get(*name));

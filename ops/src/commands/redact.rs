@@ -1,9 +1,11 @@
 //! `ledger redact`: asks for the data of single events to be deleted before its time.
 
 use clap::Args;
+use ledger::read::Reader;
 use ledger::redaction::{Coverage, Spot};
 use serde_json::json;
 
+use super::catalog::from_chain;
 use crate::app::App;
 use crate::cli::text;
 use crate::connect;
@@ -17,7 +19,9 @@ Examples:
 
 The request is an event, by a publisher that the setting `operators` names; the
 ledger answers it by ledger.retention.applied of class `redaction`, and then
-deletes the data from the database, the views and the stream. Header and digests
+deletes the data from the database, the views and the stream. With the setting
+`retention.four_eyes` somebody else has to agree; both names are as they are
+claimed here, and stand in the chain for ever. Header and digests
 stay, and the chain verifies as before. A hold on an event stops it until it is
 released. The reason stays in the chain for ever: it must not repeat what is to
 go.";
@@ -43,6 +47,7 @@ impl Redact {
     /// Publishes the request and says at which position it is.
     pub async fn run(self, app: &App) -> Outcome {
         let reader = connect::reader(&app.config()?).await?;
+        self.asked_by_two(app, &reader).await?;
         let coverage = Coverage::read_all(&reader).await?;
         for seq in &self.seqs {
             let record = reader
@@ -72,5 +77,19 @@ impl Redact {
             .await?;
         app.one(&json!({"request": request, "seq": seq, "seqs": self.seqs}))?;
         Ok(Exit::Done)
+    }
+
+    /// A request that nobody else agreed to would wait for ever.
+    async fn asked_by_two(&self, app: &App, reader: &Reader) -> Result<(), Failure> {
+        let four_eyes = from_chain(reader, u64::MAX)
+            .await?
+            .is_none_or(|(catalog, _)| catalog.retentions().four_eyes());
+        let by = self.decider.actor(app)?;
+        if four_eyes && by == self.approved_by {
+            let message = format!("{by:?} asks for it and agrees to it: that is one person");
+            return Err(Failure::usage(message)
+                .mend("let somebody else agree, or turn the setting `retention.four_eyes` off"));
+        }
+        Ok(())
     }
 }

@@ -61,6 +61,26 @@ pub async fn redact(ledger: &Installation, seqs: &[u64]) {
 }
 
 #[tokio::test]
+async fn nobody_agrees_to_what_they_ask_for() {
+    let ledger = start(1).await;
+    let jetstream = ledger.nats.jetstream().await;
+    let serving = ledger.serve().await;
+    feed::publish(&jetstream, [named("n1", "staging")]).await;
+    ledger.settles().await;
+    let seq = positions(&ledger, "n1").await[0].to_string();
+    let before = ledger.settles().await;
+    let asked = ["redact", &seq, "--reason", "by mistake", "--by", "alice"];
+    let refused = ledger
+        .run(asked.iter().copied().chain(["--approved-by", "alice"]))
+        .await
+        .expect(2);
+    assert!(refused.err.contains("one person"), "{}", refused.err);
+    assert!(refused.err.contains("four_eyes"), "{}", refused.err);
+    assert_eq!(ledger.settles().await, before, "something was published");
+    serving.stop().await;
+}
+
+#[tokio::test]
 async fn a_redacted_event_is_gone_everywhere_and_everything_verifies() {
     let ledger = start(1).await;
     let jetstream = ledger.nats.jetstream().await;
