@@ -21,8 +21,8 @@ The request is an event, by a publisher that the setting `operators` names; the
 ledger answers it by ledger.retention.applied of class `redaction`, and then
 deletes the data from the database, the views and the stream. With the setting
 `retention.four_eyes` somebody else has to agree; both names are as they are
-claimed here, and stand in the chain for ever. Header and digests
-stay, and the chain verifies as before. A hold on an event stops it until it is
+claimed here, and stand in the chain for ever. Header and digests stay, and the
+chain verifies as before. A hold on an event stops it until it is
 released. The reason stays in the chain for ever: it must not repeat what is to
 go.";
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 
 use super::declare::{Incident, On, Rule, Shape};
+use super::demands::demands;
 use super::settings::Setting;
 use crate::kind::{Kind, Severity};
 use crate::package::Package;
@@ -78,7 +79,8 @@ pub fn rules(package: &Package) -> BTreeMap<&str, Vec<Declared<'_>>> {
 pub fn page(package: &Package, settings: &[Setting]) -> String {
     let mut out = format!(
         "# Rules of package `{0}`\n\nWritten from the files in `schema/kinds/{0}`. What each key means is told in \
-         [kind files](../kind-files.md#rules).\n",
+         [kind files](../kind-files.md#rules). Rows are those of the [list of demands](../../../tests/scenarios/rules.csv), \
+         which says what each demands and in which seed it stands.\n",
         package.name()
     );
     let _ = write_page(&mut out, package, settings);
@@ -150,26 +152,7 @@ fn rule(out: &mut String, kind: &Kind, rule: &Rule, settings: &[Setting]) -> fmt
     if let Some(when) = &rule.when {
         writeln!(out, "- **When:** {}", code(&when.text))?;
     }
-    match &rule.shape {
-        Shape::Require(condition) => writeln!(out, "- **Demands:** {}", code(&condition.text))?,
-        Shape::Deadline(one) => {
-            writeln!(out, "- **Due:** {}", code(&one.due.text))?;
-            if let Some(unless) = &one.unless {
-                writeln!(out, "- **Unless:** {}", code(&unless.text))?;
-            }
-            if let Some(task) = &one.task {
-                writeln!(out, "- **Task:** `{}`: {}", task.class, task.title)?;
-            }
-            if let Some(emit) = &one.emit {
-                writeln!(
-                    out,
-                    "- **The ledger publishes:** `{}.{}`",
-                    kind.name, emit.verb
-                )?;
-            }
-        }
-        _ => {}
-    }
+    demands(out, kind, rule)?;
     let how = if rule.clears {
         "when it holds again"
     } else {
@@ -249,13 +232,13 @@ fn named(
     Ok(())
 }
 
-fn quoted<'s>(names: impl IntoIterator<Item = &'s str>) -> String {
+pub(super) fn quoted<'s>(names: impl IntoIterator<Item = &'s str>) -> String {
     let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     names.join(", ")
 }
 
 /// A condition in one line of Markdown.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     format!("`{line}`")
 }

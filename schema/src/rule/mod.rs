@@ -10,6 +10,7 @@ mod compiled;
 mod conditions;
 mod deadlines;
 mod declare;
+mod demands;
 pub mod describe;
 mod finds;
 pub(crate) mod hints;
