@@ -68,8 +68,8 @@ fn configuration() -> String {
     }
     text.push_str(
         "\nThe table `[settings]` holds the catalog's settings, those that rules and retention name; `ledger catalog\n\
-         activate` puts them into the chain, and everything is judged by them from there on. Each kind's page and the\n\
-         package's `settings.toml` name them, with their defaults:\n\n\
+         activate` puts them into the chain, and everything is judged by them from there on. [All of them](settings.md),\n\
+         with their defaults and bounds:\n\n\
          ```toml\n[settings]\nquarter = \"91d\"\n\n[settings.retention]\nnotice = \"14d\"\n\
          keep = { \"cluster.provisioning_run\" = \"730d\" }\n```\n",
     );
