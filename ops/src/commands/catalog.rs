@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use ingest::publish::{self, Options, Status};
 use ledger::read::{ActiveCatalog, Reader};
 use projections::query;
+use schema::rule::describe::OWN;
 use schema::{Activation, Catalog as Known, KindName, Package};
 use serde_json::{Value, json};
 
@@ -188,10 +189,9 @@ pub async fn must_know(
                 .mend("ledger catalog list names every kind"),
         );
     }
-    let its_own = [query::ILLEGAL, query::FROM_MISMATCH, query::UNEXPECTED];
     let has = |rule: &str| {
         let mut rules = known.kinds().flat_map(|kind| &kind.rules);
-        its_own.contains(&rule) || rules.any(|one| one.id.as_str() == rule)
+        OWN.iter().any(|(name, ..)| *name == rule) || rules.any(|one| one.names().contains(rule))
     };
     if let Some(rule) = rule.filter(|rule| !has(rule)) {
         return Err(
