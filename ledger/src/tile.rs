@@ -397,7 +397,7 @@ impl Edge {
         }
     }
 
-    /// The partial tiles, those of [`partials`] in that order.
+    /// The partial tiles, from the leaves up, at most one a level.
     pub fn tiles(&self) -> Vec<Tile> {
         let rows = partials(self.size).into_iter();
         rows.filter_map(|id| {

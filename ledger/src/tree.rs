@@ -88,7 +88,8 @@ pub(crate) fn cover(begin: u64, end: u64) -> Vec<Node> {
     nodes
 }
 
-/// The compact range of leaves `begin..end`: the hashes of [`cover`]'s subtrees.
+/// The compact range of leaves `begin..end`: the hashes of the perfect subtrees that cover them, from the left, each as
+/// large as it can be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Range {
     begin: u64,
