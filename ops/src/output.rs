@@ -421,6 +421,20 @@ mod tests {
     }
 
     #[test]
+    fn a_thing_begins_with_what_it_is_and_ends_with_what_it_holds() {
+        let item = json!({
+            "attributes": {"name": "staging"}, "events": 8, "id": "staging", "kind": "platform.environment",
+            "seq": 9, "status": "ready",
+        });
+        let keys: Vec<String> = render::flat(&item)
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect();
+        let wanted = ["kind", "id", "status", "events", "seq", "attributes.name"];
+        assert_eq!(keys, wanted);
+    }
+
+    #[test]
     fn nothing_is_an_empty_list() {
         assert_eq!(printed(Format::Json, &[]), "[]\n");
         assert_eq!(printed(Format::Ndjson, &[]), "");

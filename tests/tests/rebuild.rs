@@ -32,6 +32,19 @@ async fn rows(client: &Client, state: &str) -> Vec<String> {
             "seq, recorded_us, size, reason, at, publisher, nats_subject",
         ),
         ("activation", "seq, digest"),
+        (
+            "incident",
+            "incident, class, kind, id, severity, status, rule, reopens, judged, opened_seq, opened_us, last_cause,
+             acknowledged_seq, acknowledged_by, resolved_seq, resolved_us, resolved_by",
+        ),
+        ("incident_cause", "cause_seq, incident"),
+        (
+            "deadline",
+            "due_us, armed_seq, fired, kind, id, owner, rule, part, key",
+        ),
+        ("task", "cause_seq, class, kind, id, task"),
+        ("derived", "cause_seq, seq, id, digest"),
+        ("publisher_number", "publisher, source, highest"),
     ] {
         let sql = format!(
             "SELECT ROW({columns})::text FROM views.{table}
@@ -187,4 +200,84 @@ async fn one_rebuild_at_a_time_and_of_what_there_is() {
         ran.err
     );
     drop(serving);
+}
+
+/// Statements of the fold that look rows up by key, and the index that holds the whole key.
+const LOOK_UPS: [(&str, &str, &str); 5] = [
+    (
+        "violation",
+        "violation_pkey",
+        include_str!("../../projections/src/sql/see_verdicts.sql"),
+    ),
+    (
+        "violation",
+        "violation_pkey",
+        include_str!("../../projections/src/sql/load_verdicts.sql"),
+    ),
+    (
+        "link",
+        "link_target",
+        include_str!("../../projections/src/sql/load_looks.sql"),
+    ),
+    (
+        "incident",
+        "incident_entity",
+        include_str!("../../projections/src/sql/load_incidents.sql"),
+    ),
+    (
+        "incident",
+        "incident_pkey",
+        include_str!("../../projections/src/sql/update_incidents.sql"),
+    ),
+];
+
+/// A rebuild's rows stand beside those of the living views, and statistics know nothing of them yet. They are looked up
+/// by their whole key all the same: a batch of verdicts that come back took a minute when it was not so.
+#[tokio::test]
+async fn a_rebuild_looks_rows_up_by_their_keys_whatever_the_living_views_hold() {
+    let ledger = Installation::start().await;
+    let client = ledger.postgres.connect(&ledger.database).await;
+    client
+        .batch_execute(
+            "INSERT INTO views.violation (projection, violation, rule, severity, kind, id, cause_seq, judged_from, catalog,
+                                          detail_key, judged)
+             SELECT 1000, 'v' || n, 'r' || n % 9, 'error', 'k', 'i' || n, n, ARRAY[n], '', '', true
+               FROM generate_series(1, 20000) n;
+             INSERT INTO views.link (projection, source, kind, id, field, target_kind, target_id)
+             SELECT 1000, n, 'k', 'i' || n, 'f', 'k', 'i' || n % 5000 FROM generate_series(1, 20000) n;
+             INSERT INTO views.incident (projection, incident, class, kind, id, severity, status, rule, judged, opened_seq,
+                                         opened_us, last_cause)
+             SELECT 1000, 'i' || n, 'c', 'k', 'e' || n, 'error', 'open', '', true, n, n, n
+               FROM generate_series(1, 20000) n;
+             ANALYZE views.violation, views.link, views.incident;
+             SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off;",
+        )
+        .await
+        .expect("filled");
+    for (table, index, sql) in LOOK_UPS {
+        let wanted = client.prepare(sql).await.expect("a statement");
+        let arguments = wanted.params().iter().enumerate().map(|(place, of)| {
+            // The rebuild's number, and arrays of one.
+            if place == 0 {
+                "1001".to_owned()
+            } else {
+                format!("ARRAY[NULL]::{}", of.name().replace('_', "") + "[]")
+            }
+        });
+        let arguments: Vec<String> = arguments.collect();
+        let name = format!("of_{}", wanted.params().len());
+        client
+            .batch_execute(&format!("DEALLOCATE ALL; PREPARE {name} AS {sql}"))
+            .await
+            .expect("prepared");
+        let explain = format!("EXPLAIN EXECUTE {name} ({})", arguments.join(", "));
+        let plan = client.simple_query(&explain).await.expect("a plan");
+        let lines = plan.iter().filter_map(|one| match one {
+            tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        let plan = lines.collect::<Vec<_>>().join("\n");
+        let there = format!("using {index} on {table}");
+        assert!(plan.contains(&there), "{sql}\n{plan}");
+    }
 }

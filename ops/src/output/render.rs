@@ -137,10 +137,15 @@ fn cut(text: &str, most: usize) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
-/// An object as pairs of key and text, nested objects by paths with dots.
+/// An object as pairs of key and text: what it is and how it stands first, nested objects last, by paths with dots.
 pub fn flat(item: &Value) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     flatten("", item, &mut pairs);
+    let first = ["kind", "id", "status"];
+    pairs.sort_by_key(|(key, _)| {
+        let place = first.iter().position(|one| one == key);
+        (place.unwrap_or(first.len()), key.contains('.'))
+    });
     pairs
 }
 
