@@ -151,12 +151,11 @@ async fn an_opening_is_out_within_a_second_of_its_cause() {
     let after = once_each(&ledger).await;
     let longest = after[0];
     let middle = after[after.len() / 2];
-    println!("longest {longest:?}, half within {middle:?}; the control's longest turn {turn:?}");
     assert_eq!(u64::try_from(after.len()), Ok(INCIDENTS));
     let bound = SECOND.max(turn * TURNS);
     assert!(
         longest <= bound,
-        "the longest took {longest:?}, more than {bound:?} (a turn of the control took {turn:?}); all of them: {after:?}"
+        "the longest took {longest:?}, more than {bound:?} (half within {middle:?}; a turn of the control took {turn:?}): {after:?}"
     );
     assert_eq!(serving.stop().await, 0);
 }
