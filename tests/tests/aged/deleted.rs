@@ -156,7 +156,7 @@ async fn old() -> Old {
     at.insert("time", past.record(alert, "time", fired("time")).await);
     past.days_ago(300);
     at.insert("young", past.record(alert, "young", fired("young")).await);
-    let ledger = past.today().await;
+    let ledger = Box::pin(past.today()).await;
     Old {
         ledger,
         at,
@@ -167,7 +167,7 @@ async fn old() -> Old {
 
 #[tokio::test]
 async fn data_whose_time_is_over_is_deleted_and_explained_and_what_is_held_stays() {
-    let mut old = old().await;
+    let mut old = Box::pin(old()).await;
     let operators = "[catalog]\noperators = \"terraform\"";
     old.ledger.configure("ledger.example/main", operators);
 
