@@ -210,11 +210,7 @@ impl<'a> Fold<'a> {
         let facts = facts.get(..self.ahead).unwrap_or(facts);
         let mut lacking = 0;
         for fact in facts.iter().filter(|fact| self.scope.has(fact)) {
-            let mut lacks = self.world.lacks_of(fact);
-            let closes = self.closes(fact);
-            lacks
-                .tasks
-                .extend(closes.filter(|of| !self.world.knows_task(of)));
+            let mut lacks = self.lacks_of(fact);
             let judged = *self.scope == Scope::All && judge::has_rules(fact, catalog);
             if lacks.is_empty()
                 && let Some(key) = fact.key.as_ref().filter(|_| judged)
@@ -231,6 +227,16 @@ impl<'a> Fold<'a> {
         } else {
             (self.ahead / 2).max(AHEAD.0)
         };
+    }
+
+    /// What of what a fact touches is not known yet.
+    fn lacks_of(&self, fact: &Fact) -> Needs {
+        let mut lacks = self.world.lacks_of(fact);
+        let closes = self.closes(fact);
+        lacks
+            .tasks
+            .extend(closes.filter(|of| !self.world.knows_task(of)));
+        lacks
     }
 
     /// Folds the next position.
@@ -268,11 +274,7 @@ impl<'a> Fold<'a> {
             Err(needs) => return Ok(Step::Lacks(self, needs)),
         };
         if self.scope.has(fact) {
-            let mut lacks = self.world.lacks_of(fact);
-            let closes = self.closes(fact);
-            lacks
-                .tasks
-                .extend(closes.filter(|of| !self.world.knows_task(of)));
+            let mut lacks = self.lacks_of(fact);
             if lacks.is_empty()
                 && let Some(key) = &fact.key
             {

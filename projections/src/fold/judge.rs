@@ -381,36 +381,8 @@ impl Fold<'_> {
         let seq = fact.header.seq;
         let mut opened = outcome.opened;
         opened.retain(|one| self.is_new(one));
-        for Raised {
-            verdict,
-            found_by,
-            overridden_by,
-            silenced_by,
-        } in outcome.raised
-        {
-            let same = |one: &Known| {
-                one.found_by == found_by && one.verdict.detail_key == verdict.detail_key
-            };
-            // What is broken still is not raised again.
-            let open = self.world.open(verdict.about());
-            let open = open.is_some_and(|open| open.values().any(same));
-            if found_by.is_some() && overridden_by.is_none() && open {
-                continue;
-            }
-            let overridden = overridden_by.map(|by_seq| (by_seq, How::Overridden));
-            let silenced = silenced_by.map(|by_seq| (by_seq, How::Silenced));
-            let cleared = overridden.or(silenced).map(|(by_seq, how)| Clearing {
-                by_seq,
-                how,
-                seq: None,
-            });
-            let violation = verdict.violation();
-            let known = Known {
-                found_by,
-                cleared,
-                ..Known::derived(verdict)
-            };
-            self.world.note(violation, known);
+        for raised in outcome.raised {
+            self.take_in_raised(raised);
         }
         for held in outcome.held {
             let key = KeyRef {
@@ -431,27 +403,63 @@ impl Fold<'_> {
                 });
             }
         }
-        for armed in outcome.armed {
-            let mended = self.world.arm(&armed, seq);
-            if mended.is_empty() {
-                continue;
-            }
-            let by = armed.by.to_string();
-            let key = KeyRef {
-                kind: &armed.kind,
-                id: &armed.id,
-            };
-            for item in mended {
-                self.mend(key, seq, |one| {
-                    one.found_by.as_ref() == Some(&by) && one.verdict.detail_key == item
-                });
-            }
+        for armed in &outcome.armed {
+            self.take_in_armed(armed, seq);
         }
         for opened in opened {
             self.open_incident(opened, fact);
         }
         for resolved in &outcome.resolved {
             self.resolve_incident(resolved, MENDED, fact);
+        }
+    }
+
+    /// A verdict, unless what is broken was broken already.
+    fn take_in_raised(&mut self, raised: Raised) {
+        let Raised {
+            verdict,
+            found_by,
+            overridden_by,
+            silenced_by,
+        } = raised;
+        let same =
+            |one: &Known| one.found_by == found_by && one.verdict.detail_key == verdict.detail_key;
+        let open = self.world.open(verdict.about());
+        let open = open.is_some_and(|open| open.values().any(same));
+        if found_by.is_some() && overridden_by.is_none() && open {
+            return;
+        }
+        let overridden = overridden_by.map(|by_seq| (by_seq, How::Overridden));
+        let silenced = silenced_by.map(|by_seq| (by_seq, How::Silenced));
+        let cleared = overridden.or(silenced).map(|(by_seq, how)| Clearing {
+            by_seq,
+            how,
+            seq: None,
+        });
+        let violation = verdict.violation();
+        let known = Known {
+            found_by,
+            cleared,
+            ..Known::derived(verdict)
+        };
+        self.world.note(violation, known);
+    }
+
+    /// Deadlines that are others from here on; what they found before is mended.
+    fn take_in_armed(&mut self, armed: &Armed, seq: u64) {
+        let mended = self.world.arm(armed, seq);
+        if mended.is_empty() {
+            return;
+        }
+        let by = armed.by.to_string();
+        let key = KeyRef {
+            kind: &armed.kind,
+            id: &armed.id,
+        };
+        for item in mended {
+            self.mend(key, seq, |one| {
+                one.found_by.as_ref() == Some(&by) && one.verdict.detail_key == item
+            });
         }
     }
 

@@ -93,7 +93,8 @@ pub struct Blocked {
 /// What has to be loaded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// These entities, with their last incident of each class and the verdicts about them that a rule may clear yet and the deadlines that are set for them.
+    /// These entities, with their last incident of each class, the verdicts about them that a rule may clear yet, and the
+    /// deadlines that are set for them.
     pub entities: BTreeSet<Arc<Key>>,
     /// These verdicts.
     pub verdicts: BTreeSet<String>,

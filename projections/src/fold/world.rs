@@ -192,30 +192,7 @@ impl World {
     /// Takes in what was asked for. The look-ups found what the last finished batch left; what this one changed is
     /// applied to them here.
     pub(super) fn supply(&mut self, needs: Needs, loaded: Loaded, catalog: &Catalog) {
-        for (key, entity) in loaded.entities {
-            let kind: Option<KindName> = key.kind.parse().ok();
-            let places = kind.map_or(&[][..], |kind| catalog.indexed(&kind));
-            let links = link::links(places, entity.status.name(), &entity.attributes);
-            let weight = ENTRY + weight(&entity);
-            let slot = Slot {
-                entity: Some(Arc::new(entity)),
-                links: Arc::new(links),
-                weight,
-                used: AtomicU64::new(self.batch),
-                exists: true,
-                ..Slot::default()
-            };
-            self.weight += weight;
-            self.entities.insert(Arc::new(key), slot);
-        }
-        for key in needs.entities {
-            let batch = self.batch;
-            let absent = || Slot {
-                used: AtomicU64::new(batch),
-                ..Slot::default()
-            };
-            self.entities.entry(key).or_insert_with(absent);
-        }
+        self.supply_entities(needs.entities, loaded.entities, catalog);
         for (violation, known) in loaded.open {
             self.supply_open(violation, known);
         }
@@ -287,11 +264,44 @@ impl World {
         }
     }
 
+    /// The entities that were asked for, as they were found; the others do not exist.
+    fn supply_entities(
+        &mut self,
+        asked: impl IntoIterator<Item = Arc<Key>>,
+        found: impl IntoIterator<Item = (Key, Entity)>,
+        catalog: &Catalog,
+    ) {
+        for (key, entity) in found {
+            let kind: Option<KindName> = key.kind.parse().ok();
+            let places = kind.map_or(&[][..], |kind| catalog.indexed(&kind));
+            let links = link::links(places, entity.status.name(), &entity.attributes);
+            let weight = ENTRY + weight(&entity);
+            let slot = Slot {
+                entity: Some(Arc::new(entity)),
+                links: Arc::new(links),
+                weight,
+                used: AtomicU64::new(self.batch),
+                exists: true,
+                ..Slot::default()
+            };
+            self.weight += weight;
+            self.entities.insert(Arc::new(key), slot);
+        }
+        for key in asked {
+            let batch = self.batch;
+            let absent = || Slot {
+                used: AtomicU64::new(batch),
+                ..Slot::default()
+            };
+            self.entities.entry(key).or_insert_with(absent);
+        }
+    }
+
+    /// An entity: `None` where it is not known here, `Some(None)` where it does not exist.
     #[expect(
         clippy::option_option,
         reason = "not loaded and not there are different things"
     )]
-    /// An entity: `None` where it is not known here, `Some(None)` where it does not exist.
     pub(super) fn entity(&self, key: KeyRef<'_>) -> Option<Option<&Arc<Entity>>> {
         let Some(slot) = self.entities.get(&key) else {
             return self.never(Of::Entity(key)).then_some(None);

@@ -1,5 +1,5 @@
-//! Writing deadlines, the tasks that they open, and how publishers number their events: what is otherwise now goes and comes back, so that there is one form
-//! of either.
+//! Writing deadlines, the tasks that they open, and how publishers number their events: what is otherwise now goes and
+//! comes back, so that there is one form of either.
 
 use deadpool_postgres::Transaction;
 use schema::rule::Due;

@@ -17,7 +17,7 @@ use schema::{Catalog, Name, Package};
 use serde_json::{Value, json};
 
 use crate::database::{Cut, Foreseen, Rows, Way};
-use crate::records::{RAISED, own, record, refused, returned};
+use crate::records::{Message, RAISED, own, record, refused, returned};
 
 /// A kind of things that stand in rooms and know one another; which of that is a reference differs.
 fn thing(entity: &str, room: bool, friends: bool) -> String {
@@ -195,7 +195,7 @@ fn write(seq: u64, act: &Act, on_their_way: &[Verdict], catalogs: &mut Catalogs)
         }
         Act::Return(number) => {
             let verdict = on_their_way.get(number % on_their_way.len().max(1))?;
-            let message = (RAISED.to_owned(), verdict.subject(), verdict.data());
+            let message = Message::about(RAISED, verdict.subject(), verdict.data());
             returned(seq, recorded_us(seq), &verdict.violation(), message)
         }
         Act::Quarantined => refused(seq, recorded_us(seq)),

@@ -62,7 +62,10 @@ impl Rows {
 
     /// The verdicts that were published and did not come back yet.
     pub(crate) fn on_their_way(&self) -> Vec<Verdict> {
-        let ids = self.outbox.iter().filter(|(_, (said, ..))| said == RAISED);
+        let ids = self
+            .outbox
+            .iter()
+            .filter(|(_, one)| one.event_type == RAISED);
         let verdicts = ids.filter_map(|(id, _)| self.verdicts.get(id));
         verdicts.map(|known| known.verdict.clone()).collect()
     }
@@ -217,11 +220,11 @@ impl Rows {
             assert!(self.deadlines.insert(one), "it was not there");
         }
         for verdict in changes.publish {
-            let message = (RAISED.to_owned(), verdict.subject(), verdict.data());
+            let message = Message::about(RAISED, verdict.subject(), verdict.data());
             assert!(self.outbox.insert(verdict.violation(), message).is_none());
         }
         for (verdict, cleared) in changes.announce {
-            let message = (CLEARED.to_owned(), verdict.subject(), cleared.data());
+            let message = Message::about(CLEARED, verdict.subject(), cleared.data());
             assert!(self.outbox.insert(cleared.id(), message).is_none());
         }
         self.derived.extend(changes.derived);
@@ -247,7 +250,14 @@ impl Rows {
                 self.sent
                     .insert((event.cause_seq, event.event_type.clone(), subject, data));
             }
-            let message = (event.event_type, event.subject, event.data);
+            let context = (!event.context.is_empty())
+                .then(|| serde_json::to_string(&event.context).expect("JSON"));
+            let message = Message {
+                event_type: event.event_type,
+                subject: event.subject,
+                context: context.unwrap_or_default(),
+                data: event.data,
+            };
             assert!(self.outbox.insert(event.id, message).is_none());
         }
         for id in changes.settled {

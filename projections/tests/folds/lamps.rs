@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cuts::cut;
 use crate::database::{Foreseen, Rows, Way, activated, main_ledger};
-use crate::records::{self, RAISED, record};
+use crate::records::{self, Message, RAISED, record};
 
 const KIND: &str = "house.lamp";
 
@@ -105,7 +105,7 @@ fn event(seq: u64, verb: &str, id: &str, data: Option<Value>) -> Record {
 
 fn returned(seq: u64, verdict: &Verdict, id: &str) -> Record {
     let recorded_us = i64::try_from(seq).expect("small") * 10;
-    let message = (RAISED.to_owned(), verdict.subject(), verdict.data());
+    let message = Message::about(RAISED, verdict.subject(), verdict.data());
     records::returned(seq, recorded_us, id, message)
 }
 

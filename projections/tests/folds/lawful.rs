@@ -25,7 +25,7 @@ use crate::records::record;
 const BEGIN_US: i64 = 1_790_000_000_000_000;
 
 /// How many events, where `LEDGER_SAMPLE_EVENTS` does not say.
-const EVENTS: usize = 6000;
+const EVENTS: usize = 12_000;
 
 /// Between two events, where `LEDGER_SAMPLE_STEP_US` does not say: 500 a second.
 const STEP_US: i64 = 2000;

@@ -6,8 +6,27 @@ use ledger::{Header, Record};
 pub(crate) const RAISED: &str = "ledger.violation.raised";
 pub(crate) const CLEARED: &str = "ledger.violation.cleared";
 
-/// A message of the ledger's own on its way: the type, the entity, the data.
-pub(crate) type Message = (String, String, Vec<u8>);
+/// A message of the ledger's own on its way.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Message {
+    pub(crate) event_type: String,
+    pub(crate) subject: String,
+    /// Its other attributes as the chain keeps them: RFC 8785, or nothing.
+    pub(crate) context: String,
+    pub(crate) data: Vec<u8>,
+}
+
+impl Message {
+    /// One without other attributes, as all about verdicts are.
+    pub(crate) fn about(event_type: &str, subject: String, data: Vec<u8>) -> Self {
+        Self {
+            event_type: event_type.to_owned(),
+            subject,
+            context: String::new(),
+            data,
+        }
+    }
+}
 
 /// A record; `None` where its data was deleted.
 pub(crate) fn record(header: Header, data: Option<Vec<u8>>) -> Record {
@@ -41,8 +60,11 @@ pub(crate) fn own(seq: u64, recorded_us: i64, id: &str, event_type: &str, subjec
 
 /// A message of the ledger's own that comes back.
 pub(crate) fn returned(seq: u64, recorded_us: i64, id: &str, message: Message) -> Record {
-    let (event_type, subject, data) = message;
-    record(own(seq, recorded_us, id, &event_type, &subject), Some(data))
+    let header = Header {
+        context: message.context,
+        ..own(seq, recorded_us, id, &message.event_type, &message.subject)
+    };
+    record(header, Some(message.data))
 }
 
 /// A message that was refused: an event about no entity.

@@ -218,6 +218,16 @@ pub struct Violation {
     pub detail_key: String,
 }
 
+impl Violation {
+    /// Whether another part of the same rule found the same.
+    pub(super) fn is_another_part(&self, other: &Self) -> bool {
+        self.by.part != other.by.part
+            && (&self.by.owner, &self.by.id) == (&other.by.owner, &other.by.id)
+            && (&self.kind, &self.id) == (&other.kind, &other.id)
+            && self.detail_key == other.detail_key
+    }
+}
+
 /// An incident that is resolved, if one of its class is open about the entity.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Resolved {

@@ -300,6 +300,9 @@ impl World {
                 if finding.clears && self.open.contains_key(&of) {
                     continue;
                 }
+                // Parts of one rule that one event breaks are one verdict, which the last of them clears.
+                self.open
+                    .retain(|one, cause| *cause != seq || !one.is_another_part(&of));
                 if finding.silenced_by.is_none() {
                     self.open.insert(of, seq);
                 }
