@@ -184,16 +184,17 @@ async fn a_publisher_that_waits_can_publish_again() {
 #[tokio::test]
 async fn what_only_reads_ends_at_once_and_says_so() {
     let ledger = filled(20).await;
-    let blocker = locked(&ledger, "ledger.event", "ACCESS EXCLUSIVE").await;
     for arguments in [&["verify"][..], &["log"]] {
+        // Each has its own: who waited before would be taken for it.
+        let blocker = locked(&ledger, "ledger.event", "ACCESS EXCLUSIVE").await;
         let begun = ledger.start_read(arguments);
         held(&ledger).await;
         let ran = begun.tell(Told::Interrupt).await;
         assert_eq!(ran.code, 130, "{arguments:?}: {}", ran.err);
         assert!(ran.err.contains("ended by SIGINT"), "{}", ran.err);
         assert!(ran.out.is_empty(), "{}", ran.out);
+        drop(blocker);
     }
-    drop(blocker);
     // Lists that never end stop with a whole line.
     let sample = ledger.start_read(["sample", "--rate", "100"]);
     let tail = ledger.start_read(["tail", "--last", "5", "-o", "ndjson"]);

@@ -151,11 +151,19 @@ pub fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
     fs::rename(&beside, path).context(what())
 }
 
-/// The last lines of a server's log, for a message about why it stopped.
-pub fn last_lines(log: &Path) -> String {
+/// The last lines of a server's log, for a message about why it stopped. Processes of an earlier server that end only now
+/// write there as well: what the process with this number said counts alone, where it said anything.
+pub fn last_lines(log: &Path, process: Option<u32>) -> String {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().rev().take(8).collect();
+    let mark = process.map(|number| format!("[{number}]"));
+    let own = |line: &str| {
+        mark.as_ref()
+            .is_some_and(|mark| line.contains(mark.as_str()))
+    };
+    let all = || text.lines().rev();
+    let said = all().any(own);
+    let lines: Vec<&str> = all().filter(|line| !said || own(line)).take(8).collect();
     lines
         .into_iter()
         .rev()
@@ -166,4 +174,22 @@ pub fn last_lines(log: &Path) -> String {
             ]
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_words_are_the_server_s_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = folder.path().join("postgres.log");
+        let dying = "16:17:05 UTC [41] FATAL:  terminating connection\n".repeat(20);
+        let text = format!("16:17:04 UTC [42] FATAL:  pre-existing shared memory block\n{dying}");
+        fs::write(&log, text).expect("written");
+        assert!(last_lines(&log, Some(42)).ends_with("shared memory block"));
+        assert!(!last_lines(&log, Some(42)).contains("terminating"));
+        assert_eq!(last_lines(&log, Some(43)).matches("[41]").count(), 8);
+        assert_eq!(last_lines(&log, None).matches("[41]").count(), 8);
+    }
 }

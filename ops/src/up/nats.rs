@@ -110,7 +110,7 @@ impl Nats {
 
     /// Why it ended, for a message.
     pub fn last_words(&self) -> String {
-        last_lines(&self.log)
+        last_lines(&self.log, None)
     }
 
     /// Whether it has ended and another listens on its port.

@@ -57,6 +57,8 @@ pub struct Postgres {
     pub url: String,
     /// The version, for people.
     pub version: String,
+    /// The number of the server's process, also when it has ended.
+    process: Option<u32>,
     log: PathBuf,
 }
 
@@ -103,6 +105,7 @@ pub async fn start(
         let command = server(bin, &cluster, &socket, account);
         let child = spawn(command, &log).context("cannot start PostgreSQL")?;
         let mut server = Postgres {
+            process: child.id(),
             child,
             url: format!("host={} user={NAME} dbname={NAME}", quoted(&socket)),
             version: version.clone(),
@@ -152,7 +155,7 @@ impl Postgres {
 
     /// Why it ended, for a message.
     pub fn last_words(&self) -> String {
-        last_lines(&self.log)
+        last_lines(&self.log, self.process)
     }
 
     async fn wait_until_ready(&mut self, socket: &Path) -> Result<(), Failure> {
