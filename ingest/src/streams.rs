@@ -117,8 +117,9 @@ pub async fn ensure(
     settings: &StreamSettings,
 ) -> Result<i64, StreamError> {
     warn_of_old_server(&connection.client.server_info().version);
-    ensure_one(&connection.js, outgoing(ledger, origin, settings)).await?;
-    let info = ensure_one(&connection.js, incoming(ledger, origin, settings)).await?;
+    let js = &connection.js;
+    ensure_one(js, origin, outgoing(ledger, origin, settings)).await?;
+    let info = ensure_one(js, origin, incoming(ledger, origin, settings)).await?;
     Ok(created_us(&info))
 }
 
@@ -130,25 +131,23 @@ pub async fn check(
 ) -> Result<(), StreamError> {
     for name in [ledger.stream_in(), ledger.stream_out()] {
         if let Some(stream) = get(&connection.js, &name).await? {
-            refuse_foreign(&stream.cached_info().config, &description(origin))?;
+            refuse_foreign(&stream.cached_info().config, origin)?;
         }
     }
     Ok(())
 }
 
 fn refuse_foreign(found: &Config, ours: &str) -> Result<(), StreamError> {
-    if found.description.as_deref() == Some(ours) {
-        return Ok(());
-    }
     let said = found.description.as_deref().unwrap_or_default();
     let theirs = match said.strip_prefix(DESCRIBED) {
+        Some(origin) if origin == ours => return Ok(()),
         Some(origin) => format!("the ledger of origin {origin:?}"),
         None if said.is_empty() => "somebody else: it does not say to which ledger".to_owned(),
         None => format!("somebody else: it calls itself {said:?}"),
     };
     Err(StreamError::Foreign {
         stream: found.name.clone(),
-        ours: ours.strip_prefix(DESCRIBED).unwrap_or(ours).to_owned(),
+        ours: ours.to_owned(),
         theirs,
     })
 }
@@ -240,16 +239,17 @@ async fn create(js: &jetstream::Context, config: Config) -> Result<Info, NatsErr
     }
 }
 
-async fn ensure_one(js: &jetstream::Context, wanted: Config) -> Result<Info, StreamError> {
+async fn ensure_one(
+    js: &jetstream::Context,
+    origin: &str,
+    wanted: Config,
+) -> Result<Info, StreamError> {
     let name = wanted.name.clone();
     let Some(stream) = get(js, &name).await? else {
         return Ok(create(js, wanted).await?);
     };
     let info = stream.cached_info();
-    refuse_foreign(
-        &info.config,
-        wanted.description.as_deref().unwrap_or_default(),
-    )?;
+    refuse_foreign(&info.config, origin)?;
     let settings = |config: &Config| {
         (
             config.max_age,
@@ -386,7 +386,7 @@ pub async fn identity(connection: &Connection, name: &str) -> Result<Option<Stri
 
 #[cfg(test)]
 mod tests {
-    use super::{Config, description, refuse_foreign};
+    use super::{Config, refuse_foreign};
 
     fn said(theirs: Option<&str>) -> String {
         let found = Config {
@@ -394,7 +394,7 @@ mod tests {
             description: theirs.map(str::to_owned),
             ..Config::default()
         };
-        let answer = refuse_foreign(&found, &description("ours.example/main"));
+        let answer = refuse_foreign(&found, "ours.example/main");
         answer.map_or_else(|error| error.to_string(), |()| "ours".to_owned())
     }
 
