@@ -15,7 +15,7 @@ use tokio::process::Command;
 
 use crate::port::free_port;
 use crate::process::PATIENCE;
-use crate::program::{Begun, Ran, Serving, binary, eventually, finish};
+use crate::program::{Begun, Ran, Serving, binary, eventually, finish, finish_within};
 use crate::{Nats, Postgres};
 
 /// Servers, a configuration, keys and a ledger's name.
@@ -102,6 +102,15 @@ impl Installation {
     /// Runs a command to its end.
     pub async fn run<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, arguments: I) -> Ran {
         self.run_with(arguments, "").await
+    }
+
+    /// Runs a command that may take so long.
+    pub async fn run_within<I, S>(&self, arguments: I, limit: Duration) -> Ran
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
+        finish_within(self.command().args(arguments), "", limit).await
     }
 
     /// Runs a command to its end with this on its standard input.

@@ -166,7 +166,7 @@ impl Begun {
         {
             let _ = kill_process(pid, signal);
         }
-        let ran = ended(self.child).await;
+        let ran = ended(self.child, PATIENCE * 2).await;
         let out = String::from_utf8_lossy(&self.printed) + ran.out.as_str();
         Ran {
             out: out.into_owned(),
@@ -176,8 +176,8 @@ impl Begun {
 }
 
 /// What a command printed until its end, and its exit code.
-async fn ended(child: Child) -> Ran {
-    let output = tokio::time::timeout(PATIENCE * 2, child.wait_with_output()).await;
+async fn ended(child: Child, limit: Duration) -> Ran {
+    let output = tokio::time::timeout(limit, child.wait_with_output()).await;
     let output = output
         .expect("the command ends in time")
         .expect("its output can be read");
@@ -190,6 +190,11 @@ async fn ended(child: Child) -> Ran {
 
 /// Runs a command to its end with this on its standard input.
 pub(crate) async fn finish(command: &mut Command, input: &str) -> Ran {
+    finish_within(command, input, PATIENCE * 2).await
+}
+
+/// The same for one that may take long.
+pub(crate) async fn finish_within(command: &mut Command, input: &str, limit: Duration) -> Ran {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -202,7 +207,7 @@ pub(crate) async fn finish(command: &mut Command, input: &str) -> Ran {
         let _ = stdin.write_all(input.as_bytes()).await;
         drop(stdin);
     };
-    tokio::join!(written, ended(child)).1
+    tokio::join!(written, ended(child, limit)).1
 }
 
 /// Runs the program in a folder, with a configuration and with this on its standard input.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::compiled::{Compiled, Does, FindBy, Finder, Opens};
+use super::compiled::{Compiled, Does, FindBy, Finder, Opens, Whom};
 use super::declare::{self, By, Condition, Find, Incident, On, Opening, Resolve, Rule};
 use super::inputs::RuleKey;
 use super::settings::Settings;
@@ -52,8 +52,8 @@ impl<'c> Compiler<'c> {
             return Ok(None);
         }
         let events = self.scope_events(&on)?;
-        let mut scope = self.scope(&on, &events, rule.id_of.is_some(), rule.line)?;
-        let id_of = self.id_of(rule.id_of.as_ref(), &on, &events)?;
+        let mut scope = self.scope(&on, &events, rule.whom.as_ref(), rule.line)?;
+        let whom = self.whom(rule.whom.as_ref(), &on, &events, rule.line)?;
         let at_event = scope.clone();
         if matches!(rule.shape, declare::Shape::Deadline(_)) {
             // What follows is asked again when it is due, and another event finds it so.
@@ -90,7 +90,7 @@ impl<'c> Compiler<'c> {
             rule: Some(rule.clone()),
             incident: None,
             on,
-            id_of,
+            whom,
             when,
             find,
             each,
@@ -121,8 +121,8 @@ impl<'c> Compiler<'c> {
         let sleeping = incident.find.iter().any(|find| !self.is_active(&find.kind));
         if !on.is_empty() && !sleeping {
             let events = self.scope_events(&on)?;
-            let mut scope = self.scope(&on, &events, incident.id_of.is_some(), incident.line)?;
-            let id_of = self.id_of(incident.id_of.as_ref(), &on, &events)?;
+            let mut scope = self.scope(&on, &events, incident.whom.as_ref(), incident.line)?;
+            let whom = self.whom(incident.whom.as_ref(), &on, &events, incident.line)?;
             let find = self.finds(&incident.find, &mut scope)?;
             let opens = self
                 .opening(Some(&incident.opening), &scope)?
@@ -130,21 +130,21 @@ impl<'c> Compiler<'c> {
             compiled.push(self.of_incident(
                 incident,
                 on,
-                id_of,
+                whom,
                 find,
                 When::default(),
                 Does::Open(opens),
             ));
         }
-        if let Some(Resolve { on, id_of, when }) = &incident.resolve {
+        if let Some(Resolve { on, whom, when }) = &incident.resolve {
             let on = self.events(on, incident.line)?;
             let events = self.scope_events(&on)?;
-            let scope = self.scope(&on, &events, id_of.is_some(), incident.line)?;
-            let id_of = self.id_of(id_of.as_ref(), &on, &events)?;
+            let scope = self.scope(&on, &events, whom.as_ref(), incident.line)?;
+            let whom = self.whom(whom.as_ref(), &on, &events, incident.line)?;
             let when = When::new(self.truth(when.as_ref(), &scope)?);
             let does = Does::Resolve(incident.opening.class.clone());
             if !on.is_empty() {
-                compiled.push(self.of_incident(incident, on, id_of, Vec::new(), when, does));
+                compiled.push(self.of_incident(incident, on, whom, Vec::new(), when, does));
             }
         }
         Ok(compiled)
@@ -154,7 +154,7 @@ impl<'c> Compiler<'c> {
         &self,
         incident: &Incident,
         on: Vec<On>,
-        id_of: Option<Node>,
+        whom: Option<Whom>,
         find: Vec<Finder>,
         when: When,
         does: Does,
@@ -165,7 +165,7 @@ impl<'c> Compiler<'c> {
             rule: None,
             incident: Some(incident.clone()),
             on,
-            id_of,
+            whom,
             when,
             find,
             each: None,
@@ -190,7 +190,7 @@ impl<'c> Compiler<'c> {
         &mut self,
         on: &[On],
         events: &[(&'c Kind, &'c EventDef)],
-        redirected: bool,
+        whom: Option<&declare::Whom>,
         line: usize,
     ) -> Result<Scope<'c>, Broken> {
         let event = types::event(events.iter().copied());
@@ -201,12 +201,12 @@ impl<'c> Compiler<'c> {
         let foreign = on
             .iter()
             .any(|one| matches!(one, On::Type(kind, _) if *kind != self.kind.name));
-        if redirected && !foreign {
+        if matches!(whom, Some(declare::Whom::Id(_))) && !foreign {
             let message = "`id_of` without an event of another kind";
             let mend = "remove it: events of this kind are about their subject";
             return Err(self.report(line, message, mend));
         }
-        let about: Vec<&Kind> = if redirected {
+        let about: Vec<&Kind> = if whom.is_some() {
             vec![self.kind]
         } else {
             events.iter().map(|(kind, _)| *kind).collect()
@@ -237,25 +237,40 @@ impl<'c> Compiler<'c> {
         check(&condition.expr, scope).map_err(|wrong| self.wrong(condition, wrong))
     }
 
-    /// Which entities of this kind an event of another kind is about. `entity` is that event's own.
-    fn id_of(
+    /// Which entities of this kind an event is about. `entity` is that event's own.
+    fn whom(
         &mut self,
-        condition: Option<&Condition>,
+        whom: Option<&declare::Whom>,
         on: &[On],
         events: &[(&'c Kind, &'c EventDef)],
-    ) -> Result<Option<Node>, Broken> {
-        let Some(condition) = condition else {
-            return Ok(None);
+        line: usize,
+    ) -> Result<Option<Whom>, Broken> {
+        let whom = match whom {
+            None => return Ok(None),
+            Some(declare::Whom::Id(condition)) => {
+                let foreign = events
+                    .iter()
+                    .filter(|(kind, _)| kind.name != self.kind.name);
+                let foreign: Vec<(&Kind, &EventDef)> = foreign.copied().collect();
+                let scope = self.scope(on, &foreign, None, line)?;
+                match self.expression(condition, &scope)? {
+                    (node, Type::List(_)) => Whom::Id(node),
+                    _ => Whom::Id(self.key(condition, &scope)?),
+                }
+            }
+            Some(declare::Whom::Where(fields)) => {
+                let scope = self.scope(on, events, None, line)?;
+                Whom::Where(Finder {
+                    kind: self.kind.name.clone(),
+                    by: FindBy::Where(self.fields(self.kind, fields, &scope, line)?),
+                    most: super::MOST_FOUND + 1,
+                    strict: true,
+                    of_item: false,
+                    of_found: false,
+                })
+            }
         };
-        let foreign = events
-            .iter()
-            .filter(|(kind, _)| kind.name != self.kind.name);
-        let foreign: Vec<(&Kind, &EventDef)> = foreign.copied().collect();
-        let scope = self.scope(on, &foreign, false, condition.line)?;
-        match self.expression(condition, &scope)? {
-            (node, Type::List(_)) => Ok(Some(node)),
-            _ => self.key(condition, &scope).map(Some),
-        }
+        Ok(Some(whom))
     }
 
     pub(super) fn truth(

@@ -18,7 +18,8 @@ pub struct Compiled {
     /// What it says, where it is an incident's.
     pub incident: Option<Incident>,
     pub(super) on: Vec<On>,
-    pub(super) id_of: Option<Node>,
+    /// The entities of its kind that it is about, where that is not the event's own.
+    pub(super) whom: Option<Whom>,
     /// Its name for verdicts, where it is a rule.
     pub key: Option<RuleKey>,
     pub(super) when: When,
@@ -27,6 +28,15 @@ pub struct Compiled {
     /// The number of the look-up with the overrides, and which of them count.
     pub(super) override_by: Option<(usize, Node)>,
     pub(super) does: Does,
+}
+
+/// Which entities of the rule's own kind an event is about.
+#[derive(Debug, Clone)]
+pub(super) enum Whom {
+    /// At an event of another kind: those with these identifiers.
+    Id(Node),
+    /// At every event: those that are found.
+    Where(Finder),
 }
 
 /// What happens when the events come.

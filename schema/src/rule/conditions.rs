@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::declare::{By, Condition, Find, Incident, On, Opening, Resolve, Rule, Shape};
+use super::declare::{By, Condition, Find, Incident, On, Opening, Resolve, Rule, Shape, Whom};
 use crate::cel::ast::{Expr, What};
 
 impl Rule {
     /// Every condition of it.
     pub(crate) fn conditions(&self) -> Vec<&Condition> {
-        let mut all: Vec<&Condition> = [&self.id_of, &self.when].into_iter().flatten().collect();
+        let whom = self.whom.iter().flat_map(Whom::conditions);
+        let mut all: Vec<&Condition> = whom.chain(&self.when).collect();
         all.extend(self.find.iter().flat_map(of_find));
         if let Some(each) = &self.each {
             all.push(&each.list);
@@ -82,11 +83,11 @@ impl Incident {
 
     /// Every condition of it.
     pub(crate) fn conditions(&self) -> Vec<&Condition> {
-        let mut all: Vec<&Condition> = self.id_of.iter().collect();
+        let mut all: Vec<&Condition> = self.whom.iter().flat_map(Whom::conditions).collect();
         all.extend(self.find.iter().flat_map(of_find));
         all.extend(of_opening(&self.opening));
-        if let Some(Resolve { id_of, when, .. }) = &self.resolve {
-            all.extend([id_of, when].into_iter().flatten());
+        if let Some(Resolve { whom, when, .. }) = &self.resolve {
+            all.extend(whom.iter().flat_map(Whom::conditions).chain(when));
         }
         all
     }

@@ -26,8 +26,8 @@ pub struct Rule {
     pub mend: String,
     /// The events that it is judged at.
     pub on: Vec<On>,
-    /// The entity of this kind that it is about, where the event is another kind's.
-    pub id_of: Option<Condition>,
+    /// The entities of this kind that it is about, where that is not the event's own.
+    pub whom: Option<Whom>,
     /// When it is demanded; always, where nothing is said.
     pub when: Option<Condition>,
     /// Other entities that it looks at, in the order in which they are looked up.
@@ -65,6 +65,25 @@ impl fmt::Display for On {
             Self::Verb(verb) => verb.fmt(f),
             Self::Type(kind, verb) => write!(f, "{kind}.{verb}"),
             Self::Any => f.write_str("*"),
+        }
+    }
+}
+
+/// Which entities of the rule's own kind an event is about, where that is not the event's own.
+#[derive(Debug, Clone)]
+pub enum Whom {
+    /// At an event of another kind: those with the identifiers that it gives. An event of this kind is about its own.
+    Id(Condition),
+    /// At every event: those whose fields (dotted paths, `status`) have these values.
+    Where(Vec<(String, Condition)>),
+}
+
+impl Whom {
+    /// Every condition of it.
+    pub(crate) fn conditions(&self) -> Vec<&Condition> {
+        match self {
+            Self::Id(id) => vec![id],
+            Self::Where(fields) => fields.iter().map(|(_, one)| one).collect(),
         }
     }
 }
@@ -277,8 +296,8 @@ pub struct Incident {
     pub mend: String,
     /// The events that open it; none where rules do.
     pub on: Vec<On>,
-    /// The entity of this kind that it is about, where the event is another kind's.
-    pub id_of: Option<Condition>,
+    /// The entities of this kind that it is about, where that is not the event's own.
+    pub whom: Option<Whom>,
     /// Other entities that it looks at.
     pub find: Vec<Find>,
     /// How it opens.
@@ -293,8 +312,8 @@ pub struct Incident {
 pub struct Resolve {
     /// The events.
     pub on: Vec<On>,
-    /// The entity whose incident it is, where the event is another kind's or the incident is another entity's.
-    pub id_of: Option<Condition>,
+    /// The entities whose incidents it resolves, where that is not the event's own.
+    pub whom: Option<Whom>,
     /// When; always, where nothing is said.
     pub when: Option<Condition>,
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 
-use super::declare::{Incident, On, Rule, Shape};
+use super::declare::{Incident, On, Rule, Shape, Whom};
 use super::demands::demands;
 use super::settings::Setting;
 use crate::kind::{Kind, Severity};
@@ -137,7 +137,12 @@ fn rule(out: &mut String, kind: &Kind, rule: &Rule, settings: &[Setting]) -> fmt
         format!(", part `{}`", rule.part)
     };
     let page = format!("../kinds/{}/{}.md", kind.name.package, kind.name.entity);
-    write!(out, "\n- **About:** [`{}`]({page}){part}\n", kind.name)?;
+    let whose = whose(rule.whom.as_ref());
+    write!(
+        out,
+        "\n- **About:** [`{}`]({page}){whose}{part}\n",
+        kind.name
+    )?;
     let how = if matches!(rule.shape, Shape::Deadline(_)) {
         "Set at"
     } else {
@@ -176,8 +181,11 @@ fn incident(out: &mut String, kind: &Kind, one: &Incident, settings: &[Setting])
     )?;
     writeln!(
         out,
-        "- **About:** [`{0}`](../kinds/{1}/{2}.md)",
-        kind.name, kind.name.package, kind.name.entity
+        "- **About:** [`{0}`](../kinds/{1}/{2}.md){3}",
+        kind.name,
+        kind.name.package,
+        kind.name.entity,
+        whose(one.whom.as_ref())
     )?;
     if one.on.is_empty() {
         writeln!(out, "- **Opens:** by rules that name it")?;
@@ -196,8 +204,9 @@ fn incident(out: &mut String, kind: &Kind, one: &Incident, settings: &[Setting])
     if let Some(resolve) = &one.resolve {
         write!(
             out,
-            "- **Resolved by itself:** at {}",
-            On::words(&resolve.on)
+            "- **Resolved by itself:** at {}{}",
+            On::words(&resolve.on),
+            whose(resolve.whom.as_ref())
         )?;
         if let Some(when) = &resolve.when {
             write!(out, " when {}", code(&when.text))?;
@@ -206,6 +215,20 @@ fn incident(out: &mut String, kind: &Kind, one: &Incident, settings: &[Setting])
     }
     named(out, &one.rows, &one.settings(), settings)?;
     writeln!(out, "- **To do:** {}", one.mend)
+}
+
+/// Which entities are meant, where it is not the event's own.
+fn whose(whom: Option<&Whom>) -> String {
+    match whom {
+        None => String::new(),
+        Some(Whom::Id(id)) => format!(", at events of other kinds that of {}", code(&id.text)),
+        Some(Whom::Where(fields)) => {
+            let same = fields
+                .iter()
+                .map(|(field, value)| format!("`{field}` is the event's {}", code(&value.text)));
+            format!(", each whose {}", same.collect::<Vec<_>>().join(" and "))
+        }
+    }
 }
 
 /// Rows and settings.

@@ -170,7 +170,8 @@ impl<'a> Base<'a> {
         Ok(found)
     }
 
-    fn find(
+    /// Looks one up. What was not loaded goes to `needs`.
+    pub(super) fn find(
         &self,
         finder: &Finder,
         found: &[Found<'a>],

@@ -1,17 +1,20 @@
 //! What the rules compare the fields of events with: which fields name or repeat what another entity says, and which
 //! words a field is compared with. Who draws events that keep the rules draws their values from there.
 
+mod places;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use serde_json::Value;
 
-use super::compiled::{Compiled, Does, FindBy};
+use self::places::{Whose, branches, compared, constant, constants, found, place};
+use super::compiled::{Compiled, Does, FindBy, Finder, Whom};
 use super::declare::On;
 use super::rules::Rules;
 use super::shape::Shape;
-use crate::cel::node::{Constant, Node, OfEntity, OfEvent, Root};
-use crate::cel::{ast::Operator, function::Function};
+use crate::cel::ast::Operator;
+use crate::cel::node::{Node, Root};
 use crate::name::KindName;
 
 /// A place of an entity or of an event.
@@ -85,16 +88,6 @@ struct Reader<'a> {
     found: Vec<Range<usize>>,
 }
 
-/// Whose place a condition names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Whose {
-    Entity,
-    Before,
-    Event,
-    /// One that was looked up, of whatever kind.
-    Found,
-}
-
 impl<'a> Reader<'a> {
     fn read(&mut self) {
         let first = self.hints.joins.len();
@@ -139,10 +132,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// How an event of another kind names the entity that the rule is about.
+    /// How an event of another kind names the entities that the rule is about.
     fn about(&mut self) {
-        let Some(node) = &self.compiled.id_of else {
-            return;
+        let node = match &self.compiled.whom {
+            None => return,
+            Some(Whom::Where(finder)) => return self.about_found(finder),
+            Some(Whom::Id(node)) => node,
         };
         let mut named = Vec::new();
         branches(node, &mut Vec::new(), &mut named);
@@ -158,11 +153,29 @@ impl<'a> Reader<'a> {
                     says.push((name, text));
                 }
             }
-            for kind in self.others() {
-                let owner = self.compiled.owner.clone();
-                let pairs = vec![(place.clone(), Place::Id)];
-                self.join(kind, owner, pairs, says.clone(), Vec::new());
-            }
+            self.join_others(&[(place, Place::Id)], &says);
+        }
+    }
+
+    /// How events of other kinds say the same as the entities that the rule is about.
+    fn about_found(&mut self, finder: &'a Finder) {
+        let FindBy::Where(fields) = &finder.by else {
+            return;
+        };
+        let pairs: Vec<(Place, Place)> = fields
+            .iter()
+            .filter_map(|(path, node)| Some((place(node)?.1, Place::Field(path.clone()))))
+            .collect();
+        if !pairs.is_empty() {
+            self.join_others(&pairs, &[]);
+        }
+    }
+
+    /// Joins what events of other kinds say with the rule's own kind.
+    fn join_others(&mut self, pairs: &[(Place, Place)], says: &[(String, String)]) {
+        for kind in self.others() {
+            let owner = self.compiled.owner.clone();
+            self.join(kind, owner, pairs.to_vec(), says.to_vec(), Vec::new());
         }
     }
 
@@ -179,7 +192,7 @@ impl<'a> Reader<'a> {
     fn kinds(&self, whose: Whose) -> Vec<KindName> {
         let owner = || vec![self.compiled.owner.clone()];
         match whose {
-            Whose::Entity | Whose::Before if self.compiled.id_of.is_some() => owner(),
+            Whose::Entity | Whose::Before if self.compiled.whom.is_some() => owner(),
             Whose::Event | Whose::Entity | Whose::Before => {
                 let mut kinds: Vec<KindName> = self.others().into_iter().collect();
                 let own = self.compiled.on.iter().any(|on| match on {
@@ -400,95 +413,5 @@ impl Reader<'_> {
                 join.pairs.push(pair);
             }
         }
-    }
-}
-
-/// The number of the look-up whose place a node names.
-fn found(node: &Node) -> Option<usize> {
-    match node {
-        Node::Root(Root::Found(number)) => Some(*number),
-        Node::Member(base, _) | Node::OfEntity(base, _) | Node::Time(base) => found(base),
-        Node::Call(Function::Alias, arguments) => found(arguments.get(1)?),
-        _ => None,
-    }
-}
-
-/// The branches of a condition, each with the conditions that lead there.
-fn branches<'n>(
-    node: &'n Node,
-    under: &mut Vec<&'n Node>,
-    found: &mut Vec<(&'n Node, Vec<&'n Node>)>,
-) {
-    let Node::If(when, then, otherwise) = node else {
-        found.push((node, under.clone()));
-        return;
-    };
-    let before = under.len();
-    match when.as_ref() {
-        Node::And(all) => under.extend(all),
-        one => under.push(one),
-    }
-    branches(then, under, found);
-    under.truncate(before);
-    branches(otherwise, under, found);
-}
-
-/// The place that a node names.
-fn place(node: &Node) -> Option<(Whose, Place)> {
-    let of = |root: &Root| match root {
-        Root::Entity => Some(Whose::Entity),
-        Root::Before => Some(Whose::Before),
-        Root::Found(_) | Root::Other | Root::Variable(_) => Some(Whose::Found),
-        Root::Event | Root::Item | Root::Timer => None,
-    };
-    match node {
-        Node::Time(inner) => place(inner),
-        Node::Call(Function::Alias, arguments) => place(arguments.get(1)?),
-        Node::Call(Function::LowerAscii, arguments) => place(arguments.first()?),
-        Node::Member(base, name) => {
-            let whose = match base.as_ref() {
-                Node::OfEvent(OfEvent::Data) => Whose::Event,
-                Node::Root(root) => of(root)?,
-                _ => return None,
-            };
-            Some((whose, Place::Field(name.clone())))
-        }
-        Node::OfEntity(base, OfEntity::Id) => match base.as_ref() {
-            Node::Root(root) => Some((of(root)?, Place::Id)),
-            _ => None,
-        },
-        Node::OfEvent(OfEvent::Subject) => Some((Whose::Entity, Place::Id)),
-        _ => None,
-    }
-}
-
-/// What a comparison compares a place with.
-fn compared(node: &Node) -> Option<(Whose, Place, Value)> {
-    let Node::Binary(Operator::Equal, one, other) = node else {
-        return None;
-    };
-    let (node, value) = match (constant(one), constant(other)) {
-        (None, Some(value)) => (one, value),
-        (Some(value), None) => (other, value),
-        _ => return None,
-    };
-    let (whose, place) = place(node)?;
-    Some((whose, place, value))
-}
-
-fn constant(node: &Node) -> Option<Value> {
-    match node {
-        Node::Constant(Constant::Text(text)) => Some(Value::from(text.as_str())),
-        Node::Constant(Constant::Bool(flag)) => Some(Value::from(*flag)),
-        Node::Constant(Constant::Int(number)) => Some(Value::from(*number)),
-        _ => None,
-    }
-}
-
-fn constants(list: &Node) -> Vec<Value> {
-    match list {
-        Node::List(items) => items.iter().filter_map(constant).collect(),
-        Node::Constant(Constant::Json(Value::Array(items))) => items.clone(),
-        _ => Vec::new(),
     }
 }

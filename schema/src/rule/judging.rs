@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::MOST_ITEMS;
-use super::compiled::{Compiled, Does, Opens};
+use super::compiled::{Compiled, Does, Finder, Opens, Whom};
 use super::declare::Rule;
 use super::finds::{Base, Found};
 use super::inputs::{Inputs, Known, Need, RuleKey};
@@ -15,7 +15,7 @@ use super::shape::{Broke, Case, Shape};
 use super::silence::Silences;
 use super::when::When;
 use crate::cel::node::Node;
-use crate::cel::{BUDGET, Failure, Value, evaluate};
+use crate::cel::{BUDGET, Failure, Value, View, evaluate};
 use crate::kind::Severity;
 use crate::name::KindName;
 
@@ -84,44 +84,60 @@ impl<'a, 'o> Judging<'a, 'o> {
 
     /// At an event of this kind that it listens to; `event` is the entity that the event is about.
     pub(super) fn at_event(&mut self, kind: &KindName, event: &About) {
-        let base = self.base();
         let compiled = self.compiled;
-        let Some(node) = compiled.id_of.as_ref().filter(|_| compiled.owner != *kind) else {
-            return self.about(event, &base);
-        };
         let about = About {
             kind: compiled.owner.text().clone(),
             id: event.id.clone(),
         };
-        let ids = match base.keys(node, &mut self.budget) {
-            Ok(ids) => ids,
-            Err(failure) => return self.not_judged(&about, failure),
+        let done = match &compiled.whom {
+            Some(Whom::Id(node)) if compiled.owner != *kind => self.about_named(node),
+            Some(Whom::Where(finder)) => self.about_found(kind, finder),
+            None | Some(Whom::Id(_)) => return self.about(event, &self.base()),
         };
+        if let Err(failure) = done {
+            self.not_judged(&about, failure);
+        }
+    }
+
+    /// About the entities of its kind that an event of another kind names.
+    fn about_named(&mut self, node: &'a Node) -> Result<(), Failure> {
+        let owner = &self.compiled.owner;
         // What is longer than any subject names no entity.
-        for id in ids
-            .into_iter()
-            .filter(|id| id.chars().count() <= LONGEST_ID)
-        {
-            match self.known.entity(&compiled.owner, &id) {
+        let ids = self.base().keys(node, &mut self.budget)?.into_iter();
+        for id in ids.filter(|id| id.chars().count() <= LONGEST_ID) {
+            match self.known.entity(owner, &id) {
                 None => {
-                    self.needs.insert(Need::Entity(compiled.owner.clone(), id));
+                    self.needs.insert(Need::Entity(owner.clone(), id));
                 }
-                Some(entity) => {
-                    let base = Base {
-                        entity,
-                        before: entity,
-                        ..base.clone()
-                    };
-                    self.about(
-                        &About {
-                            kind: about.kind.clone(),
-                            id: id.into(),
-                        },
-                        &base,
-                    );
-                }
+                Some(entity) => self.about_other(&id, entity),
             }
         }
+        Ok(())
+    }
+
+    /// About the entities of its kind that say what the event says; the event's own may be one of them.
+    fn about_found(&mut self, kind: &KindName, finder: &'a Finder) -> Result<(), Failure> {
+        let base = self.base();
+        let (known, budget) = (self.known, &mut self.budget);
+        let found = base.find(finder, &[], &Value::Null, known, self.needs, budget)?;
+        for view in found.views() {
+            if self.compiled.owner == *kind && view.id == self.inputs.event.subject {
+                self.about(&About::new(kind, view.id), &base);
+            } else {
+                self.about_other(view.id, Some(view));
+            }
+        }
+        Ok(())
+    }
+
+    /// About an entity that the event left as it was.
+    fn about_other(&mut self, id: &str, entity: Option<View<'a>>) {
+        let base = Base {
+            entity,
+            before: entity,
+            ..self.base()
+        };
+        self.about(&About::new(&self.compiled.owner, id), &base);
     }
 
     fn about(&mut self, about: &About, base: &Base<'a>) {

@@ -36,7 +36,7 @@ pub(crate) use authorities::Authorities;
 pub use compiled::Compiled;
 pub use declare::{
     By, Condition, Deadline, Each, Emit, Find, Incident, On, Opening, Outcome, Precedes, Resolve,
-    Rule, Shape, Task,
+    Rule, Shape, Task, Whom,
 };
 pub use inputs::{Event, Inputs, Known, Lookup, Need, RuleKey};
 pub use judge::{

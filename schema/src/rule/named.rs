@@ -114,12 +114,12 @@ impl<'c> Compiler<'c> {
     /// The rule's own kind, where every event is about one of its entities.
     pub(super) fn own(&mut self, rule: &Rule) -> Result<&'c Kind, Broken> {
         let foreign = |on: &On| !matches!(on, On::Verb(_));
-        if self.kind.stateless || (rule.id_of.is_none() && rule.on.iter().any(foreign)) {
+        if self.kind.stateless || (rule.whom.is_none() && rule.on.iter().any(foreign)) {
             let message = format!(
                 "the shape `{}` needs an entity of this kind",
                 rule.shape.as_str()
             );
-            let mend = "listen to events of this kind, or say with `id_of` which entity is meant";
+            let mend = "listen to events of this kind, or say with `id_of` or `where` which entities are meant";
             return Err(self.report(rule.line, message, mend));
         }
         Ok(self.kind)
@@ -144,7 +144,7 @@ impl<'c> Compiler<'c> {
         path: &str,
     ) -> Result<(Option<&'c KindName>, bool), Broken> {
         let events = self.scope_events(&rule.on).unwrap_or_default();
-        let about: Vec<&'c Kind> = match rule.id_of {
+        let about: Vec<&'c Kind> = match rule.whom {
             Some(_) => vec![self.kind],
             None => events.iter().map(|(kind, _)| *kind).collect(),
         };

@@ -152,7 +152,7 @@ impl Law {
         let secret: BTreeSet<&str> = event_kind.sensitive().collect();
         let mut values = Vec::new();
         for (kind, rule) in self.rules(said) {
-            let own = kind.name == event_kind.name && rule.id_of.is_none();
+            let own = kind.name == event_kind.name && rule.whom.is_none();
             for (of_event, path) in asked(rule) {
                 let known = path
                     .first()

@@ -2,7 +2,7 @@
 
 use super::super::table::Table;
 use super::{
-    condition, finds, kind_name, legal_name, listens, need_condition, parse_severity, rows,
+    condition, finds, kind_name, legal_name, listens, need_condition, parse_severity, rows, whom,
 };
 use crate::kind::{EventDef, Severity};
 use crate::rule::{Incident, Opening, Resolve};
@@ -31,10 +31,10 @@ fn incident(table: &Table<'_>, events: &[EventDef]) -> Option<Incident> {
     };
     let resolve = table.table("resolve").map(|inner| {
         let on = listens(&inner, events);
-        let id_of = condition(&inner, "id_of");
+        let whom = whom(&inner);
         let when = condition(&inner, "when");
         inner.finish();
-        Resolve { on, id_of, when }
+        Resolve { on, whom, when }
     });
     if on.is_empty() && resolve.is_none() {
         let message = format!("{} neither opens nor resolves anything", table.name);
@@ -55,7 +55,7 @@ fn incident(table: &Table<'_>, events: &[EventDef]) -> Option<Incident> {
     let opening = opening_of(table, severity);
     let incident = Incident {
         rows: rows(table),
-        id_of: condition(table, "id_of"),
+        whom: whom(table),
         find: finds(table),
         line: table.source.line(table.at),
         about: about.map_or_else(String::new, |text| text.value.to_owned()),

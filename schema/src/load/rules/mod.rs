@@ -8,7 +8,7 @@ use crate::cel::parse;
 use crate::diagnostic::listed;
 use crate::kind::{EventDef, Severity};
 use crate::name::{KindName, Name};
-use crate::rule::{By, Condition, Each, Find, OWN, On, Rule, Shape};
+use crate::rule::{By, Condition, Each, Find, OWN, On, Rule, Shape, Whom};
 
 pub(super) use incidents::incidents;
 
@@ -53,7 +53,7 @@ fn rule(table: &Table<'_>, events: &[EventDef]) -> Option<Rule> {
     let rule = Rule {
         rows: rows(table),
         on,
-        id_of: condition(table, "id_of"),
+        whom: whom(table),
         when: condition(table, "when"),
         find: finds(table),
         each: each(table),
@@ -210,6 +210,36 @@ fn listen(table: &Table<'_>, text: Text<'_>, events: &[EventDef]) -> Option<On> 
     None
 }
 
+/// `id_of = '…'` or `where = { field = '…' }`: which entities of the kind an event is about.
+fn whom(table: &Table<'_>) -> Option<Whom> {
+    let id = condition(table, "id_of");
+    let fields = table.table("where").map(|inner| values(&inner));
+    match (id, fields) {
+        (Some(_), Some(_)) => {
+            let message = format!("{} has both `id_of` and `where`", table.name);
+            let mend = "say in one way which entities it is about";
+            table.source.report(table.at, message, mend);
+            None
+        }
+        (id, Some(fields)) if fields.is_empty() => {
+            let message = format!("{} says `where` and no field", table.name);
+            let mend = "write `where = { field = '…' }`, or remove it";
+            table.source.report(table.at, message, mend);
+            id.map(Whom::Id)
+        }
+        (id, fields) => fields.map(Whom::Where).or(id.map(Whom::Id)),
+    }
+}
+
+/// `{ field = '…' }`: the values of fields.
+fn values(inner: &Table<'_>) -> Vec<(String, Condition)> {
+    let texts = inner.named_texts();
+    let read = |(field, text): (Text<'_>, Text<'_>)| {
+        Some((field.value.to_owned(), expression(inner, text)?))
+    };
+    texts.into_iter().filter_map(read).collect()
+}
+
 /// An expression that may be there.
 fn condition(table: &Table<'_>, key: &'static str) -> Option<Condition> {
     let text = table.text(key)?;
@@ -278,13 +308,7 @@ fn find(name: Text<'_>, table: &Table<'_>) -> Option<Find> {
     });
     let counts = table.flag("count").unwrap_or(false);
     let id = condition(table, "id");
-    let fields = table.table("where").map(|inner| {
-        let texts = inner.named_texts();
-        let read = |(field, text): (Text<'_>, Text<'_>)| {
-            Some((field.value.to_owned(), expression(&inner, text)?))
-        };
-        texts.into_iter().filter_map(read).collect::<Vec<_>>()
-    });
+    let fields = table.table("where").map(|inner| values(&inner));
     let by = match (id, fields, counts) {
         (Some(id), None, false) => Some(By::Id(id)),
         (None, Some(fields), true) => Some(By::Count(fields)),

@@ -15,6 +15,9 @@ use tokio_postgres::Client;
 use crate::meter::Meter;
 use crate::{Figure, Figures, ingest, server};
 
+/// What a million events may take on a slow machine.
+const LONG: Duration = Duration::from_mins(20);
+
 /// One round on servers of its own.
 pub async fn measure(folder: &Path, events: usize, unruly: u32, figures: &mut Figures) {
     let nats = Nats::start_in(folder, &binaries::nats_server(), "").await;
@@ -48,7 +51,7 @@ pub async fn measure(folder: &Path, events: usize, unruly: u32, figures: &mut Fi
     assert_eq!(serving.stop().await, 0, "{}", ledger.log());
 
     let meter = Meter::start(&admin).await;
-    let (rebuilt, seconds) = tokio::join!(ledger.run(["rebuild"]), async {
+    let (rebuilt, seconds) = tokio::join!(ledger.run_within(["rebuild"], LONG), async {
         let seconds = until(&ledger, &admin, "building", size, events).await;
         (seconds, meter.stop(&admin, events).await)
     });
@@ -118,7 +121,7 @@ async fn until(
         let row = admin.query_opt(sql, &[&state]).await.expect("asked");
         row.map(|row| row.get::<_, i64>(0))
     };
-    let limit = Instant::now() + Duration::from_mins(20);
+    let limit = Instant::now() + LONG;
     let pause = Duration::from_millis(5);
     let mut start: Option<(Instant, i64)> = None;
     loop {
