@@ -35,8 +35,8 @@ mod verify;
 
 use std::collections::BTreeMap;
 use std::env;
-use std::iter::Peekable;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use tests::{Installation, Nats, Postgres, binaries};
 
@@ -45,7 +45,8 @@ use crate::meter::{Meter, Spent};
 /// The settings of the server that `ledger up` starts; `fsync` and `synchronous_commit` stay on.
 const SETTINGS: &str = include_str!("../../../../ops/src/up/postgresql.conf");
 
-const USAGE: &str = "bench ROUNDS DIR [--only fold] [--unruly PER_MILLE] EVENTS…, or bench ROUNDS DIR --only latency";
+const USAGE: &str =
+    "usage: ops/bench [ROUNDS [--only ingest|fold|latency] [--unruly PER_MILLE] EVENTS…]";
 
 /// Of a thousand events that are folded, how many are drawn without a look at the rules, as `ledger sample` has it.
 const UNRULY: u32 = 20;
@@ -62,49 +63,108 @@ struct Figure {
 /// What was measured, by its name in the table.
 type Figures = BTreeMap<&'static str, Figure>;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() {
-    let mut arguments = env::args().skip(1).peekable();
-    let rounds: usize = arguments
-        .next()
-        .and_then(|text| text.parse().ok())
-        .expect(USAGE);
-    let folder = PathBuf::from(arguments.next().expect(USAGE));
-    let only = only(&mut arguments);
-    if only.as_deref() == Some("latency") {
-        return latency::measure(&folder).await;
-    }
-    let only_fold = only.is_some();
-    let unruly = if arguments.next_if(|one| one == "--unruly").is_some() {
-        let share = arguments.next().and_then(|text| text.parse().ok());
-        share.filter(|share| *share <= 1000).expect(USAGE)
-    } else {
-        UNRULY
-    };
-    let mut results = Vec::new();
-    for events in arguments {
-        let events: usize = events.parse().expect("a number of events");
-        let mut all = Vec::new();
-        for round in 1..=rounds {
-            eprintln!("{events} events, round {round} of {rounds}");
-            let mut figures = Figures::new();
-            if !only_fold {
-                measure(&folder, events, &mut figures).await;
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    All,
+    Ingest,
+    Fold,
+    Latency,
+}
+
+/// What the command line says.
+struct Wanted {
+    rounds: usize,
+    folder: PathBuf,
+    what: What,
+    /// Of a thousand events that are folded, those that are drawn without a look at the rules.
+    unruly: u32,
+    events: Vec<usize>,
+}
+
+impl Wanted {
+    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut next = || arguments.next();
+        let rounds = number(next(), "rounds")?;
+        let folder = PathBuf::from(next().ok_or("the folder for its servers is missing")?);
+        let mut wanted = Self {
+            rounds: rounds.max(1),
+            folder,
+            what: What::All,
+            unruly: UNRULY,
+            events: Vec::new(),
+        };
+        while let Some(argument) = next() {
+            match argument.as_str() {
+                "--only" => wanted.what = only(next().as_deref())?,
+                "--unruly" => {
+                    let share = u32::try_from(number(next(), "events of a thousand")?);
+                    let share = share.ok().filter(|share| *share <= 1000);
+                    wanted.unruly = share.ok_or("--unruly takes 0 to 1000")?;
+                }
+                _ => wanted.events.push(number(Some(argument), "events")?),
             }
-            fold::measure(&folder, events, unruly, &mut figures).await;
+        }
+        if wanted.events.is_empty() && wanted.what != What::Latency {
+            return Err("say how many events, e.g. 100000".to_owned());
+        }
+        Ok(wanted)
+    }
+}
+
+fn number(text: Option<String>, of: &str) -> Result<usize, String> {
+    let text = text.ok_or_else(|| format!("the number of {of} is missing"))?;
+    text.parse()
+        .map_err(|_| format!("`{text}` is no number of {of}"))
+}
+
+fn only(what: Option<&str>) -> Result<What, String> {
+    match what {
+        Some("ingest") => Ok(What::Ingest),
+        Some("fold") => Ok(What::Fold),
+        Some("latency") => Ok(What::Latency),
+        other => {
+            let other = other.unwrap_or_default();
+            Err(format!(
+                "--only takes ingest, fold or latency, not `{other}`"
+            ))
+        }
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let wanted = match Wanted::read(env::args().skip(1)) {
+        Ok(wanted) => wanted,
+        Err(wrong) => {
+            eprintln!("ops/bench: {wrong}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    let folder = &wanted.folder;
+    if wanted.what == What::Latency {
+        latency::measure(folder).await;
+        return ExitCode::SUCCESS;
+    }
+    let mut results = Vec::new();
+    for events in wanted.events {
+        let mut all = Vec::new();
+        for round in 1..=wanted.rounds {
+            eprintln!("{events} events, round {round} of {}", wanted.rounds);
+            let mut figures = Figures::new();
+            if wanted.what != What::Fold {
+                measure(folder, events, &mut figures).await;
+            }
+            if wanted.what != What::Ingest {
+                fold::measure(folder, events, wanted.unruly, &mut figures).await;
+            }
             table::progress(events, &figures);
             all.push(figures);
         }
         results.push((events, medians(all)));
     }
     table::print(&results);
-}
-
-fn only(arguments: &mut Peekable<impl Iterator<Item = String>>) -> Option<String> {
-    arguments.next_if(|one| one == "--only")?;
-    let only = arguments.next().expect(USAGE);
-    assert!(["fold", "latency"].contains(&only.as_str()), "{USAGE}");
-    Some(only)
+    ExitCode::SUCCESS
 }
 
 /// Of each measurement the round that took the median of time.
