@@ -72,7 +72,8 @@ impl Serialize for Version {
 }
 
 /// What a state tag says of a version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Mark {
     /// It is known to be good.
     Stable,
@@ -90,6 +91,15 @@ impl Mark {
             "unstable" => Some(Self::Unstable),
             "deprecated" => Some(Self::Deprecated),
             _ => None,
+        }
+    }
+
+    /// Its name, as state tags end.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stable => "stable",
+            Self::Unstable => "unstable",
+            Self::Deprecated => "deprecated",
         }
     }
 
@@ -132,12 +142,22 @@ pub struct Known {
     pub marks: BTreeMap<Version, BTreeSet<Mark>>,
 }
 
+/// A version, and how its state tags mark it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Marked {
+    /// The version.
+    #[serde(flatten)]
+    pub version: Version,
+    /// Each of its state tags that is there, in the order `stable`, `unstable`, `deprecated`; often none.
+    pub states: Vec<Mark>,
+}
+
 /// A version that is no candidate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rejected {
     /// The version.
     #[serde(flatten)]
-    pub version: Version,
+    pub marked: Marked,
     /// Why: `not_lower`, `never_deployed`, `deprecated` or `unstable`.
     pub reason: &'static str,
 }
@@ -146,53 +166,60 @@ pub struct Rejected {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Selection {
     /// The version that is there.
-    pub current_version: Version,
+    pub current_version: Marked,
     /// The version to go back to; `None` where there is none.
-    pub target_version: Option<Version>,
+    pub target_version: Option<Marked>,
     /// The environment.
     pub environment: String,
     /// How it was chosen.
     pub selection_criteria: Criteria,
     /// Every version that could have been chosen, the best first.
-    pub candidate_versions: Vec<Version>,
+    pub candidate_versions: Vec<Marked>,
     /// The others, the highest first.
     pub rejected_versions: Vec<Rejected>,
 }
 
 /// Chooses. A candidate is lower than the current version, was deployed to the environment with success, and is not
 /// excluded by its mark; the highest is the target, a stable one before all others if that is asked for.
-pub fn select(environment: &str, current: Version, criteria: Criteria, known: &Known) -> Selection {
-    let marked = |version: &Version, mark: Mark| {
-        let marks = known.marks.get(version);
-        marks.is_some_and(|marks| marks.contains(&mark))
+pub fn select(
+    environment: &str,
+    current: &Version,
+    criteria: Criteria,
+    known: &Known,
+) -> Selection {
+    let marked = |version: &Version| Marked {
+        version: version.clone(),
+        states: known
+            .marks
+            .get(version)
+            .map_or_else(Vec::new, |marks| marks.iter().copied().collect()),
     };
     let mut candidates = Vec::new();
     let mut rejected = Vec::new();
     let all: BTreeSet<&Version> = known.versions.union(&known.deployed).collect();
-    for version in all.into_iter().rev().filter(|one| **one != current) {
-        let reason = if *version > current {
+    for version in all.into_iter().rev().filter(|one| *one != current) {
+        let marked = marked(version);
+        let is = |mark: Mark| marked.states.contains(&mark);
+        let reason = if version > current {
             "not_lower"
-        } else if criteria.exclude_deprecated && marked(version, Mark::Deprecated) {
+        } else if criteria.exclude_deprecated && is(Mark::Deprecated) {
             "deprecated"
-        } else if criteria.exclude_unstable && marked(version, Mark::Unstable) {
+        } else if criteria.exclude_unstable && is(Mark::Unstable) {
             "unstable"
         } else if known.deployed.contains(version) {
-            candidates.push(version.clone());
+            candidates.push(marked);
             continue;
         } else {
             "never_deployed"
         };
-        rejected.push(Rejected {
-            version: version.clone(),
-            reason,
-        });
+        rejected.push(Rejected { marked, reason });
     }
     if criteria.prioritize_stable {
         // A stable sort: within both parts the highest stays first.
-        candidates.sort_by_key(|version| !marked(version, Mark::Stable));
+        candidates.sort_by_key(|one| !one.states.contains(&Mark::Stable));
     }
     Selection {
-        current_version: current,
+        current_version: marked(current),
         target_version: candidates.first().cloned(),
         environment: environment.to_owned(),
         selection_criteria: criteria,
@@ -224,6 +251,10 @@ mod tests {
         known
     }
 
+    fn full(versions: &[Marked]) -> Vec<String> {
+        versions.iter().map(|one| one.version.full()).collect()
+    }
+
     #[test]
     fn the_example_of_the_document() {
         let known = known(
@@ -231,10 +262,14 @@ mod tests {
             &["v1.3.0", "v1.0.9"],
             &["v1.1.0-deprecated"],
         );
-        let chosen = select("production", version("v1.2.3"), Criteria::default(), &known);
-        let full =
-            |versions: &[Version]| -> Vec<String> { versions.iter().map(Version::full).collect() };
-        assert_eq!(chosen.target_version, Some(version("v1.2.2")));
+        let chosen = select(
+            "production",
+            &version("v1.2.3"),
+            Criteria::default(),
+            &known,
+        );
+        let target = chosen.target_version.map(|one| one.version);
+        assert_eq!(target, Some(version("v1.2.2")));
         assert_eq!(
             full(&chosen.candidate_versions),
             ["v1.2.2", "v1.2.1", "v1.2.0"]
@@ -242,7 +277,7 @@ mod tests {
         let rejected: Vec<(String, &str)> = chosen
             .rejected_versions
             .iter()
-            .map(|one| (one.version.full(), one.reason))
+            .map(|one| (one.marked.version.full(), one.reason))
             .collect();
         let expected = [
             ("v1.3.0".to_owned(), "not_lower"),
@@ -260,12 +295,8 @@ mod tests {
             &["api/v1.8.0-stable", "api/v1.10.0-unstable"],
         );
         let choose = |criteria| {
-            let chosen = select("staging", version("api/v2.0.0"), criteria, &known);
-            chosen
-                .candidate_versions
-                .iter()
-                .map(Version::full)
-                .collect::<Vec<_>>()
+            let chosen = select("staging", &version("api/v2.0.0"), criteria, &known);
+            full(&chosen.candidate_versions)
         };
         let mut criteria = Criteria::default();
         assert_eq!(
@@ -279,6 +310,35 @@ mod tests {
         );
         criteria.exclude_unstable = true;
         assert_eq!(choose(criteria), ["api/v1.9.0", "api/v1.8.0"]);
+    }
+
+    /// Whoever chooses another candidate sees how it is marked, and why others were left out.
+    #[test]
+    fn every_version_says_how_it_is_marked() {
+        let known = known(
+            &["v2.0.0", "v1.9.0", "v1.8.0", "v1.7.0"],
+            &[],
+            &[
+                "v1.8.0-stable",
+                "v1.7.0-deprecated",
+                "v1.7.0-stable",
+                "v2.0.0-unstable",
+            ],
+        );
+        let chosen = select("staging", &version("v2.0.0"), Criteria::default(), &known);
+        let said = serde_json::to_value(&chosen).expect("JSON");
+        assert_eq!(said["current_version"]["states"], json!(["unstable"]));
+        assert_eq!(said["target_version"]["full_version"], "v1.8.0");
+        assert_eq!(said["target_version"]["states"], json!(["stable"]));
+        assert_eq!(said["candidate_versions"][1]["full_version"], "v1.9.0");
+        assert_eq!(said["candidate_versions"][1]["states"], json!([]));
+        let rejected = &said["rejected_versions"][0];
+        assert_eq!(rejected["states"], json!(["stable", "deprecated"]));
+        assert_eq!(rejected["reason"], "deprecated");
+        for mark in [Mark::Stable, Mark::Unstable, Mark::Deprecated] {
+            assert_eq!(Mark::parse(mark.name()), Some(mark));
+            assert_eq!(json!(mark), mark.name());
+        }
     }
 
     #[test]
@@ -317,12 +377,12 @@ mod tests {
             let all: Vec<Version> = known.versions.iter().cloned().collect();
             let current = all.get(current % all.len()).cloned().expect("one of them");
             let criteria = Criteria { prioritize_stable: stable, exclude_deprecated: deprecated, exclude_unstable: unstable };
-            let chosen = select("staging", current.clone(), criteria, &known);
+            let chosen = select("staging", &current, criteria, &known);
             prop_assert_eq!(chosen.candidate_versions.len() + chosen.rejected_versions.len() + 1, all.len());
             prop_assert_eq!(chosen.target_version.as_ref(), chosen.candidate_versions.first());
-            for one in &chosen.candidate_versions {
+            for one in chosen.candidate_versions.iter().map(|one| &one.version) {
                 prop_assert!(*one < current && known.deployed.contains(one));
-                prop_assert!(chosen.rejected_versions.iter().all(|other| other.version != *one));
+                prop_assert!(chosen.rejected_versions.iter().all(|other| other.marked.version != *one));
                 let marks = known.marks.get(one).expect("marked");
                 prop_assert!(!(deprecated && marks.contains(&Mark::Deprecated)));
                 prop_assert!(!(unstable && marks.contains(&Mark::Unstable)));

@@ -94,8 +94,22 @@ async fn the_usual_questions_have_answers() {
     let chosen = event(50, "release.rollback.target_selected", "rb-1", &found);
     let recorded = publish(&ledger, &[chosen]).await;
     assert_eq!(recorded[0]["status"], "recorded", "{recorded:?}");
+    let stable = json!({ "tag_name": "api/v1.2.1-stable", "tag_type": "state", "state": "stable",
+                         "version": "api/v1.2.1", "is_movable": false,
+                         "commit_sha": format!("{:040x}", 1), "created_at": "2026-07-01T00:00:00Z" });
+    let tag = event(51, "release.git_tag.created", "api/v1.2.1-stable", &stable);
+    publish(&ledger, &[tag]).await;
+    ledger.settles().await;
+    let found = ledger.ask(target).await;
+    assert_eq!(found["target_version"]["states"], json!(["stable"]));
+    assert_eq!(found["current_version"]["states"], json!([]));
     let table = ledger.run(target).await.expect(0);
-    assert!(table.out.contains("target"), "{}", table.out);
+    let row = table.out.lines().find(|line| line.contains("target"));
+    assert!(
+        row.is_some_and(|row| row.contains("stable")),
+        "{}",
+        table.out
+    );
     let nothing = ["rollback-target", "web", "-e", "production"];
     let ran = ledger.run(nothing).await.expect(5);
     assert!(ran.err.contains("web"), "{}", ran.err);

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use projections::query::{self, Rollback};
-use projections::rollback::{Criteria, Version};
+use projections::rollback::{Criteria, Mark, Marked};
 use serde_json::json;
 
 use super::filter::Moment;
@@ -20,11 +20,13 @@ Examples:
 
 It is computed and not stored. The members that it prints as JSON are the data
 of an event release.rollback.target_selected: publish that when you go back, as
-evidence of the decision.";
+evidence of the decision. Every version has the states that its tags say of it:
+stable, unstable, deprecated.";
 
 const COLUMNS: &[Column] = &[
     ("version", "version"),
     ("what it is", "is"),
+    ("state tags", "states"),
     ("reason", "reason"),
 ];
 
@@ -83,7 +85,7 @@ impl RollbackTarget {
         if selection.target_version.is_none() {
             return Err(Failure::not_found(format!(
                 "{environment} runs {}, and there is no version to go back to: {} left out",
-                selection.current_version.full(),
+                selection.current_version.version.full(),
                 output::counted(selection.rejected_versions.len(), "version")
             )));
         }
@@ -94,21 +96,25 @@ impl RollbackTarget {
 fn list(app: &App, found: &Rollback) -> Result<(), Failure> {
     let selection = &found.selection;
     let mut rows = app.rows(COLUMNS);
-    let mut row = |version: &Version, is: &str, reason: String| {
-        rows.row(&json!({ "version": version.full(), "is": is, "reason": reason }))
+    let mut row = |marked: &Marked, is: &str, reason: String| {
+        let states: Vec<&str> = marked
+            .states
+            .iter()
+            .map(|state| Mark::name(*state))
+            .collect();
+        rows.row(&json!({
+            "version": marked.version.full(), "is": is, "states": states.join(", "), "reason": reason,
+        }))
     };
     let told = format!("{} {}", found.based_on.kind, found.based_on.id);
     row(&selection.current_version, "current", told)?;
-    for version in &selection.candidate_versions {
-        let target = selection.target_version.as_ref() == Some(version);
-        row(
-            version,
-            if target { "target" } else { "candidate" },
-            String::new(),
-        )?;
+    for candidate in &selection.candidate_versions {
+        let target = selection.target_version.as_ref() == Some(candidate);
+        let is = if target { "target" } else { "candidate" };
+        row(candidate, is, String::new())?;
     }
     for one in &selection.rejected_versions {
-        row(&one.version, "left out", one.reason.to_owned())?;
+        row(&one.marked, "left out", one.reason.to_owned())?;
     }
     rows.finish()?;
     Ok(())

@@ -66,7 +66,7 @@ pub async fn rollback(
     let Some((current, based_on)) = facts.current() else {
         return Ok(None);
     };
-    let selection = select(environment, current, criteria, &facts.known());
+    let selection = select(environment, &current, criteria, &facts.known());
     Ok(Some(Rollback {
         selection,
         based_on,
