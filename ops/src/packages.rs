@@ -14,7 +14,7 @@ use crate::output;
 
 /// The packages of a ledger: the built-in ones and those of the configured folder.
 pub fn all(kinds: Option<&Path>) -> Result<Vec<Package>, Failure> {
-    let mut packages = Package::builtin();
+    let mut packages = builtin()?;
     for folder in kinds.map(folders).transpose()?.unwrap_or_default() {
         let package = read(&folder)?;
         if packages.iter().any(|known| known.name() == package.name()) {
@@ -28,6 +28,20 @@ pub fn all(kinds: Option<&Path>) -> Result<Vec<Package>, Failure> {
         packages.push(package);
     }
     Ok(packages)
+}
+
+/// The packages that this program brings; or, where its build is at fault, everything that is wrong with them.
+pub fn builtin() -> Result<Vec<Package>, Failure> {
+    Package::builtin().map_err(|found| {
+        for diagnostic in &found {
+            output::say(&diagnostic.to_string());
+        }
+        let faults = output::counted(found.len(), "fault");
+        Failure::new(format!(
+            "the packages that this program brings do not load: {faults} found"
+        ))
+        .mend("build it anew from a release; the tests of crate `schema` find such a fault")
+    })
 }
 
 /// The settings that are activated with the packages.

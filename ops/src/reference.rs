@@ -82,7 +82,10 @@ fn configuration() -> String {
 }
 
 fn views() -> String {
-    let catalog = Catalog::of(&Package::builtin(), serde_json::json!({}));
+    let catalog = Catalog::of(
+        &Package::builtin().expect("the built-in packages load"),
+        serde_json::json!({}),
+    );
     let views = view::catalog(&catalog.expect("the built-in kinds compile"));
     let mut text = String::from(
         "# Views\n\n\

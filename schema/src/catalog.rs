@@ -158,15 +158,18 @@ impl Declared {
 impl Catalog {
     /// What is known before the first activation: package `ledger` as this program brings it.
     ///
-    /// The tests see to it that it loads; were it broken, nothing would be known at all.
+    /// # Panics
+    ///
+    /// Where the program was built with a package `ledger` that does not load: with everything that is wrong with it,
+    /// since nothing of a chain could be read. The tests see to it that it loads, and a program that has to do with
+    /// packages says so when it starts, by [`Package::builtin`].
     pub fn bootstrap() -> Self {
-        let packages: Vec<Package> = Package::builtin_named(LEDGER).into_iter().collect();
-        let activation = Activation::of(&packages, json!({}));
-        let (kinds, patterns) = packages
-            .into_iter()
-            .next()
-            .map(Package::into_parts)
-            .unwrap_or_default();
+        let package = match Package::builtin_named(LEDGER) {
+            Ok(package) => package,
+            Err(found) => unreadable(&found),
+        };
+        let activation = Activation::of(std::slice::from_ref(&package), json!({}));
+        let (kinds, patterns) = package.into_parts();
         let kinds = kinds.into_iter();
         let kinds: BTreeMap<_, _> = kinds.map(|kind| (kind.name.clone(), kind)).collect();
         let retentions = Retentions::usual(kinds.values());
@@ -346,6 +349,18 @@ fn references(kinds: &BTreeMap<KindName, Kind>, found: &mut Vec<Diagnostic>) {
             }
         }
     }
+}
+
+#[expect(
+    clippy::panic,
+    reason = "a program that cannot read any chain must not go on as if it could"
+)]
+fn unreadable(found: &[Diagnostic]) -> ! {
+    let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
+    panic!(
+        "this program was built with a package `{LEDGER}` that does not load:\n{}",
+        lines.join("\n")
+    )
 }
 
 /// `operators`: the publishers that may decide what people decide.

@@ -38,36 +38,53 @@ pub struct Package {
 }
 
 impl Package {
-    /// The packages that the program brings, in the order of their names.
+    /// The packages that the program brings, in the order of their names; or everything that is wrong with them.
     ///
-    /// A file among them that does not load is a fault of the build, which the tests find: its package is
-    /// left out.
-    pub fn builtin() -> Vec<Self> {
-        let parsed = BUILTIN.iter().map(|(name, _)| Self::builtin_named(name));
-        parsed.filter_map(Result::ok).collect()
+    /// A file among them that does not load is a fault of the build, which the tests find. None is left out: what a
+    /// package says would be judged by nobody, and nobody would hear of it.
+    pub fn builtin() -> Result<Vec<Self>, Vec<Diagnostic>> {
+        Self::listed(BUILTIN)
+    }
+
+    /// Reads packages, each a name and its files; or everything that is wrong with any of them.
+    fn listed(all: &[(&str, &[(&str, &str)])]) -> Result<Vec<Self>, Vec<Diagnostic>> {
+        let mut packages = Vec::new();
+        let mut found = Vec::new();
+        for (name, files) in all {
+            match Self::of(name, files) {
+                Ok(package) => packages.push(package),
+                Err(wrong) => found.extend(wrong),
+            }
+        }
+        if found.is_empty() {
+            Ok(packages)
+        } else {
+            Err(found)
+        }
+    }
+
+    fn of(name: &str, files: &[(&str, &str)]) -> Result<Self, Vec<Diagnostic>> {
+        let legal = Name::new(name).map_err(|error| {
+            let mend = "rename its folder";
+            vec![Diagnostic::new(name, 1, error.to_string(), mend)]
+        })?;
+        let files = files
+            .iter()
+            .map(|(file, text)| ((*file).to_owned(), (*text).to_owned()));
+        Self::parse(legal, files.collect())
     }
 
     /// One built-in package, or what is wrong with it.
     pub fn builtin_named(name: &str) -> Result<Self, Vec<Diagnostic>> {
         let unknown = || {
-            let names: Vec<&str> = BUILTIN.iter().map(|(name, _)| *name).collect();
+            let names: Vec<&str> = Self::builtin_names().collect();
             let mend = format!("the program brings {}", names.join(", "));
-            vec![Diagnostic::new(
-                name,
-                1,
-                format!("there is no built-in package `{name}`"),
-                mend,
-            )]
+            let message = format!("there is no built-in package `{name}`");
+            vec![Diagnostic::new(name, 1, message, mend)]
         };
-        let (_, files) = BUILTIN
-            .iter()
-            .find(|(known, _)| *known == name)
-            .ok_or_else(unknown)?;
-        let legal = Name::new(name).map_err(|_| unknown())?;
-        let files = files
-            .iter()
-            .map(|(file, text)| ((*file).to_owned(), (*text).to_owned()));
-        Self::parse(legal, files.collect())
+        let mut all = BUILTIN.iter();
+        let (_, files) = all.find(|(known, _)| *known == name).ok_or_else(unknown)?;
+        Self::of(name, files)
     }
 
     /// The names of the built-in packages.
@@ -267,4 +284,44 @@ pub(crate) fn unknown_kind(file: &str, line: usize, kind: &KindName) -> Diagnost
         message,
         "name a kind of this package or of an active one",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KIND: &str = "kind = \"own.thing\"\n";
+
+    /// What is built in and does not load is never left out: all that is wrong with every package is said.
+    #[test]
+    fn a_package_that_does_not_load_is_not_left_out() {
+        let all: Vec<(&str, &[(&str, &str)])> = BUILTIN
+            .iter()
+            .copied()
+            .chain([
+                ("own", &[("thing.toml", KIND)][..]),
+                ("other", &[("thing.toml", "not TOML")][..]),
+                ("No Name", &[][..]),
+            ])
+            .collect();
+        let found = Package::listed(&all).unwrap_err();
+        for file in ["own/thing.toml", "other/thing.toml", "No Name"] {
+            assert!(
+                found.iter().any(|one| one.file == file),
+                "{file}: {found:?}"
+            );
+        }
+        let files: Vec<&str> = found.iter().map(|one| one.file.as_str()).collect();
+        assert!(
+            !files.iter().any(|file| file.starts_with("ledger/")),
+            "{files:?}"
+        );
+    }
+
+    #[test]
+    fn every_built_in_package_is_among_them() {
+        let packages = Package::builtin().expect("the built-in packages load");
+        let names: Vec<&str> = packages.iter().map(|one| one.name().as_str()).collect();
+        assert_eq!(names, Package::builtin_names().collect::<Vec<_>>());
+    }
 }

@@ -243,7 +243,10 @@ mod tests {
 
     fn with(keep: &Value) -> Result<Retentions, Vec<String>> {
         let settings = json!({ "retention": { "keep": keep } });
-        let catalog = Catalog::of(&Package::builtin(), settings);
+        let catalog = Catalog::of(
+            &Package::builtin().expect("the built-in packages load"),
+            settings,
+        );
         let retentions = catalog.map(|catalog| catalog.retentions().clone());
         retentions.map_err(|found| found.iter().map(ToString::to_string).collect())
     }

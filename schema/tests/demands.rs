@@ -42,7 +42,7 @@ struct Demands {
 fn kinds() -> Vec<(Kind, Demands)> {
     let mut demanded: BTreeMap<String, Demands> =
         toml::from_str(include_str!("demands/entities.toml")).unwrap();
-    let packages = Package::builtin();
+    let packages = Package::builtin().expect("the built-in packages load");
     let all = packages.iter().flat_map(Package::kinds);
     let all = all.filter(|kind| kind.name.package.as_str() != "ledger");
     let found: Vec<(Kind, Demands)> = all

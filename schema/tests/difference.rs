@@ -13,24 +13,27 @@ use serde_json::{Value, json};
 
 /// The built-in packages, with a text of a file replaced.
 fn with(package: &str, file: &str, changes: &[(&str, &str)]) -> Vec<Package> {
-    let all = Package::builtin().into_iter().map(|one| {
-        if one.name().as_str() != package {
-            return one;
-        }
-        let text: Value = serde_json::from_str(&one.text()).unwrap();
-        let files = text["files"].as_object().unwrap().iter();
-        let files = files.map(|(name, text)| {
-            let mut text = text.as_str().unwrap().to_owned();
-            for (this, that) in changes {
-                if name == file {
-                    assert!(text.contains(this), "{this} is not in {file}");
-                    text = text.replacen(this, that, 1);
-                }
+    let all = Package::builtin()
+        .expect("the built-in packages load")
+        .into_iter()
+        .map(|one| {
+            if one.name().as_str() != package {
+                return one;
             }
-            (name.clone(), text)
+            let text: Value = serde_json::from_str(&one.text()).unwrap();
+            let files = text["files"].as_object().unwrap().iter();
+            let files = files.map(|(name, text)| {
+                let mut text = text.as_str().unwrap().to_owned();
+                for (this, that) in changes {
+                    if name == file {
+                        assert!(text.contains(this), "{this} is not in {file}");
+                        text = text.replacen(this, that, 1);
+                    }
+                }
+                (name.clone(), text)
+            });
+            Package::parse(one.name().clone(), files.collect()).unwrap()
         });
-        Package::parse(one.name().clone(), files.collect()).unwrap()
-    });
     all.collect()
 }
 
@@ -49,14 +52,14 @@ fn words(first: (&[Package], Value), second: (&[Package], Value)) -> Vec<String>
 
 #[test]
 fn the_same_is_no_difference() {
-    let packages = Package::builtin();
+    let packages = Package::builtin().expect("the built-in packages load");
     let none = words((&packages, json!({})), (&packages, json!({})));
     assert!(none.is_empty(), "{none:?}");
 }
 
 #[test]
 fn every_thing_that_changes_is_named() {
-    let packages = Package::builtin();
+    let packages = Package::builtin().expect("the built-in packages load");
     let other = with(
         "platform",
         "environment.toml",
@@ -109,7 +112,7 @@ fn every_thing_that_changes_is_named() {
 fn a_package_that_comes_brings_all_of_its_own() {
     const KIND: &str = "kind = \"demo.thing\"\ntitle = \"Thing\"\nabout = \"A thing.\"\nsubject = \"Its name.\"\n\
         view = \"things\"\nretention = \"forever\"\n\n[events.made]\nabout = \"It was made.\"\ncreates = true\n";
-    let packages = Package::builtin();
+    let packages = Package::builtin().expect("the built-in packages load");
     let files = vec![("thing.toml".to_owned(), KIND.to_owned())];
     let demo = Package::parse(Name::new("demo").unwrap(), files).unwrap();
     let more: Vec<Package> = packages.iter().cloned().chain([demo]).collect();

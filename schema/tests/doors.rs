@@ -76,7 +76,11 @@ fn said(catalog: &Catalog, event: &str, case: &Case) -> Result<(), String> {
 
 #[test]
 fn every_row_is_refused_or_let_in() {
-    let catalog = Catalog::of(&Package::builtin(), json!({})).unwrap();
+    let catalog = Catalog::of(
+        &Package::builtin().expect("the built-in packages load"),
+        json!({}),
+    )
+    .unwrap();
     let mut wrong = Vec::new();
     for (path, door) in doors() {
         for row in door.row {
@@ -109,7 +113,11 @@ fn cases(row: &Row) -> impl Iterator<Item = (&Case, bool)> {
 
 #[test]
 fn a_subject_that_its_field_would_refuse_is_refused_when_a_message_is_read() {
-    let catalog = Catalog::of(&Package::builtin(), json!({})).unwrap();
+    let catalog = Catalog::of(
+        &Package::builtin().expect("the built-in packages load"),
+        json!({}),
+    )
+    .unwrap();
     let read = |subject: &str| {
         let body = json!({
             "specversion": "1.0", "id": "1", "source": "urn:ansible", "subject": subject,

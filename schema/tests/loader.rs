@@ -37,7 +37,7 @@ fn said(folder: &Path) -> String {
     }
     files.sort();
     let compiled = Package::parse(Name::new("sample").unwrap(), files).and_then(|sample| {
-        let mut packages = Package::builtin();
+        let mut packages = Package::builtin().expect("the built-in packages load");
         packages.push(sample);
         Catalog::of(&packages, json!({}))
     });

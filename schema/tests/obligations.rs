@@ -7,7 +7,11 @@ use schema::{Catalog, Kind, KindName, Name, Package};
 use serde_json::{Map, Value, json};
 
 fn catalog() -> Catalog {
-    Catalog::of(&Package::builtin(), json!({})).unwrap()
+    Catalog::of(
+        &Package::builtin().expect("the built-in packages load"),
+        json!({}),
+    )
+    .unwrap()
 }
 
 fn kind(catalog: &Catalog, name: &str) -> Kind {

@@ -356,7 +356,11 @@ fn every_step_of_an_environment() {
 /// Every step of every built-in kind against a plain reading of its table.
 #[test]
 fn every_step_of_every_kind() {
-    for kind in Package::builtin().iter().flat_map(Package::kinds) {
+    for kind in Package::builtin()
+        .expect("the built-in packages load")
+        .iter()
+        .flat_map(Package::kinds)
+    {
         let Some(lifecycle) = &kind.lifecycle else {
             continue;
         };

@@ -23,7 +23,7 @@ fn pages() -> BTreeMap<PathBuf, String> {
         "# Kinds\n\nWhat the ledger knows from the start. Written by `LEDGER_BLESS=1 cargo test -p schema` from the \
          files in `schema/kinds`; `ledger catalog show KIND` says the same of every active kind.\n",
     );
-    for package in Package::builtin() {
+    for package in Package::builtin().expect("the built-in packages load") {
         write!(
             index,
             "\n## Package `{}`\n\n| kind | what it is | its events |\n|---|---|---|\n",
@@ -76,7 +76,7 @@ fn the_reference_of_kinds_is_current() {
 
 #[test]
 fn the_reference_of_rules_is_current() {
-    let packages = Package::builtin();
+    let packages = Package::builtin().expect("the built-in packages load");
     let settings: Vec<Setting> = packages
         .iter()
         .flat_map(Package::settings)
@@ -95,7 +95,7 @@ fn the_reference_of_rules_is_current() {
 /// rule names, its default.
 #[test]
 fn the_reference_of_rules_says_all_of_each() {
-    let packages = Package::builtin();
+    let packages = Package::builtin().expect("the built-in packages load");
     let settings: Vec<Setting> = packages
         .iter()
         .flat_map(Package::settings)

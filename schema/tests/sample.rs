@@ -12,7 +12,11 @@ const EVENTS: usize = 20_000;
 const START_US: i64 = 1_790_000_000_000_000;
 
 fn catalog() -> Catalog {
-    Catalog::of(&Package::builtin(), json!({})).unwrap()
+    Catalog::of(
+        &Package::builtin().expect("the built-in packages load"),
+        json!({}),
+    )
+    .unwrap()
 }
 
 fn run(catalog: &Catalog, only: &[Name], seed: u64) -> Vec<Sample> {

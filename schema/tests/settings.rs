@@ -53,7 +53,7 @@ fn document() -> Document {
 
 /// Every declared setting by its name.
 fn declared() -> BTreeMap<String, Setting> {
-    let packages = Package::builtin();
+    let packages = Package::builtin().expect("the built-in packages load");
     let all = packages.iter().flat_map(Package::settings).cloned();
     all.map(|one| (one.name.clone(), one)).collect()
 }
@@ -74,7 +74,7 @@ fn uses() -> BTreeMap<String, Uses> {
             uses.by.insert(by.to_owned());
         }
     };
-    for package in Package::builtin() {
+    for package in Package::builtin().expect("the built-in packages load") {
         for kind in package.kinds() {
             for rule in &kind.rules {
                 note(rule.settings(), &rule.rows, &rule.id);
@@ -89,7 +89,11 @@ fn uses() -> BTreeMap<String, Uses> {
 
 /// What holds by these settings.
 fn holds(given: Value) -> BTreeMap<String, Value> {
-    let catalog = Catalog::of(&Package::builtin(), given).unwrap();
+    let catalog = Catalog::of(
+        &Package::builtin().expect("the built-in packages load"),
+        given,
+    )
+    .unwrap();
     let all = catalog.rules().settings().all();
     all.map(|(setting, value)| (setting.name.clone(), value.clone()))
         .collect()
@@ -146,9 +150,11 @@ fn the_defaults_are_those_of_the_documents() {
 #[test]
 fn the_rules_of_each_row_name_its_setting() {
     let uses = uses();
-    let pages: String = (Package::builtin().iter())
-        .map(|package| describe::page(package, &[]))
-        .collect();
+    let pages: String = (Package::builtin()
+        .expect("the built-in packages load")
+        .iter())
+    .map(|package| describe::page(package, &[]))
+    .collect();
     for one in document().setting {
         let Transcribed { name, rows, .. } = &one;
         assert!(
@@ -203,7 +209,7 @@ fn other(setting: &Setting) -> Value {
 fn each_can_be_changed() {
     let mut all = json!({});
     let mut wanted = BTreeMap::new();
-    let packages = Package::builtin();
+    let packages = Package::builtin().expect("the built-in packages load");
     let mut digests = BTreeSet::from([Activation::of(&packages, json!({})).digest()]);
     for (name, setting) in declared() {
         let value = other(&setting);
@@ -220,7 +226,11 @@ fn each_can_be_changed() {
 #[test]
 fn what_a_setting_cannot_be_is_refused() {
     let refused = |settings: Value| {
-        let found = Catalog::of(&Package::builtin(), settings).unwrap_err();
+        let found = Catalog::of(
+            &Package::builtin().expect("the built-in packages load"),
+            settings,
+        )
+        .unwrap_err();
         let said: Vec<String> = found.iter().map(|one| format!("{one:?}")).collect();
         move |words: [&str; 2]| {
             let fits = |one: &String| words.iter().all(|word| one.contains(word));
@@ -271,6 +281,7 @@ fn page() -> String {
     let uses = uses();
     let mut group = String::new();
     for (package, setting) in Package::builtin()
+        .expect("the built-in packages load")
         .iter()
         .flat_map(|package| package.settings().iter().map(move |one| (package, one)))
     {

@@ -14,8 +14,13 @@ use schema::rule::{Event, Told, World};
 use schema::{Catalog, KindName, Name, Package};
 use serde_json::{Map, Value, json};
 
-static CATALOG: LazyLock<Catalog> =
-    LazyLock::new(|| Catalog::of(&Package::builtin(), json!({})).unwrap());
+static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
+    Catalog::of(
+        &Package::builtin().expect("the built-in packages load"),
+        json!({}),
+    )
+    .unwrap()
+});
 
 const RULE: &str = "environment.retired_without_backup";
 const KIND: &str = "platform.environment";

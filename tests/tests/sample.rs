@@ -10,8 +10,11 @@ use serde_json::{Value, json};
 use tests::feed;
 
 fn catalog() -> Catalog {
-    Catalog::of(&Package::builtin(), json!({"operators": []}))
-        .expect("the built-in packages fit together")
+    Catalog::of(
+        &Package::builtin().expect("the built-in packages load"),
+        json!({"operators": []}),
+    )
+    .expect("the built-in packages fit together")
 }
 
 fn read(

@@ -331,7 +331,7 @@ fn describe(kind: &schema::Kind) -> Value {
 }
 
 fn validate(app: &App, folder: &std::path::Path) -> Outcome {
-    let mut packages = Package::builtin();
+    let mut packages = packages::builtin()?;
     let mut found = Vec::new();
     let mut own = Vec::new();
     for folder in packages::folders(folder)? {

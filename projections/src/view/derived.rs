@@ -442,7 +442,11 @@ mod tests {
     fn what_is_due_has_the_defaults_of_the_settings() {
         let sql = include_str!("../sql/view_reviews_due.sql");
         let words: Vec<&str> = sql.split('\'').collect();
-        let catalog = Catalog::of(&Package::builtin(), json!({})).expect("they compile");
+        let catalog = Catalog::of(
+            &Package::builtin().expect("the built-in packages load"),
+            json!({}),
+        )
+        .expect("they compile");
         let mut found = 0;
         for (at, path) in words.iter().enumerate() {
             let Some(path) = path

@@ -25,7 +25,7 @@ use crate::records::{CLEARED, Message, record, refused, returned};
 
 static CATALOG: LazyLock<Arc<Catalog>> = LazyLock::new(|| {
     let compiled = Catalog::of(
-        &Package::builtin(),
+        &Package::builtin().expect("the built-in packages load"),
         json!({ "publisher": { "silent_after": "2d" } }),
     );
     Arc::new(compiled.expect("the built-in packages fit together"))

@@ -98,7 +98,11 @@ fn verdicts(changes: &Changes) -> BTreeMap<String, usize> {
 
 /// Verdicts an event, and how many events there are of each type.
 fn measured(unruly: u32) -> (f64, BTreeMap<String, usize>) {
-    let catalog = Catalog::of(&Package::builtin(), json!({})).unwrap();
+    let catalog = Catalog::of(
+        &Package::builtin().expect("the built-in packages load"),
+        json!({}),
+    )
+    .unwrap();
     let feed = drawn(&catalog, unruly);
     let rules = verdicts(&fold(&catalog, &feed));
     let mut types: BTreeMap<String, usize> = BTreeMap::new();
@@ -114,7 +118,11 @@ fn measured(unruly: u32) -> (f64, BTreeMap<String, usize>) {
 fn few_events_break_a_rule_and_all_kinds_are_there() {
     let (each, types) = measured(20);
     assert!(each <= 0.03, "{each} verdicts an event");
-    let catalog = Catalog::of(&Package::builtin(), json!({})).unwrap();
+    let catalog = Catalog::of(
+        &Package::builtin().expect("the built-in packages load"),
+        json!({}),
+    )
+    .unwrap();
     let mut missing = BTreeSet::new();
     for kind in catalog
         .kinds()

@@ -322,7 +322,7 @@ mod tests {
     use super::*;
 
     fn law() -> Law {
-        Law::new(Package::builtin())
+        Law::new(Package::builtin().expect("the built-in packages load"))
     }
 
     #[test]

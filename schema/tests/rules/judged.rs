@@ -162,7 +162,10 @@ fn a_violation_that_somebody_allowed_is_overridden() {
 fn what_is_no_rule_cannot_be_turned_off() {
     let off = |name: &str| {
         let settings = json!({ "rules": { "off": [name] } });
-        Catalog::of(&Package::builtin(), settings)
+        Catalog::of(
+            &Package::builtin().expect("the built-in packages load"),
+            settings,
+        )
     };
     assert!(off("sod.self_approval").is_ok());
     let wrong = off("sod.self_aproval").expect_err("it is no rule");

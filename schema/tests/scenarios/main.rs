@@ -203,7 +203,7 @@ fn what_is_shown_elsewhere_is_shown() {
 #[test]
 fn rules_name_rows_that_there_are() {
     let rows = rows();
-    for package in Package::builtin() {
+    for package in Package::builtin().expect("the built-in packages load") {
         for kind in package.kinds() {
             let named = kind.rules.iter().flat_map(|rule| &rule.rows);
             let named = named.chain(kind.incidents.iter().flat_map(|one| &one.rows));
@@ -222,7 +222,7 @@ fn rules_name_rows_that_there_are() {
 #[test]
 fn rules_are_as_severe_as_their_rows() {
     let rows = rows();
-    for package in Package::builtin() {
+    for package in Package::builtin().expect("the built-in packages load") {
         for kind in package.kinds() {
             for rule in &kind.rules {
                 for row in rule.rows.iter().filter_map(|row| rows.get(row)) {

@@ -214,7 +214,7 @@ impl Catalogs {
             return Ok(Rc::clone(known));
         }
         if self.packages.is_empty() {
-            self.packages = Package::builtin();
+            self.packages = Package::builtin().expect("the built-in packages load");
         }
         let catalog =
             Catalog::of(&self.packages, settings).map_err(|found| format!("{found:?}"))?;

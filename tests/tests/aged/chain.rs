@@ -69,7 +69,7 @@ impl Past {
     }
 
     async fn activate(&mut self, settings: Value) {
-        let packages = Package::builtin();
+        let packages = Package::builtin().expect("the built-in packages load");
         for package in &packages {
             let (name, digest) = (package.name().to_string(), package.digest());
             let data = json!({"package": name, "digest": digest, "text": package.text()});

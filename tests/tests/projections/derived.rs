@@ -217,7 +217,7 @@ async fn what_is_due_is_listed_until_it_is_done() {
     let settings = json!({
         "quarter": "30d", "interval": { "alert_route_test": "1d12h" }, "grace": { "emergency_review": "36h" },
     });
-    let packages = schema::Package::builtin();
+    let packages = schema::Package::builtin().expect("the built-in packages load");
     fixture.activate_with(&packages, settings).await;
     fixture.fold().await;
     let days = "SELECT what, to_char(due_at AT TIME ZONE 'UTC', 'MM-DD HH24') AS due FROM views.reviews_due ORDER BY kind, what";

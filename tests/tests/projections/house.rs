@@ -36,7 +36,7 @@ impl House {
         ];
         let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
         let house = Package::parse(Name::new("house").expect("legal"), files.to_vec());
-        let mut packages = Package::builtin();
+        let mut packages = Package::builtin().expect("the built-in packages load");
         packages.push(house.expect("it loads"));
         ledger.activate_with(&packages, settings).await;
         Self { ledger }

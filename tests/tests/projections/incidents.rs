@@ -241,7 +241,7 @@ async fn an_incident_of_a_class_that_nothing_opens_any_more_ends_with_the_activa
     let open = of_class(&fixture).await;
     assert_eq!(open.status, "open");
 
-    let mut packages = schema::Package::builtin();
+    let mut packages = schema::Package::builtin().expect("the built-in packages load");
     packages.push(crate::asking::package("lab", crate::asking::LAMP));
     fixture.activate(&packages).await;
     fixture.fold().await;

@@ -90,7 +90,7 @@ async fn a_link_dangles_until_its_target_arrives() {
 async fn a_catalog_that_indexes_more_derives_the_links_of_what_is_there() {
     let mut fixture = Fixture::new().await;
     let with = |plant: Package| {
-        let mut packages = Package::builtin();
+        let mut packages = Package::builtin().expect("the built-in packages load");
         packages.push(plant);
         packages
     };

@@ -94,7 +94,7 @@ async fn what_the_ledger_refused_itself_is_said_and_not_sent_again() {
     assert_eq!(messages(&js).await, 0);
 
     // Under another catalog it may be understood.
-    let mut packages = Package::builtin();
+    let mut packages = Package::builtin().expect("the built-in packages load");
     packages.push(crate::asking::package("lab", crate::asking::LAMP));
     fixture.activate(&packages).await;
     fixture.fold().await;

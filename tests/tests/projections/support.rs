@@ -73,7 +73,9 @@ impl Fixture {
             catalog: Catalog::bootstrap(),
             keys,
         };
-        fixture.activate(&Package::builtin()).await;
+        fixture
+            .activate(&Package::builtin().expect("the built-in packages load"))
+            .await;
         fixture
     }
 
@@ -99,7 +101,11 @@ impl Fixture {
 
     /// The same with these settings.
     pub async fn judge_with(&mut self, settings: Value) {
-        self.activate_with(&Package::builtin(), settings).await;
+        self.activate_with(
+            &Package::builtin().expect("the built-in packages load"),
+            settings,
+        )
+        .await;
     }
 
     pub async fn activate_with(&mut self, packages: &[Package], operators: Value) {

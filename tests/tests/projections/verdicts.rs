@@ -295,7 +295,7 @@ async fn what_a_rule_found_that_is_turned_off_is_open_no_more() {
     fixture.fold().await;
 
     // Turned off: nothing could mend it from here on.
-    let mut packages = schema::Package::builtin();
+    let mut packages = schema::Package::builtin().expect("the built-in packages load");
     packages.push(crate::asking::package("lab", crate::asking::LAMP));
     fixture.activate(&packages).await;
     fixture.fold().await;

@@ -12,7 +12,7 @@ async fn every_kind_has_its_view_as_documented_and_readers_see_nothing_else() {
     let fixture = Fixture::new().await;
     fixture.fold().await;
     let client = fixture.superuser().await;
-    let packages = Package::builtin();
+    let packages = Package::builtin().expect("the built-in packages load");
     let catalog = Catalog::of(&packages, json!({})).expect("it compiles");
     let views = view::catalog(&catalog);
     for kind in catalog.kinds() {
@@ -158,7 +158,7 @@ async fn the_views_follow_the_catalog() {
     let mut fixture = Fixture::new().await;
     let client = fixture.superuser().await;
     let with = |text: &str| {
-        let mut packages = Package::builtin();
+        let mut packages = Package::builtin().expect("the built-in packages load");
         packages.push(package("lab", text));
         packages
     };
@@ -202,7 +202,7 @@ async fn the_views_follow_the_catalog() {
     fixture.fold().await;
     let odd = row(&client, "SELECT watts, \"on\" FROM views.lab_lamps").await;
     assert_eq!(odd, json!({ "watts": "8", "on": null }));
-    let mut packages = Package::builtin();
+    let mut packages = Package::builtin().expect("the built-in packages load");
     packages.push(package("den", &LAMP.replace("lab.", "den.")));
     fixture.activate(&packages).await;
     fixture.fold().await;

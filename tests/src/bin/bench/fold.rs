@@ -77,7 +77,11 @@ async fn verdicts(admin: &Client, events: usize) -> f64 {
 /// Publishes drawn events and waits for every acknowledgement; gives the last number.
 async fn fill(ledger: &Installation, events: usize, unruly: u32) -> u64 {
     let jetstream = ledger.nats.jetstream().await;
-    let catalog = Catalog::of(&Package::builtin(), json!({})).expect("the built-in kinds agree");
+    let catalog = Catalog::of(
+        &Package::builtin().expect("the built-in packages load"),
+        json!({}),
+    )
+    .expect("the built-in kinds agree");
     let mut sampler = Sampler::new(&catalog, &[], 1).expect("there are kinds");
     sampler = sampler.unruly(unruly);
     let now = SystemTime::now()
