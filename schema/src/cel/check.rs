@@ -201,6 +201,18 @@ impl Checker<'_, '_> {
 
     fn index(&mut self, at: usize, of: &Expr, by: &Expr) -> Checked {
         let (of, kind) = self.expr(of)?;
+        // `entity["status"]` is the field of that name, where `entity.status` is the lifecycle's.
+        if let (Type::Entity(entity), What::Text(name)) = (&kind, &by.what) {
+            let known = entity.fields.iter().find(|(known, _)| known == name);
+            return known.map_or_else(
+                || {
+                    let names: Vec<&str> =
+                        entity.fields.iter().map(|(one, _)| one.as_str()).collect();
+                    Err(unknown(at, "field", name, &names))
+                },
+                |(_, kind)| Ok(field(of, name, kind)),
+            );
+        }
         let (by, by_kind) = self.expr(by)?;
         let inner = match (&kind, &by_kind) {
             (Type::List(inner), Type::Int | Type::Any)
