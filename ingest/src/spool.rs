@@ -167,8 +167,14 @@ impl Held<'_> {
     }
 }
 
-/// Writes and syncs a file of messages.
+/// Writes and syncs a file of messages, or leaves none: half of one on a full disk is of no use to anybody.
 fn write<'a>(path: &Path, items: impl IntoIterator<Item = &'a Outbound>) -> Result<(), SpoolError> {
+    fill(path, items).inspect_err(|_| {
+        let _ = fs::remove_file(path);
+    })
+}
+
+fn fill<'a>(path: &Path, items: impl IntoIterator<Item = &'a Outbound>) -> Result<(), SpoolError> {
     let mut file = BufWriter::new(File::create(path).map_err(io_error(path, "write"))?);
     for item in items {
         let (source, id) = item.identity.clone().unzip();

@@ -88,7 +88,10 @@ struct Extent {
     head: Head,
     /// The size of the last signed head in the database; 0 without one.
     sealed: u64,
+    /// The size that the sealer's own row says it signed last.
+    signed: u64,
     last_seq: Option<u64>,
+    last_data: Option<u64>,
     tiles: u64,
 }
 
@@ -196,7 +199,9 @@ async fn extent(
     Ok(Extent {
         head: Head::from_row(db, row.get("ledger"), &row)?,
         sealed: count("sealed").unwrap_or(0),
+        signed: count("signed").unwrap_or(0),
         last_seq: count("last_seq"),
+        last_data: count("last_data"),
         tiles: count("tiles").unwrap_or(0),
     })
 }

@@ -386,3 +386,53 @@ fn a_proof_in_a_file_of_its_own_that_does_not_hold_is_found() {
     writer.finish(&signer()).expect("finished");
     assert_eq!(kinds(&verify(&place.join("stray"))), [What::Tree]);
 }
+
+#[test]
+fn a_packed_bundle_has_the_proofs_in_files_of_their_own_too() {
+    let place = Place::new();
+    let sample = sample(20, plain);
+    let target = place.join("b.tar.zst");
+    let mut writer = sample.writer(&target);
+    for record in &sample.records {
+        writer.event(record).expect("written");
+    }
+    for seq in [0, 7] {
+        writer.tlog_proof(seq, &sample.proof(seq)).expect("written");
+    }
+    writer.finish(&signer()).expect("finished");
+    let report = verify(&target);
+    assert!(report.ok, "{:?}", report.problems);
+    let listed = bundle::Events::open(&target)
+        .expect("opened")
+        .manifest
+        .files;
+    assert!(listed.contains_key("7.tlog-proof"), "{listed:?}");
+}
+
+#[test]
+fn a_bundle_is_held_against_the_heads_that_were_kept_from_before() {
+    let place = Place::new();
+    let ours = place.join("ours");
+    let sample = sample(20, plain);
+    sample.write(&ours);
+    let signed = |sample: Sample| sample.head.sign(&signer()).expect("signs").to_string();
+    let against = |kept: String| {
+        bundle::verify_against(&ours, &[key()], &[kept], &|_| ()).expect("can be read")
+    };
+    for size in [1, 7, 20] {
+        let report = against(signed(self::sample(size, plain)));
+        assert!(report.ok, "{size}: {:?}", report.problems);
+    }
+    // Another history under the same name and key, one that was longer, and another ledger's.
+    let another = |size| {
+        let other: Content = |seq| ("platform.environment.created", format!("{{\"n\":{seq}}}"));
+        signed(self::sample(size, other))
+    };
+    for (kept, found) in [
+        (another(7), What::RolledBack),
+        (another(30), What::RolledBack),
+        ("no head at all".to_owned(), What::Signature),
+    ] {
+        assert_eq!(kinds(&against(kept.clone())), [found], "{kept}");
+    }
+}

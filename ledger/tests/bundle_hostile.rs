@@ -329,6 +329,51 @@ fn of_two_files_with_one_name_the_first_is_read_and_that_is_said() {
     assert!(kinds(&report).contains(&What::Signature));
 }
 
+/// Each of the many small files lies behind a large one: reached anew for each, that would take hours.
+#[test]
+fn many_small_files_behind_a_large_one_are_read_in_one_go() {
+    let large = vec![0; 64 << 20];
+    let names: Vec<String> = (0..3000).map(|n| format!("{n}.tlog-proof")).collect();
+    let mut more = vec![("large", tar::EntryType::Regular, large.as_slice())];
+    more.extend(
+        names
+            .iter()
+            .map(|name| (name.as_str(), tar::EntryType::Regular, &b"x"[..])),
+    );
+    let (place, path) = written();
+    for (name, _, bytes) in &more {
+        fs::write(path.join(name), bytes).unwrap();
+    }
+    reseal(&path);
+    let mut entries = more.clone();
+    let mut files = Vec::new();
+    for name in [
+        "manifest.json",
+        "manifest.note",
+        "checkpoint",
+        "keys",
+        "events.ndjson",
+        "verdicts.ndjson",
+    ] {
+        files.push((name, fs::read(path.join(name)).unwrap()));
+    }
+    entries.extend(
+        files
+            .iter()
+            .map(|(name, bytes)| (*name, tar::EntryType::Regular, bytes.as_slice())),
+    );
+    let target = place.join("b.tar.zst");
+    pack(&target, &entries);
+    let begun = std::time::Instant::now();
+    let report = bundle::verify(&target, &[key()], &|_| ()).unwrap();
+    assert_eq!(kinds(&report), [What::Tree], "{}", details(&report));
+    assert!(
+        begun.elapsed() < std::time::Duration::from_mins(1),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
 #[test]
 fn a_cut_or_changed_package_is_an_error_or_a_problem() {
     let place = Place::new();

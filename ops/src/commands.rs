@@ -12,6 +12,7 @@ pub mod incidents;
 pub mod init;
 pub mod log;
 pub mod man;
+mod named;
 pub mod publish;
 pub mod publishers;
 pub mod quarantine;

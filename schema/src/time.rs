@@ -1,6 +1,6 @@
 //! Times: RFC 3339 in, whole microseconds since the Unix epoch inside, RFC 3339 UTC out.
 
-use chrono::{DateTime, NaiveDate, SecondsFormat};
+use chrono::{DateTime, Datelike as _, FixedOffset, NaiveDate, SecondsFormat};
 
 /// Reads an RFC 3339 date-time of any offset and precision; finer than a microsecond is floored.
 ///
@@ -36,13 +36,29 @@ pub fn parse_rfc3339_us(text: &str) -> Option<i64> {
 
 /// Writes a time as RFC 3339 UTC, with as many of its microseconds' digits as there are: none, three or six.
 ///
-/// What no calendar holds (beyond the year 262142) is written as its number.
+/// RFC 3339 has no year 10000 and none before 0: what an offset moved over its edge is written with an offset, too. What
+/// no calendar holds (beyond the year 262142) is written as its number.
 pub fn format_us(us: i64) -> String {
     DateTime::from_timestamp_micros(us).map_or_else(
         || us.to_string(),
-        |time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+        |time| {
+            let back = match time.year() {
+                10_000 => FixedOffset::west_opt(EDGE_S),
+                -1 => FixedOffset::east_opt(EDGE_S),
+                _ => None,
+            };
+            match back {
+                Some(offset) => time
+                    .with_timezone(&offset)
+                    .to_rfc3339_opts(SecondsFormat::AutoSi, false),
+                None => time.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+            }
+        },
     )
 }
+
+/// The largest offset that RFC 3339 writes, in seconds: 23:59.
+const EDGE_S: i32 = (23 * 60 + 59) * 60;
 
 fn mark(rest: &mut &[u8], any: &[u8]) -> Option<u8> {
     let (first, after) = rest.split_first()?;
@@ -148,6 +164,10 @@ mod tests {
         assert_eq!(format_us(-1), "1969-12-31T23:59:59.999999Z");
         assert_eq!(format_us(1_785_704_401_200_000), "2026-08-02T21:00:01.200Z");
         assert_eq!(format_us(i64::MAX), i64::MAX.to_string());
+        for edge in ["9999-12-31T23:59:59-23:59", "0000-01-01T00:00:00+23:59"] {
+            let us = parse_rfc3339_us(edge).expect("a time");
+            assert_eq!(format_us(us), edge, "a time that RFC 3339 can read");
+        }
     }
 
     proptest! {

@@ -340,7 +340,9 @@ async fn output_has_five_forms_and_what_is_not_there_says_so() {
         &["log", "--id", "nowhere"][..],
         &["show", "--dangling", "gitops.commit"],
         &["quarantine", "--reason", "json.depth"],
-        &["incidents", "--class", "nothing"],
+        &["incidents", "--class", "environment_degraded"],
+        &["state", "platform.environment", "--status", "retired"],
+        &["log", "--type", "platform.environment.updated"],
         &["hold", "list"],
         &["rule", "list"],
     ] {
@@ -351,6 +353,9 @@ async fn output_has_five_forms_and_what_is_not_there_says_so() {
         &["state", "platform.enviroment"][..],
         &["log", "--kind", "platform.enviroment"],
         &["incidents", "--kind", "platform.enviroment"],
+        &["incidents", "--class", "enviroment_degraded"],
+        &["state", "platform.environment", "--status", "retried"],
+        &["log", "--type", "platform.environment.updatet"],
         &["show", "--dangling", "platform.enviroment"],
         &[
             "violations",

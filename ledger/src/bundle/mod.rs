@@ -26,7 +26,7 @@ pub use events::Events;
 pub use form::{Line, Redacted};
 pub use manifest::Manifest;
 pub use tlog_proof::{Prover, TlogProof};
-pub use verify::verify;
+pub use verify::{verify, verify_against};
 pub use write::{About, Writer};
 
 use crate::checkpoint::CheckpointError;

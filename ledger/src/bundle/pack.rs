@@ -1,4 +1,4 @@
-//! Packing a bundle: `.tar.zst`, the small files first.
+//! Packing a bundle: `.tar.zst`, the small files first, files for other programs last.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write as _};
@@ -60,6 +60,17 @@ impl Read for Wanted<'_> {
     }
 }
 
+/// Every file of the folder, each in its place; those without one in the order of their names.
+fn names(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    let place = |name: &str| ORDER.iter().position(|one| *one == name);
+    names.sort_by_cached_key(|name| (place(name).unwrap_or(ORDER.len()), name.clone()));
+    Ok(names)
+}
+
 fn write(
     folder: &Path,
     draft: &Path,
@@ -69,18 +80,14 @@ fn write(
     let mut encoder = zstd::Encoder::new(File::create_new(draft)?, LEVEL)?;
     encoder.include_checksum(true)?;
     let mut tar = tar::Builder::new(encoder);
-    for name in ORDER {
-        let file = match File::open(folder.join(name)) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
+    for name in names(folder)? {
+        let file = File::open(folder.join(&name))?;
         let mut header = tar::Header::new_ustar();
         header.set_size(file.metadata()?.len());
         header.set_mode(0o644);
         header.set_mtime(modified_s);
         let file = Wanted { file, given_up };
-        tar.append_data(&mut header, name, BufReader::with_capacity(1 << 18, file))?;
+        tar.append_data(&mut header, &name, BufReader::with_capacity(1 << 18, file))?;
     }
     let mut file = tar.into_inner()?.finish()?;
     file.flush()?;

@@ -6,10 +6,17 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::{BundleError, MANIFEST, failed, quote};
+use sha2::{Digest, Sha256};
+
+use super::{BundleError, EVENTS, MANIFEST, PROOFS, VERDICTS, failed, quote};
 
 /// More files than any bundle has; a listing stays within memory.
-const MOST_FILES: usize = 1_000_000;
+const MOST_FILES: usize = 10_000;
+/// So large are the files of a packed bundle that are kept while it is listed: each of them would otherwise be reached
+/// by unpacking all that lies before it once more.
+const SMALL: u64 = 1 << 16;
+/// How much of them is kept, in bytes.
+const MOST_KEPT: u64 = 64 << 20;
 /// Deeper than any bundle's folders.
 const DEEPEST: usize = 8;
 /// A packed bundle's extension headers are read up to this many bytes.
@@ -20,15 +27,20 @@ pub(super) struct Source {
     path: PathBuf,
     packed: bool,
     files: BTreeMap<String, Place>,
+    /// How many bytes of small files are kept.
+    kept: u64,
     /// In words; each is a problem of the bundle.
     pub oddities: Vec<String>,
 }
 
 /// Where a file's bytes are: of a packed bundle, in the unpacked stream.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Place {
     offset: u64,
     size: u64,
+    /// What the listing learnt of it on its way: the SHA-256 in hex, and the bytes of a small file.
+    digest: Option<String>,
+    bytes: Option<Vec<u8>>,
 }
 
 /// Whether a name stays within the bundle on every system.
@@ -48,6 +60,7 @@ impl Source {
             path: path.to_owned(),
             packed: !metadata.is_dir(),
             files: BTreeMap::new(),
+            kept: 0,
             oddities: Vec::new(),
         };
         if metadata.is_dir() {
@@ -100,10 +113,36 @@ impl Source {
             let file = File::open(&path).map_err(failed(&path, "opened"))?;
             return Ok(Box::new(file));
         }
+        if let Some(bytes) = &place.bytes {
+            return Ok(Box::new(io::Cursor::new(bytes.clone())));
+        }
         let mut stream = self.unpacked().map_err(failed(&self.path, "opened"))?;
         io::copy(&mut (&mut stream).take(place.offset), &mut io::sink())
             .map_err(failed(&self.path, "read"))?;
         Ok(Box::new(stream.take(place.size)))
+    }
+
+    /// A small file's bytes; `None` for a larger one, which is not read.
+    pub fn small(&self, name: &str) -> Result<Option<Vec<u8>>, BundleError> {
+        if self.files.get(name).is_some_and(|place| place.size > SMALL) {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        let mut file = self.read(name)?.take(SMALL + 1);
+        file.read_to_end(&mut bytes)
+            .map_err(failed(&self.path, "read"))?;
+        let fits = u64::try_from(bytes.len()).is_ok_and(|length| length <= SMALL);
+        Ok(fits.then_some(bytes))
+    }
+
+    /// A file's SHA-256 in hex.
+    pub fn digest(&self, name: &str) -> Result<String, BundleError> {
+        if let Some(known) = self.files.get(name).and_then(|place| place.digest.clone()) {
+            return Ok(known);
+        }
+        let mut hash = Sha256::new();
+        io::copy(&mut self.read(name)?, &mut hash).map_err(failed(&self.path, "read"))?;
+        Ok(hex::encode(hash.finalize()))
     }
 
     fn unpacked(&self) -> io::Result<impl Read + use<>> {
@@ -169,9 +208,10 @@ impl Source {
                 continue;
             }
             let plain = name.strip_prefix("./").unwrap_or(&name);
-            let place = Place {
+            let mut place = Place {
                 offset: entry.raw_file_position(),
                 size: entry.size(),
+                ..Place::default()
             };
             if kind.is_dir() {
                 let inner = plain.trim_end_matches('/');
@@ -184,11 +224,36 @@ impl Source {
                     "is not a file (a link, a device, or a name that is too long)",
                 );
             } else if is_safe(plain) {
+                if place.size <= SMALL && self.kept + place.size > MOST_KEPT {
+                    self.odd(&name, "is one small file too many");
+                    continue;
+                }
+                self.look_into(plain, &mut entry, &mut place)?;
                 self.add(plain.to_owned(), place);
             } else {
                 self.odd(&name, "is a name that is not allowed");
             }
         }
+        Ok(())
+    }
+
+    /// Hashes a file on the way, and keeps it if it is small. The large ones are hashed as they are read, once each.
+    fn look_into(&mut self, name: &str, file: &mut impl Read, place: &mut Place) -> io::Result<()> {
+        let last = name.rsplit('/').next().unwrap_or(name);
+        if [EVENTS, PROOFS, VERDICTS].contains(&last) || self.files.len() >= MOST_FILES {
+            return Ok(());
+        }
+        let mut hash = Sha256::new();
+        if place.size <= SMALL {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            hash.update(&bytes);
+            self.kept += place.size;
+            place.bytes = Some(bytes);
+        } else {
+            io::copy(file, &mut hash)?;
+        }
+        place.digest = Some(hex::encode(hash.finalize()));
         Ok(())
     }
 

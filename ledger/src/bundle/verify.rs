@@ -36,6 +36,17 @@ pub fn verify(
     pinned: &[VerifyingKey],
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Report, BundleError> {
+    verify_against(path, pinned, &[], progress)
+}
+
+/// The same, and whether the bundle continues each of these signed heads, which were kept from before: a log that was
+/// written anew, and signed anew, does not.
+pub fn verify_against(
+    path: &Path,
+    pinned: &[VerifyingKey],
+    kept: &[String],
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Report, BundleError> {
     let source = Source::open(path)?;
     let mut bundle = Bundle {
         path,
@@ -48,7 +59,8 @@ pub fn verify(
     let keys = bundle.keys(&manifest, pinned)?;
     bundle.manifest_note(&manifest, &bytes, &keys)?;
     let head = bundle.head(&manifest, &keys)?;
-    let walked = bundle.events(&manifest, head.as_ref(), progress)?;
+    let kept = bundle.kept(&manifest, kept, &keys);
+    let walked = bundle.events(&manifest, head.as_ref(), kept, progress)?;
     bundle.compare(&manifest, &walked);
     Ok(bundle.report)
 }
@@ -115,10 +127,7 @@ impl Bundle<'_> {
                     format!("{shown} is in the manifest and not in the bundle"),
                 );
             } else if ![EVENTS, PROOFS, VERDICTS].contains(&name.as_str()) {
-                let found = self
-                    .lines(name)?
-                    .digest()
-                    .map_err(failed(self.path, "read"))?;
+                let found = self.source.digest(name)?;
                 self.compare_digest(name, digest, &found);
             }
         }
@@ -282,6 +291,32 @@ impl Bundle<'_> {
         Ok(Some(head))
     }
 
+    /// The heads that were kept from before, as far as they can be believed and are this ledger's.
+    fn kept(
+        &mut self,
+        manifest: &Manifest,
+        kept: &[String],
+        keys: &[VerifyingKey],
+    ) -> Vec<Checkpoint> {
+        let mut believed = Vec::new();
+        for note in kept {
+            match Checkpoint::open(note.as_bytes(), keys) {
+                Ok((head, _)) if head.origin == manifest.origin => believed.push(head),
+                Ok((head, _)) => {
+                    let (head, bundle) = (quote(&head.origin), quote(&manifest.origin));
+                    let detail =
+                        format!("a head of {head} was kept, and the bundle is of {bundle}");
+                    self.problem(What::RolledBack, detail);
+                }
+                Err(error) => {
+                    let detail = format!("a head that was kept: {}", quote(&error.to_string()));
+                    self.problem(What::Signature, detail);
+                }
+            }
+        }
+        believed
+    }
+
     /// The proofs in files of their own, by position, as far as they can be read and are against this head.
     fn tlog_proofs(
         &mut self,
@@ -293,8 +328,9 @@ impl Bundle<'_> {
             let Some(stem) = name.strip_suffix(ENDING).filter(|_| self.source.has(name)) else {
                 continue;
             };
-            let bytes = self.small(name)?;
-            let parsed = TlogProof::parse(&String::from_utf8_lossy(&bytes));
+            let bytes = self.source.small(name)?;
+            let bytes = bytes.ok_or_else(|| "it is larger than any proof".to_owned());
+            let parsed = bytes.and_then(|bytes| TlogProof::parse(&String::from_utf8_lossy(&bytes)));
             let checked = parsed.and_then(|proof| {
                 if proof.checkpoint.as_bytes() != checkpoint {
                     return Err("its signed head is not the bundle's".to_owned());
@@ -316,6 +352,7 @@ impl Bundle<'_> {
         &mut self,
         manifest: &Manifest,
         head: Option<&Checkpoint>,
+        kept: Vec<Checkpoint>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Walked, BundleError> {
         let io = |error| failed(self.path, "read")(error);
@@ -324,7 +361,7 @@ impl Bundle<'_> {
         let mut verdicts = Ahead::<VerdictLine<'static>>::new(VERDICTS, self.lines(VERDICTS)?);
         let mut tlog = self.tlog_proofs(manifest)?;
         let mut report = std::mem::take(&mut self.report);
-        let mut walk = Walk::new(&manifest.origin, head, &mut report);
+        let mut walk = Walk::new(&manifest.origin, head, kept, &mut report);
         loop {
             let line = match events.next().map_err(io)? {
                 Next::End => break,

@@ -39,6 +39,8 @@ struct Run {
 pub(super) struct Walk<'a> {
     origin: &'a str,
     head: Option<&'a Checkpoint>,
+    /// Heads that were kept from before and not met yet.
+    kept: Vec<Checkpoint>,
     report: &'a mut Report,
     digests: Digests,
     scratch: Vec<u8>,
@@ -65,10 +67,18 @@ pub(super) struct Walked {
 }
 
 impl<'a> Walk<'a> {
-    pub fn new(origin: &'a str, head: Option<&'a Checkpoint>, report: &'a mut Report) -> Self {
+    pub fn new(
+        origin: &'a str,
+        head: Option<&'a Checkpoint>,
+        mut kept: Vec<Checkpoint>,
+        report: &'a mut Report,
+    ) -> Self {
+        // Every tree begins as the empty one.
+        kept.retain(|one| one.size > 0);
         Self {
             origin,
             head,
+            kept,
             report,
             digests: Digests::default(),
             scratch: Vec::new(),
@@ -268,6 +278,43 @@ impl<'a> Walk<'a> {
         {
             tree.push(leaf);
             self.root = (tree.size() == head.size).then(|| tree.root());
+            let (size, report) = (tree.size(), &mut self.report);
+            self.kept.retain(|kept| {
+                if kept.size != size {
+                    return true;
+                }
+                let root = tree.root();
+                if root != kept.root {
+                    let detail = format!(
+                        "the first {size} positions give the root {}, and the head that was kept says {}",
+                        hex::encode(root),
+                        hex::encode(kept.root)
+                    );
+                    report.problem(Some(seq), What::RolledBack, detail);
+                }
+                false
+            });
+        }
+    }
+
+    /// Says which of the kept heads were not met.
+    fn tell_kept(&mut self) {
+        let size = self.head.map_or(0, |head| head.size);
+        for kept in std::mem::take(&mut self.kept) {
+            let detail = if kept.size > size {
+                format!(
+                    "a head of {} positions was kept, and the bundle's signed head has {size}: it is older, or the \
+                     ledger was rolled back",
+                    kept.size
+                )
+            } else {
+                format!(
+                    "the bundle does not hold all of the first {} positions, so it cannot be compared with the head \
+                     that was kept",
+                    kept.size
+                )
+            };
+            self.report.problem(None, What::RolledBack, detail);
         }
     }
 
@@ -362,6 +409,7 @@ impl<'a> Walk<'a> {
                 "{beyond} events are not covered by the signed head"
             ));
         }
+        self.tell_kept();
         self.redactions.finish(self.report);
         self.report.size = self.counts.events;
         Walked {

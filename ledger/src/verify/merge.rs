@@ -213,6 +213,21 @@ impl<'a> Merge<'a> {
                 format!("position {found} lies beyond the head"),
             );
         }
+        if extent.last_data > last {
+            let found = extent.last_data.unwrap_or_default();
+            self.report.problem(
+                extent.last_data,
+                What::Data,
+                format!("data lies at position {found}, beyond the head"),
+            );
+        }
+        if extent.signed != extent.sealed {
+            let detail = format!(
+                "the sealer last signed a head of {} positions, and the largest that is stored has {}",
+                extent.signed, extent.sealed
+            );
+            self.report.problem(None, What::Checkpoint, detail);
+        }
         if extent.sealed > head.size {
             let detail = format!(
                 "a head of {} positions is signed, and {} are stored",

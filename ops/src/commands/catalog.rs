@@ -10,7 +10,6 @@ use clap::{Args, Subcommand};
 use ingest::publish::{self, Options, Status};
 use ledger::read::{ActiveCatalog, Reader};
 use projections::query;
-use schema::rule::describe::OWN;
 use schema::{Activation, Catalog as Known, KindName, Package};
 use serde_json::{Value, json};
 
@@ -172,34 +171,6 @@ async fn active(app: &App, builtin: bool) -> Result<(Known, Vec<Package>), Failu
     let packages = packages::all(config.kinds.as_deref())?;
     let known = packages::compile(&packages, packages::settings(&config))?;
     Ok((known, packages))
-}
-
-/// Refuses a kind or a rule that the active catalog does not have: an empty list would say that all is well with it.
-pub async fn must_know(
-    reader: &Reader,
-    kind: Option<&KindName>,
-    rule: Option<&str>,
-) -> Result<(), Failure> {
-    let Some((known, _)) = from_chain(reader, u64::MAX).await? else {
-        return Ok(());
-    };
-    if let Some(kind) = kind.filter(|kind| known.kind(kind).is_none()) {
-        return Err(
-            Failure::not_found(format!("the active catalog has no kind {kind}"))
-                .mend("ledger catalog list names every kind"),
-        );
-    }
-    let has = |rule: &str| {
-        let mut rules = known.kinds().flat_map(|kind| &kind.rules);
-        OWN.iter().any(|(name, ..)| *name == rule) || rules.any(|one| one.names().contains(rule))
-    };
-    if let Some(rule) = rule.filter(|rule| !has(rule)) {
-        return Err(
-            Failure::not_found(format!("the active catalog has no rule {rule}"))
-                .mend("ledger catalog show KIND names the rules of a kind"),
-        );
-    }
-    Ok(())
 }
 
 /// The catalog that holds after a position.

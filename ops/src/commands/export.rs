@@ -132,7 +132,7 @@ impl Export {
     fn check_target(&self) -> Result<(), Failure> {
         if !self.all || self.check.is_some() || self.at.is_some() {
             return Err(Failure::usage("it is not said what is exported")
-                .mend("a bundle holds --all; `ledger export markdown` has --check and --at"));
+                .mend("write `ledger export --all DIR` for a bundle of the whole ledger, or `ledger export markdown`, which has --check and --at"));
         }
         if self.target.exists() {
             return Err(

@@ -8,8 +8,9 @@ use clap::{Args, Subcommand};
 use projections::query::{self, IncidentRow, Incidents as Asked, When, Which};
 use schema::KindName;
 
-use super::catalog::{kind_name, must_know};
+use super::catalog::kind_name;
 use super::filter::{Limit, Moment, Since};
+use super::named::Named;
 use super::violations::{SEVERITIES, at_least};
 use crate::app::App;
 use crate::cli::text;
@@ -115,7 +116,7 @@ impl List {
     async fn run(self, app: &App) -> Outcome {
         let when = self.moment.when()?;
         let config = app.config()?;
-        let reader = connect::reader(&config).await?;
+        let reader = connect::views(&config).await?;
         let kind = self.kind.as_ref().map(ToString::to_string);
         let status = self.status.as_deref();
         let statuses = match status {
@@ -137,7 +138,12 @@ impl List {
         };
         let found = query::incidents(reader.database(), &config.ledger, &asked, when).await?;
         if found.rows.is_empty() {
-            must_know(&reader, self.kind.as_ref(), None).await?;
+            let named = Named {
+                kind: self.kind.as_ref(),
+                class: self.class.as_deref(),
+                ..Named::default()
+            };
+            named.must_be_known(&reader).await?;
             output::say("there is no such incident");
         }
         let mut rows = app.rows(COLUMNS);
@@ -164,7 +170,7 @@ fn identifier(value: &str) -> Result<String, String> {
 
 /// The one incident that begins like this.
 async fn find(config: &Config, identifier: &str) -> Result<IncidentRow, Failure> {
-    let reader = connect::reader(config).await?;
+    let reader = connect::views(config).await?;
     let asked = Asked {
         incident: Some(identifier),
         limit: Some(2),

@@ -7,8 +7,9 @@ use ledger::Record;
 use ledger::read::Reader;
 use schema::KindName;
 
-use super::catalog::{kind_name, must_know};
+use super::catalog::kind_name;
 use super::filter::Span;
+use super::named::Named;
 use crate::app::App;
 use crate::cli::text;
 use crate::connect;
@@ -75,9 +76,21 @@ impl Filter {
                 .strip_prefix(&kind.to_string())
                 .is_some_and(|rest| rest.starts_with('.'))
         }) && same(&self.id, &header.subject)
-            && same(&self.event_type, &header.event_type)
+            && (self.event_type.as_deref()).is_none_or(|wanted| is_of(&header.event_type, wanted))
             && same(&self.publisher, &header.publisher)
             && same(&self.actor, &header.actor)
+    }
+}
+
+/// Whether a type, as it was received, is the wanted one; a version counts where one was named.
+fn is_of(found: &str, wanted: &str) -> bool {
+    let version = found
+        .strip_prefix(wanted)
+        .map(|rest| rest.strip_prefix(".v"));
+    match version {
+        None => false,
+        Some(None) => found == wanted,
+        Some(Some(number)) => number.bytes().all(|digit| digit.is_ascii_digit()),
     }
 }
 
@@ -144,7 +157,12 @@ impl Log {
             }
         }
         if rows.finish()? == 0 {
-            must_know(&reader, self.filter.kind.as_ref(), None).await?;
+            let named = Named {
+                kind: self.filter.kind.as_ref(),
+                event_type: self.filter.event_type.as_deref(),
+                ..Named::default()
+            };
+            named.must_be_known(&reader).await?;
             output::say("there is no such position");
         }
         Ok(Exit::Done)

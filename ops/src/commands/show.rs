@@ -10,8 +10,9 @@ use schema::KindName;
 use serde::Serialize;
 use serde_json::json;
 
-use super::catalog::{kind_name, must_know};
+use super::catalog::kind_name;
 use super::filter::Limit;
+use super::named;
 use super::state::missing;
 use crate::app::App;
 use crate::cli::text;
@@ -154,7 +155,11 @@ impl Show {
         let most = self.limit.most();
         let found = query::dangling(reader.database(), &config.ledger, kind, most).await?;
         if found.rows.is_empty() {
-            must_know(&reader, self.kind.as_ref(), None).await?;
+            let named = named::Named {
+                kind: self.kind.as_ref(),
+                ..named::Named::default()
+            };
+            named.must_be_known(&reader).await?;
             output::say("no reference dangles");
         }
         let mut rows = app.rows(DANGLING);

@@ -4,8 +4,9 @@ use clap::Args;
 use projections::query::{self, QueryError, States, Which};
 use schema::KindName;
 
-use super::catalog::{kind_name, must_know};
+use super::catalog::kind_name;
 use super::filter::{Limit, Past, Since};
+use super::named::Named;
 use crate::app::App;
 use crate::cli::text;
 use crate::connect;
@@ -68,17 +69,22 @@ impl State {
             limit: self.limit.most(),
             ..States::default()
         };
+        let named = Named {
+            kind: self.kind.as_ref(),
+            status: self.status.as_deref(),
+            ..Named::default()
+        };
         let found = query::states(reader.database(), &config.ledger, &asked, when).await?;
         if let (Some(kind), Some(id)) = (&kind, &self.id) {
             let Some(row) = found.rows.first() else {
-                must_know(&reader, self.kind.as_ref(), None).await?;
+                named.must_be_known(&reader).await?;
                 return Err(missing(kind, id));
             };
             app.one(row)?;
             return Ok(Exit::Done);
         }
         if found.rows.is_empty() {
-            must_know(&reader, self.kind.as_ref(), None).await?;
+            named.must_be_known(&reader).await?;
             output::say("there is no such entity");
         }
         let mut rows = app.rows(COLUMNS);

@@ -1,24 +1,23 @@
 //! `ledger verify`: recompute everything from what is stored, or from a bundle alone.
 
+mod kept;
+mod outside;
 mod rules;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ingest::heads;
 use ledger::bundle;
-use ledger::head::Head;
-use ledger::head_file;
 use ledger::identities;
 use ledger::note::VerifyingKey;
 use ledger::report::Report;
 use ledger::verify::{self, Options};
+use outside::Outside;
 
 use crate::app::App;
 use crate::commands::init;
-use crate::config::Config;
-use crate::exit::{Context, Exit, Failure, Outcome};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Format};
 use crate::{connect, progress};
 
@@ -26,6 +25,7 @@ const EXAMPLES: &str = "\
 Examples:
   ledger verify                    the database, and the heads that were let out
   ledger verify --bundle evidence.tar.zst --key \"ledger.example/main+4ce2b4a9+AV…\"
+  ledger verify --against last-year.tar.zst    also a head, or a bundle, kept from before
   ledger verify --deep             also the keys that tell a repeated event from a new one
   ledger verify --rules            also every verdict: judges the whole chain anew
   ledger verify -o json | jq '.problems[]'
@@ -43,6 +43,9 @@ pub struct Verify {
     /// A public key to trust, got from elsewhere; may be repeated
     #[arg(long, value_name = "KEY", value_parser = key)]
     key: Vec<VerifyingKey>,
+    /// A signed head that you kept from before, or a bundle with one: what is verified must continue it. May be repeated
+    #[arg(long, value_name = "PATH")]
+    against: Vec<PathBuf>,
     /// Also whether the table of identities holds every event's and no other; nothing that is signed rests on it
     #[arg(long, conflicts_with = "bundle")]
     deep: bool,
@@ -60,9 +63,10 @@ fn key(text: &str) -> Result<VerifyingKey, String> {
 impl Verify {
     /// Verifies and says what was found.
     pub async fn run(self, app: &App) -> Outcome {
+        let kept = kept::heads(&self.against)?;
         let report = match self.bundle {
-            Some(path) => offline(path, self.key, self.rules).await?,
-            None => online(app, self.key, self.deep, self.rules).await?,
+            Some(path) => offline(path, self.key, kept, self.rules).await?,
+            None => online(app, self.key, kept, self.deep, self.rules).await?,
         };
         print(app, &report)?;
         Ok(if report.ok {
@@ -77,6 +81,7 @@ impl Verify {
 async fn online(
     app: &App,
     mut keys: Vec<VerifyingKey>,
+    kept: Vec<String>,
     deep: bool,
     rules: bool,
 ) -> Result<Report, Failure> {
@@ -88,7 +93,9 @@ async fn online(
         let signer = init::keyring(&config)?.signer_of(&head.origin)?;
         keys.push(signer.verifying_key().clone());
     }
-    let released = released(&config, &head).await?;
+    let outside = Outside::look(&config, &reader, &head).await?;
+    let mut released = outside.heads.clone();
+    released.extend(kept);
     let options = Options {
         segments: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         keys,
@@ -110,6 +117,7 @@ async fn online(
         let away = error.is_unavailable();
         connect::failed(error, away)
     })?;
+    outside.tell(&mut report);
     if deep {
         let bar = progress::bar(head.size, "comparing identities");
         let count = |done| bar.set_position(done);
@@ -122,41 +130,13 @@ async fn online(
     Ok(report)
 }
 
-/// The heads that were let out. Those of a log that was succeeded go further than what is left of it, which its
-/// successor's first message says; so it is held against the heads in its own tables alone.
-async fn released(config: &Config, head: &Head) -> Result<Vec<String>, Failure> {
-    if let Some(successor) = &head.succeeded_by {
-        output::say(&format!(
-            "ledger: {} was succeeded by {successor}, whose second event says what is lost; what is left is verified",
-            head.origin
-        ));
-        return Ok(Vec::new());
-    }
-    let filed = head_file::read(&config.head).context(format!(
-        "cannot read the last signed head in {}",
-        config.head.display()
-    ))?;
-    Ok(filed.into_iter().chain(published(config).await).collect())
-}
-
-/// The last head on the outgoing stream. Without NATS the rest can still be verified, and it is said.
-async fn published(config: &Config) -> Option<String> {
-    let look = async {
-        let connection = connect::connection(config, "verify").await?;
-        let head = heads::last_head(&connection, &config.ledger).await?;
-        Ok::<_, Failure>(head.map(|head| head.note))
-    };
-    look.await.unwrap_or_else(|failure| {
-        output::say(&format!(
-            "ledger: the head on the outgoing stream is not compared: {}",
-            failure.render()
-        ));
-        None
-    })
-}
-
 /// Verifies a bundle; files are read, so it runs where it may block.
-async fn offline(path: PathBuf, keys: Vec<VerifyingKey>, rules: bool) -> Result<Report, Failure> {
+async fn offline(
+    path: PathBuf,
+    keys: Vec<VerifyingKey>,
+    kept: Vec<String>,
+    rules: bool,
+) -> Result<Report, Failure> {
     if !path.exists() {
         return Err(Failure::not_found(format!(
             "there is no bundle {}",
@@ -164,7 +144,7 @@ async fn offline(path: PathBuf, keys: Vec<VerifyingKey>, rules: bool) -> Result<
         )));
     }
     let verified = tokio::task::spawn_blocking(move || {
-        let mut report = verify_bundle(&path, &keys)?;
+        let mut report = verify_bundle(&path, &keys, &kept)?;
         if rules {
             rules::of_bundle(&path, &mut report)?;
         }
@@ -174,9 +154,9 @@ async fn offline(path: PathBuf, keys: Vec<VerifyingKey>, rules: bool) -> Result<
     verified.map_err(|error| Failure::new("the verification broke off").because(error))?
 }
 
-fn verify_bundle(path: &Path, keys: &[VerifyingKey]) -> Result<Report, Failure> {
+fn verify_bundle(path: &Path, keys: &[VerifyingKey], kept: &[String]) -> Result<Report, Failure> {
     let bar = progress::bar(0, "verifying");
-    let report = bundle::verify(path, keys, &|done| bar.set_position(done));
+    let report = bundle::verify_against(path, keys, kept, &|done| bar.set_position(done));
     bar.finish_and_clear();
     // What cannot be read as a bundle proves nothing.
     report.map_err(|error| {

@@ -5,8 +5,9 @@ use projections::query::Violations as Asked;
 use projections::query::{self, ViolationStatus, Which};
 use schema::KindName;
 
-use super::catalog::{kind_name, must_know};
+use super::catalog::kind_name;
 use super::filter::{Limit, Moment, Since};
+use super::named::Named;
 use crate::app::App;
 use crate::cli::text;
 use crate::connect;
@@ -93,7 +94,12 @@ impl Violations {
         };
         let found = query::violated(reader.database(), &config.ledger, &asked, when).await?;
         if found.rows.is_empty() {
-            must_know(&reader, self.kind.as_ref(), self.rule.as_deref()).await?;
+            let named = Named {
+                kind: self.kind.as_ref(),
+                rule: self.rule.as_deref(),
+                ..Named::default()
+            };
+            named.must_be_known(&reader).await?;
             output::say("there is no such violation");
         }
         let mut rows = app.rows(COLUMNS);

@@ -29,6 +29,7 @@ impl Folder {
     ) -> Result<Self, Failure> {
         let wanted = std::path::absolute(wanted)
             .context(format!("cannot find the folder {}", wanted.display()))?;
+        is_folder(&wanted)?;
         if let Some(account) = account {
             make_reachable(&wanted, account, told)?;
         }
@@ -48,6 +49,16 @@ impl Folder {
     /// A place in the folder.
     pub fn join(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+}
+
+/// Refuses a path that leads over something that is there and is no folder.
+fn is_folder(wanted: &Path) -> Result<(), Failure> {
+    let no_folder = |path: &&Path| fs::metadata(path).is_ok_and(|found| !found.is_dir());
+    match wanted.ancestors().find(no_folder) {
+        None => Ok(()),
+        Some(found) => Err(Failure::usage(format!("{} is no folder", found.display()))
+            .mend("choose another folder with --data")),
     }
 }
 
@@ -191,5 +202,20 @@ mod tests {
         assert!(!last_lines(&log, Some(42)).contains("terminating"));
         assert_eq!(last_lines(&log, Some(43)).matches("[41]").count(), 8);
         assert_eq!(last_lines(&log, None).matches("[41]").count(), 8);
+    }
+
+    #[test]
+    fn what_is_no_folder_holds_no_data() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        fs::write(&file, "").expect("written");
+        for wanted in [&file, &file.join("deeper/still")] {
+            let said = is_folder(wanted).expect_err("refused").render();
+            assert!(
+                said.starts_with(&format!("{} is no folder", file.display())),
+                "{said}"
+            );
+        }
+        assert!(is_folder(&folder.path().join("not/there/yet")).is_ok());
     }
 }
