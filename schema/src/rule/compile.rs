@@ -258,13 +258,13 @@ impl<'c> Compiler<'c> {
                     _ => Whom::Id(self.key(condition, &scope)?),
                 }
             }
-            Some(declare::Whom::Where(fields)) => {
+            Some(declare::Whom::Where { fields, latest }) => {
                 let scope = self.scope(on, events, None, line)?;
                 Whom::Where(Finder {
                     kind: self.kind.name.clone(),
                     by: FindBy::Where(self.fields(self.kind, fields, &scope, line)?),
-                    most: super::MOST_FOUND + 1,
-                    strict: true,
+                    most: latest.unwrap_or(super::MOST_FOUND + 1),
+                    strict: latest.is_none(),
                     of_item: false,
                     of_found: false,
                 })

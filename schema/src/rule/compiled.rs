@@ -35,7 +35,7 @@ pub struct Compiled {
 pub(super) enum Whom {
     /// At an event of another kind: those with these identifiers.
     Id(Node),
-    /// At every event: those that are found.
+    /// At every event: those that are found; at an event of this kind its own, too.
     Where(Finder),
 }
 

@@ -74,8 +74,14 @@ impl fmt::Display for On {
 pub enum Whom {
     /// At an event of another kind: those with the identifiers that it gives. An event of this kind is about its own.
     Id(Condition),
-    /// At every event: those whose fields (dotted paths, `status`) have these values.
-    Where(Vec<(String, Condition)>),
+    /// At every event: those whose fields (dotted paths, `status`) have these values. An event of this kind is about its
+    /// own, too.
+    Where {
+        /// The fields and their values.
+        fields: Vec<(String, Condition)>,
+        /// Only so many, the last created.
+        latest: Option<u32>,
+    },
 }
 
 impl Whom {
@@ -83,7 +89,7 @@ impl Whom {
     pub(crate) fn conditions(&self) -> Vec<&Condition> {
         match self {
             Self::Id(id) => vec![id],
-            Self::Where(fields) => fields.iter().map(|(_, one)| one).collect(),
+            Self::Where { fields, .. } => fields.iter().map(|(_, one)| one).collect(),
         }
     }
 }

@@ -222,11 +222,15 @@ fn whose(whom: Option<&Whom>) -> String {
     match whom {
         None => String::new(),
         Some(Whom::Id(id)) => format!(", at events of other kinds that of {}", code(&id.text)),
-        Some(Whom::Where(fields)) => {
+        Some(Whom::Where { fields, latest }) => {
             let same = fields
                 .iter()
-                .map(|(field, value)| format!("`{field}` is the event's {}", code(&value.text)));
-            format!(", each whose {}", same.collect::<Vec<_>>().join(" and "))
+                .map(|(field, value)| format!("`{field}` is {}", code(&value.text)));
+            let last = latest.map_or_else(String::new, |last| format!(", the last {last}"));
+            format!(
+                ", also those whose {}{last}",
+                same.collect::<Vec<_>>().join(" and ")
+            )
         }
     }
 }

@@ -91,7 +91,9 @@ impl<'a, 'o> Judging<'a, 'o> {
         };
         let done = match &compiled.whom {
             Some(Whom::Id(node)) if compiled.owner != *kind => self.about_named(node),
-            Some(Whom::Where(finder)) => self.about_found(kind, finder),
+            Some(Whom::Where(finder)) => {
+                self.about_found((compiled.owner == *kind).then_some(event), finder)
+            }
             None | Some(Whom::Id(_)) => return self.about(event, &self.base()),
         };
         if let Err(failure) = done {
@@ -115,15 +117,16 @@ impl<'a, 'o> Judging<'a, 'o> {
         Ok(())
     }
 
-    /// About the entities of its kind that say what the event says; the event's own may be one of them.
-    fn about_found(&mut self, kind: &KindName, finder: &'a Finder) -> Result<(), Failure> {
+    /// About the event's own entity, if it is of its kind, and about those that have something in common with it.
+    fn about_found(&mut self, own: Option<&About>, finder: &'a Finder) -> Result<(), Failure> {
         let base = self.base();
+        if let Some(own) = own {
+            self.about(own, &base);
+        }
         let (known, budget) = (self.known, &mut self.budget);
         let found = base.find(finder, &[], &Value::Null, known, self.needs, budget)?;
         for view in found.views() {
-            if self.compiled.owner == *kind && view.id == self.inputs.event.subject {
-                self.about(&About::new(kind, view.id), &base);
-            } else {
+            if own.is_none_or(|own| *own.id != *view.id) {
                 self.about_other(view.id, Some(view));
             }
         }

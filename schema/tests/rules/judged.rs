@@ -1,5 +1,6 @@
 //! When a rule is judged, of what, and what comes of its verdicts.
 
+use schema::rule::{Finding, Told};
 use schema::{Catalog, Package};
 use serde_json::json;
 
@@ -52,6 +53,41 @@ fn others_are_looked_up_as_they_are_after_the_event() {
         said(&plant.event("v3", "installed", &json!({"maker": "a"}))),
         ["valve.rule error"]
     );
+}
+
+#[test]
+fn one_event_judges_all_that_it_has_something_in_common_with() {
+    let keys = |latest: &str| {
+        format!(
+            "shape = \"require\"\non = [\"installed\", \"measured\"]\nwhere = {{ maker = 'entity.maker' }}\n{latest}\n\
+             clears = true\nrequire = 'event.data.size == null || event.data.size < 10'"
+        )
+    };
+    let judged = |latest: &str| {
+        let mut plant = Plant::with(&rule(&keys(latest)));
+        for (id, maker) in [("v1", "a"), ("v2", "a"), ("v3", "b"), ("v4", "a")] {
+            plant.event(id, "installed", &json!({"maker": maker}));
+        }
+        // Who made it is not known: it has nothing in common with any, and is judged itself.
+        plant.event("v5", "installed", &json!({}));
+        let ids = |found: Vec<&Finding>| -> Vec<String> {
+            let mut ids: Vec<String> = found.into_iter().map(|one| one.id.clone()).collect();
+            ids.sort();
+            ids
+        };
+        let raised = |told: &Told| ids(told.raised.iter().collect());
+        let own = raised(&plant.event("v5", "measured", &json!({"size": 12})));
+        let common = raised(&plant.event("v1", "measured", &json!({"size": 12})));
+        // Another of them mends all that it is about, its own among them.
+        let mended = plant.event("v2", "measured", &json!({"size": 3}));
+        (own, common, mended.cleared.len())
+    };
+    let (one, all) = (vec!["v5".to_owned()], |ids: &[&str]| -> Vec<String> {
+        ids.iter().map(ToString::to_string).collect()
+    });
+    assert_eq!(judged(""), (one.clone(), all(&["v1", "v2", "v4"]), 3));
+    // The last created, and its own whichever it is.
+    assert_eq!(judged("latest = 1"), (one, all(&["v1", "v4"]), 1));
 }
 
 #[test]

@@ -210,25 +210,45 @@ fn listen(table: &Table<'_>, text: Text<'_>, events: &[EventDef]) -> Option<On> 
     None
 }
 
-/// `id_of = '…'` or `where = { field = '…' }`: which entities of the kind an event is about.
+/// `id_of = '…'`, or `where = { field = '…' }` with or without `latest`: which entities of the kind an event is about.
 fn whom(table: &Table<'_>) -> Option<Whom> {
     let id = condition(table, "id_of");
     let fields = table.table("where").map(|inner| values(&inner));
+    let report = |message, mend: &str| {
+        table.source.report(table.at, message, mend);
+        None
+    };
     match (id, fields) {
-        (Some(_), Some(_)) => {
-            let message = format!("{} has both `id_of` and `where`", table.name);
-            let mend = "say in one way which entities it is about";
-            table.source.report(table.at, message, mend);
-            None
-        }
-        (id, Some(fields)) if fields.is_empty() => {
-            let message = format!("{} says `where` and no field", table.name);
-            let mend = "write `where = { field = '…' }`, or remove it";
-            table.source.report(table.at, message, mend);
-            id.map(Whom::Id)
-        }
-        (id, fields) => fields.map(Whom::Where).or(id.map(Whom::Id)),
+        (Some(_), Some(_)) => report(
+            format!("{} has both `id_of` and `where`", table.name),
+            "say in one way which entities it is about",
+        ),
+        (None, Some(fields)) if fields.is_empty() => report(
+            format!("{} says `where` and no field", table.name),
+            "write `where = { field = '…' }`, or remove it",
+        ),
+        (None, Some(fields)) => Some(Whom::Where {
+            fields,
+            latest: latest(table),
+        }),
+        (id, None) => id.map(Whom::Id),
     }
+}
+
+/// `latest = N`: only so many, the last created.
+fn latest(table: &Table<'_>) -> Option<u32> {
+    let (number, at) = table.number("latest")?;
+    let latest = number
+        .as_u64()
+        .and_then(|number| u32::try_from(number).ok());
+    let legal = latest.filter(|latest| (1..=crate::rule::MOST_FOUND).contains(latest));
+    if legal.is_none() {
+        let mend = format!("write 1 to {}", crate::rule::MOST_FOUND);
+        table
+            .source
+            .report(at, format!("`latest = {number}`"), mend);
+    }
+    legal
 }
 
 /// `{ field = '…' }`: the values of fields.
@@ -293,19 +313,7 @@ fn find(name: Text<'_>, table: &Table<'_>) -> Option<Find> {
         table.source.report(name.at, message, mend);
     }
     let kind = kind_name(table, "kind", true);
-    let latest = table.number("latest").and_then(|(number, at)| {
-        let latest = number
-            .as_u64()
-            .and_then(|number| u32::try_from(number).ok());
-        let legal = latest.filter(|latest| (1..=crate::rule::MOST_FOUND).contains(latest));
-        if legal.is_none() {
-            let mend = format!("write 1 to {}", crate::rule::MOST_FOUND);
-            table
-                .source
-                .report(at, format!("`latest = {number}`"), mend);
-        }
-        legal
-    });
+    let latest = latest(table);
     let counts = table.flag("count").unwrap_or(false);
     let id = condition(table, "id");
     let fields = table.table("where").map(|inner| values(&inner));
