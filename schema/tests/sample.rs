@@ -165,3 +165,30 @@ fn environments_become_ready_again_and_again() {
     assert_eq!(environments.len(), dashboards.len(), "{dashboards:?}");
     assert!(ready >= 5, "{ready} times ready");
 }
+
+/// What can only be created once others are there (a tag after its version, a deployment after its tag) is drawn as
+/// others are: every kind that something creates is one event in 200 at least.
+#[test]
+fn every_kind_has_its_share() {
+    let catalog = catalog();
+    for seed in [1, 2] {
+        let mut sampler = Sampler::new(&catalog, &[], seed).unwrap();
+        let mut drawn: BTreeMap<String, usize> = BTreeMap::new();
+        let times = (0_i64..).map(|n| START_US + n * 2000);
+        for sample in times.take(3000).map(|at| sampler.next(at)) {
+            let event_type = EventType::parse(&sample.event_type).unwrap();
+            let (kind, _) = catalog.event(&event_type).unwrap();
+            *drawn.entry(kind.name.to_string()).or_default() += 1;
+        }
+        let kinds = catalog.kinds().filter(|kind| {
+            let creates = kind.events.iter().any(|event| event.creates);
+            creates && kind.name.package.as_str() != "ledger"
+        });
+        let few: Vec<(String, usize)> = kinds
+            .map(|kind| kind.name.to_string())
+            .map(|name| (name.clone(), drawn.get(&name).copied().unwrap_or_default()))
+            .filter(|(_, many)| *many < 3000 / 200)
+            .collect();
+        assert!(few.is_empty(), "seed {seed}: {few:?}");
+    }
+}

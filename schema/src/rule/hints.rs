@@ -54,8 +54,8 @@ pub(crate) struct Hints {
     pub(crate) words: Vec<Word>,
     /// By kind: a field of an event that repeats what its entity says, and the field there.
     pub(crate) same: Vec<(KindName, String, Place)>,
-    /// By kind and place: what a text is to match.
-    pub(crate) patterns: Vec<(KindName, Place, String)>,
+    /// By kind and place: what a text is to match, where the fields of the entity say what follows.
+    pub(crate) patterns: Vec<(KindName, Place, String, Vec<(String, Value)>)>,
     /// A field that no two entities of a kind say the same of, since a rule wants one of them.
     pub(crate) alone: Vec<(KindName, String)>,
 }
@@ -285,6 +285,24 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// What the entity says of its fields wherever the rule is demanded.
+    fn says(&self) -> Vec<(String, Value)> {
+        let all = match self.compiled.when.whole() {
+            Some(Node::And(all)) => all.as_slice(),
+            Some(one) => std::slice::from_ref(one),
+            None => &[],
+        };
+        let compared = all.iter().filter_map(compared);
+        compared
+            .filter_map(|(whose, place, value)| match (whose, place) {
+                (Whose::Entity | Whose::Event, Place::Field(name)) if name != "status" => {
+                    Some((name, value))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
     /// Goes through a condition for what is compared with what.
     fn walk(&mut self, node: &'a Node) {
         if let Some((whose, place, value)) = compared(node) {
@@ -314,7 +332,10 @@ impl<'a> Reader<'a> {
                 if let Some((whose, place)) = place(text) {
                     for kind in self.kinds(whose) {
                         let pattern = pattern.as_str().to_owned();
-                        self.hints.patterns.push((kind, place.clone(), pattern));
+                        let says = self.says();
+                        self.hints
+                            .patterns
+                            .push((kind, place.clone(), pattern, says));
                     }
                 }
             }

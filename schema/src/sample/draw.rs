@@ -63,10 +63,14 @@ pub(super) struct Pen<'s, 'a> {
     pub(super) kind: &'a Kind,
     pub(super) event: &'a EventDef,
     pub(super) entity: Option<&'s Entity>,
-    verb: &'s Verb,
+    pub(super) verb: &'s Verb,
     /// Texts of the example that stand for something else here, and the fields that were drawn so.
     renames: Vec<(String, String)>,
     pub(super) own: BTreeSet<String>,
+    /// By number: whether what rules look at together with the kind was said as another entity has it.
+    pub(super) followed: Vec<bool>,
+    /// What is said of the fields that others depend on.
+    pub(super) case: String,
     manner: Manner,
     ink: Ink<'s>,
 }
@@ -108,6 +112,8 @@ impl<'a> Sampler<'a> {
             verb,
             renames: Vec::new(),
             own: BTreeSet::new(),
+            followed: Vec::new(),
+            case: String::new(),
             manner,
             ink,
         };
@@ -121,7 +127,9 @@ impl<'a> Sampler<'a> {
                 continue;
             }
             let fields = event.members.fields.iter();
-            self.present = fields.map(|field| data.contains_key(&field.name)).collect();
+            self.had.fields = fields.map(|field| data.contains_key(&field.name)).collect();
+            self.had.joins = std::mem::take(&mut pen.followed);
+            self.had.case = std::mem::take(&mut pen.case);
             let data = Value::Object(data);
             if event.check(data.to_string().as_bytes()).is_ok() {
                 return Some(data);
@@ -143,7 +151,24 @@ impl Pen<'_, '_> {
         self.renames.clear();
         self.own.clear();
         let length = i64::try_from(event.members.fields.len()).unwrap_or_default();
-        for (place, field) in event.members.fields.iter().enumerate() {
+        let fields = || event.members.fields.iter().enumerate();
+        let decides =
+            |(_, field): &(usize, &Field)| self.guide.decides(&self.kind.name, &field.name);
+        // What others depend on is known first.
+        let (first, then) = (
+            fields().filter(decides),
+            fields().filter(|one| !decides(one)),
+        );
+        let deciding = first.clone().count();
+        for (number, (place, field)) in first
+            .chain(then)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .enumerate()
+        {
+            if number == deciding {
+                self.case = self.case_of(&data, fixed);
+            }
             let required = event.members.requires(place) || identifies(self.kind, &field.name);
             let number = i64::try_from(place).unwrap_or_default();
             // What a file names first happened first.
@@ -151,14 +176,15 @@ impl Pen<'_, '_> {
             if !required && self.omits(place) {
                 continue;
             }
-            if let Some(value) = self.field(field, earlier) {
+            if let Some(value) = self.field(field, earlier, (&data, fixed)) {
                 data.insert(field.name.clone(), value);
             }
         }
         values::echo(&self.verb.echoes, &mut data);
         if self.manner != Manner::Blind {
-            self.same(&mut data);
-            self.join(&mut data, fixed);
+            let mut bound = fixed.clone();
+            self.same(&mut data, &mut bound);
+            self.join(&mut data, bound);
         }
         for (path, value) in fixed {
             put(&mut data, path, value.clone());
@@ -177,10 +203,23 @@ impl Pen<'_, '_> {
         data
     }
 
+    /// What is said of the fields that others depend on.
+    fn case_of(&self, data: &Map<String, Value>, fixed: &Map<String, Value>) -> String {
+        let deciding = self.event.members.fields.iter().filter_map(|field| {
+            let known = self.entity.and_then(|one| one.attributes.get(&field.name));
+            let said = fixed.get(&field.name).or(data.get(&field.name)).or(known);
+            let decides = self.guide.decides(&self.kind.name, &field.name);
+            decides.then(|| said.and_then(Value::as_str).unwrap_or_default())
+        });
+        deciding.collect::<Vec<_>>().join(" ")
+    }
+
     /// Whether a field that may be absent is left out: more often where that kept the rules before.
     fn omits(&mut self, place: usize) -> bool {
         let (_, omitted) = self.manner.drawn();
-        let [with, without] = self.verb.fields.get(place).copied().unwrap_or_default();
+        let case = self.verb.cases.get(&self.case);
+        let tried = case.and_then(|case| case.fields.get(place));
+        let [with, without] = tried.copied().unwrap_or_default();
         let with = with.share() * (16 - omitted);
         let without = without.share() * omitted;
         below(self.random, with + without) < without
@@ -205,7 +244,12 @@ impl Pen<'_, '_> {
     }
 
     /// A value for a field: of what names an entity, one that exists.
-    fn field(&mut self, field: &Field, earlier_us: i64) -> Option<Value> {
+    fn field(
+        &mut self,
+        field: &Field,
+        earlier_us: i64,
+        (data, fixed): (&Map<String, Value>, &Map<String, Value>),
+    ) -> Option<Value> {
         let (drawn, _) = self.manner.drawn();
         // What is looked up by its value is not the same everywhere.
         let looked_up = self.state.looks_up(&self.kind.name, &field.name);
@@ -230,8 +274,13 @@ impl Pen<'_, '_> {
                 self.stands(&field.name, word);
                 return Some(word.clone());
             }
-            let patterns = self.guide.patterns(&self.kind.name, &field.name);
-            if !patterns.is_empty() && below(self.random, 4) > 0 {
+            let known = self.entity.map(|one| &one.attributes);
+            let said = |name: &str| {
+                let of_entity = known.and_then(|known| known.get(name));
+                fixed.get(name).or(data.get(name)).or(of_entity)
+            };
+            let patterns = self.guide.patterns(&self.kind.name, &field.name, said);
+            if !patterns.is_empty() && (identifies || below(self.random, 4) > 0) {
                 let which = below(self.random, patterns.len());
                 let pattern = patterns.get(which)?;
                 let text = Value::from(pattern::matching(self.random, pattern));
@@ -276,10 +325,13 @@ impl Pen<'_, '_> {
             let which = below(self.random, known);
             Some(self.state.nth(kind, which)?.id.as_str())
         };
+        let last = || Some(self.state.nth(kind, known.checked_sub(1)?)?.id.as_str());
         if !matches!(field.shape, Shape::Array { .. }) {
             let alone = identifies && self.kind.identity.as_ref()?.whole().is_some();
             let free = |id: &str| !alone || self.state.get(&self.kind.name, id).is_none();
+            // Where each has one of this kind, the last has none yet, if any.
             let found = (0..LOOKS).filter_map(|_| one()).find(|id| free(id));
+            let found = found.or_else(|| last().filter(|id| free(id)));
             return found.map(Value::from);
         }
         let mut several = vec![one()?];
@@ -294,13 +346,14 @@ impl Pen<'_, '_> {
     }
 
     /// Fields that repeat what the entity said do so.
-    fn same(&mut self, data: &mut Map<String, Value>) {
+    fn same(&mut self, data: &mut Map<String, Value>, bound: &mut Map<String, Value>) {
         let Some(entity) = self.entity else { return };
         for (name, place) in self.guide.same(&self.kind.name) {
             let value = said(entity, place);
             let has = self.event.members.find(name).is_some();
             if let Some(value) = value.filter(|_| has && below(self.random, 8) > 0) {
                 self.own.insert(name.clone());
+                bound.entry(name.clone()).or_insert_with(|| value.clone());
                 data.insert(name.clone(), value);
             }
         }

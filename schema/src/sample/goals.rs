@@ -76,7 +76,7 @@ impl<'a> Sampler<'a> {
         let same = about.is_some_and(|kind| kind.to_string() == finding.kind);
         let new = plan.member.is_none() && same;
         let found = if new {
-            None
+            self.before_new(by, plan)
         } else {
             self.remedy(by, &finding.kind, &finding.id)
         };
@@ -98,6 +98,30 @@ impl<'a> Sampler<'a> {
             });
         }
         self.goals.push(remedy);
+    }
+
+    /// A new entity that a rule wants to be there before one of another kind with the same identifier.
+    fn before_new(&self, by: &RuleKey, plan: &Plan<'a>) -> Option<Goal> {
+        let name = &self.kinds.get(plan.place)?.kind.name;
+        let mut joins = self.guide.of_rule(&by.owner, &by.id);
+        let join =
+            joins.find(|join| join.one == *name && join.pairs == [(Place::Id, Place::Id)])?;
+        if !plan.fixed.is_empty() || self.state.is_full(&join.other) {
+            return None;
+        }
+        let place = self
+            .kinds
+            .iter()
+            .position(|one| one.kind.name == join.other)?;
+        Some(Goal {
+            place,
+            member: None,
+            number: None,
+            fixed: Vec::new(),
+            subject: None,
+            tries: TRIES,
+            depth: 0,
+        })
     }
 
     /// An event by which a rule about an entity may come to hold.

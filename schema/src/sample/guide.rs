@@ -1,6 +1,6 @@
 //! What the rules say of fields, by kind: whoever draws values from there breaks fewer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use regex_syntax::hir::Hir;
 use serde_json::Value;
@@ -17,10 +17,15 @@ pub(super) struct Guide {
     of_kind: HashMap<KindName, Vec<(usize, bool)>>,
     /// By kind and field.
     words: HashMap<KindName, HashMap<String, Vec<Value>>>,
-    patterns: HashMap<KindName, HashMap<String, Vec<Hir>>>,
+    patterns: HashMap<KindName, HashMap<String, Vec<Pattern>>>,
+    /// By kind: the fields on which depends what others are to match.
+    deciding: HashMap<KindName, BTreeSet<String>>,
     same: HashMap<KindName, Vec<(String, Place)>>,
     alone: HashMap<KindName, Vec<String>>,
 }
+
+/// What a text is to match, where the entity says all this.
+type Pattern = (Vec<(String, Value)>, Hir);
 
 impl Guide {
     pub(super) fn of(catalog: &Catalog) -> Self {
@@ -30,6 +35,7 @@ impl Guide {
             of_kind: HashMap::new(),
             words: HashMap::new(),
             patterns: HashMap::new(),
+            deciding: HashMap::new(),
             same: HashMap::new(),
             alone: HashMap::new(),
         };
@@ -52,12 +58,16 @@ impl Guide {
                 words.entry(name).or_default().push(word.value);
             }
         }
-        for (kind, place, pattern) in hints.patterns {
+        for (kind, place, pattern, says) in hints.patterns {
             if let Some((kind, name)) = field(&kind, &place)
                 && let Ok(pattern) = regex_syntax::parse(&pattern)
             {
+                if !says.is_empty() {
+                    let deciding = guide.deciding.entry(kind.clone()).or_default();
+                    deciding.extend(says.iter().map(|(name, _)| name.clone()));
+                }
                 let patterns = guide.patterns.entry(kind).or_default();
-                patterns.entry(name).or_default().push(pattern);
+                patterns.entry(name).or_default().push((says, pattern));
             }
         }
         for (kind, name, place) in hints.same {
@@ -87,10 +97,26 @@ impl Guide {
         found.map_or(&[], Vec::as_slice)
     }
 
-    /// What a field is to match.
-    pub(super) fn patterns(&self, kind: &KindName, field: &str) -> &[Hir] {
+    /// What a field is to match, as far as the entity's others say what they say.
+    pub(super) fn patterns<'s>(
+        &self,
+        kind: &KindName,
+        field: &str,
+        said: impl Fn(&str) -> Option<&'s Value>,
+    ) -> Vec<&Hir> {
         let found = self.patterns.get(kind).and_then(|all| all.get(field));
-        found.map_or(&[], Vec::as_slice)
+        let fits = |(name, value): &(String, Value)| said(name).is_none_or(|said| said == value);
+        let fitting = found.into_iter().flatten();
+        fitting
+            .filter(|(says, _)| says.iter().all(fits))
+            .map(|(_, pattern)| pattern)
+            .collect()
+    }
+
+    /// Whether what other fields are to match depends on this one.
+    pub(super) fn decides(&self, kind: &KindName, field: &str) -> bool {
+        let deciding = self.deciding.get(kind);
+        deciding.is_some_and(|all| all.contains(field))
     }
 
     /// Fields of its events that repeat what the entity said.

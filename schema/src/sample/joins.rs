@@ -11,16 +11,37 @@ use crate::kind::Field;
 use crate::rule::Entity;
 use crate::rule::hints::{Join, Place};
 
+/// How much of what rules look at together with a kind an event says as other entities have it.
+const MOST: usize = 4;
+
 impl Pen<'_, '_> {
     /// Some of what rules look at together with this kind is said as another entity has it.
-    pub(super) fn join(&mut self, data: &mut Map<String, Value>, fixed: &Map<String, Value>) {
+    pub(super) fn join(&mut self, data: &mut Map<String, Value>, mut bound: Map<String, Value>) {
         let guide = self.guide;
         let joins: Vec<(&Join, bool)> = guide.joins(&self.kind.name).collect();
-        let mut bound = fixed.clone();
-        for _ in 0..joins.len().min(3) {
-            let which = below(self.random, joins.len());
-            if let Some((join, one)) = joins.get(which) {
-                self.follow(join, *one, data, &mut bound);
+        self.followed.clear();
+        self.followed.resize(joins.len(), false);
+        // In any order: which of two that contradict each other comes first is open.
+        let mut order: Vec<usize> = (0..joins.len()).collect();
+        for place in (1..order.len()).rev() {
+            let other = below(self.random, place + 1);
+            order.swap(place, other);
+        }
+        let mut most = MOST;
+        for which in order {
+            let Some((join, one)) = joins.get(which).filter(|_| most > 0) else {
+                continue;
+            };
+            let case = self.verb.cases.get(&self.case);
+            let tried = case.and_then(|case| case.joins.get(which));
+            let [with, without] = tried.copied().unwrap_or_default();
+            let (with, without) = (with.share(), without.share());
+            if below(self.random, with + without) < with
+                && self.follow(join, *one, data, &mut bound)
+                && let Some(followed) = self.followed.get_mut(which)
+            {
+                *followed = true;
+                most -= 1;
             }
         }
         for field in &self.event.members.fields {
@@ -34,7 +55,7 @@ impl Pen<'_, '_> {
         one: bool,
         data: &mut Map<String, Value>,
         bound: &mut Map<String, Value>,
-    ) {
+    ) -> bool {
         let (other, says, they_say) = if one {
             (&join.other, &join.one_says, &join.other_says)
         } else {
@@ -44,7 +65,7 @@ impl Pen<'_, '_> {
         for _ in 0..LOOKS {
             let which = below(self.random, known);
             let Some(entity) = self.state.nth(other, which) else {
-                return;
+                return false;
             };
             let says_so = |(path, text): &(String, String)| entity.values(path).contains(text);
             if !they_say.iter().all(says_so) {
@@ -66,8 +87,9 @@ impl Pen<'_, '_> {
                     bound.insert(path.clone(), Value::from(text.as_str()));
                 }
             }
-            return;
+            return true;
         }
+        false
     }
 
     /// What this event says where it goes together with that entity; `None` where it does not.

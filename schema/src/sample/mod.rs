@@ -24,7 +24,7 @@ use serde_json::{Map, Value};
 use self::draw::Manner;
 use self::goals::Goal;
 use self::guide::Guide;
-use self::learned::Drawn;
+use self::learned::{Drawn, Had};
 use self::plan::Plan;
 use self::state::{State, Trial};
 use crate::catalog::Catalog;
@@ -66,8 +66,8 @@ pub struct Sampler<'a> {
     guide: Guide,
     state: State<'a>,
     goals: Vec<Goal>,
-    /// Which fields the event has that was drawn last.
-    present: Vec<bool>,
+    /// What the event has that was drawn last.
+    had: Had,
     random: ChaCha8Rng,
     seq: u64,
     unruly: u32,
@@ -87,7 +87,7 @@ impl<'a> Sampler<'a> {
             guide: Guide::of(catalog),
             state: State::new(catalog),
             goals: Vec::new(),
-            present: Vec::new(),
+            had: Had::default(),
             random: ChaCha8Rng::seed_from_u64(seed),
             seq: 0,
             unruly: UNRULY,
@@ -134,7 +134,7 @@ impl<'a> Sampler<'a> {
             let manner = self.manner(&plan);
             let tried = self.attempt(&plan, manner, at_us);
             let verb = self.kinds.get_mut(plan.place)?.verbs.get_mut(plan.number)?;
-            verb.learn(manner, &self.present, tried.is_ok());
+            verb.learn(manner, &self.had, tried.is_ok());
             match tried {
                 Ok(sample) => {
                     if is_goal {

@@ -3,9 +3,13 @@
 use serde_json::Value;
 
 use super::fixed::targets;
+use super::learned::Drawn;
 use super::{Sampler, below};
 use crate::identity::Identity;
 use crate::kind::{EventDef, Kind};
+
+/// Of so many entities that could only be created anew, one is.
+const SELDOM: usize = 8;
 
 /// An event that is to be drawn.
 #[derive(Debug)]
@@ -29,7 +33,7 @@ impl<'a> Sampler<'a> {
             return Some((plan, true));
         }
         let place = self.fewer(self.kinds.len(), |this, place| {
-            this.kinds.get(place).map_or(0, |one| one.tried)
+            this.kinds.get(place).map_or(0, Drawn::share)
         });
         let drawn = self.kinds.get_mut(place)?;
         drawn.tried += 1;
@@ -58,9 +62,16 @@ impl<'a> Sampler<'a> {
         (0..4).find_map(|_| {
             let which = below(&mut self.random, known);
             let entity = self.state.nth(&kind.name, which)?;
-            let over = kind.lifecycle.as_ref().zip(entity.status.as_deref());
+            let status = entity.status.as_deref();
+            let over = kind.lifecycle.as_ref().zip(status);
             let over = over.is_some_and(|(lifecycle, status)| lifecycle.is_terminal(status));
-            (!over).then(|| entity.id.clone())
+            // What could only be created anew seldom is.
+            let goes_on = |event: &EventDef| {
+                !event.creates && !targets(kind, event, status, false).is_empty()
+            };
+            let ends = kind.lifecycle.is_some() && !kind.events.iter().any(goes_on);
+            let stays = over || ends && below(&mut self.random, SELDOM) > 0;
+            (!stays).then(|| entity.id.clone())
         })
     }
 
