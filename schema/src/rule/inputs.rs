@@ -99,7 +99,7 @@ pub trait Known {
     fn entity(&self, kind: &KindName, id: &str) -> Option<Option<View<'_>>>;
     /// Entities by their fields, the last created first, `lookup.most` at most.
     fn matching(&self, lookup: &Lookup) -> Option<Vec<View<'_>>>;
-    /// When a rule's deadline about an entity is due, µs; `Some(None)` where there is none, or it has fired.
+    /// When a rule's deadline about an entity is due, or was when it fired, µs; `Some(None)` where there is none.
     fn due_us(&self, rule: &RuleKey, kind: &str, id: &str, key: &str) -> Option<Option<i64>>;
     /// How many there are.
     fn count(&self, lookup: &Lookup) -> Option<u64>;

@@ -450,12 +450,7 @@ impl Known for World {
             id: id.to_owned(),
             detail_key: key.to_owned(),
         };
-        Some(
-            self.deadlines
-                .get(&of)
-                .filter(|one| !one.fired)
-                .map(|one| one.due_us),
-        )
+        Some(self.deadlines.get(&of).map(|one| one.due_us))
     }
 
     fn entity(&self, kind: &KindName, id: &str) -> Option<Option<View<'_>>> {

@@ -439,7 +439,7 @@ impl Known for State<'_> {
     fn due_us(&self, rule: &RuleKey, kind: &str, id: &str, key: &str) -> Option<Option<i64>> {
         let timers = self.timers.get(kind).and_then(|all| all.get(id));
         let mut timers = timers.into_iter().flatten();
-        let timer = timers.find(|one| one.by == *rule && one.key == key && !one.fired);
+        let timer = timers.find(|one| one.by == *rule && one.key == key);
         Some(timer.map(|one| one.due_us))
     }
 

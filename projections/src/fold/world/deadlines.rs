@@ -70,8 +70,8 @@ pub(in crate::fold) enum Next {
 }
 
 impl World {
-    /// When a rule's deadline about an entity is due: `None` where the entity is not known here, `Some(None)` where
-    /// there is none or it has fired.
+    /// When a rule's deadline about an entity is due, or was when it fired: `None` where the entity is not known here,
+    /// `Some(None)` where there is none.
     #[expect(
         clippy::option_option,
         reason = "not loaded and not there are different things"
@@ -88,7 +88,7 @@ impl World {
         // A rule has few about one entity, and the key of a map cannot be borrowed in parts.
         let mut all = slot.due.iter();
         let set = all.find(|((of, key), _)| of == by && key == item);
-        Some(set.filter(|(_, one)| !one.fired).map(|(_, one)| one.due_us))
+        Some(set.map(|(_, one)| one.due_us))
     }
 
     pub(super) fn is_known_before(&self, us: i64) -> bool {
