@@ -47,6 +47,15 @@ pub(crate) struct Word {
     pub(crate) value: Value,
 }
 
+/// A regular expression that a text is to match, where the fields of its entity say all this.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Pattern {
+    pub(crate) kind: KindName,
+    pub(crate) place: Place,
+    pub(crate) text: String,
+    pub(crate) says: Vec<(String, Value)>,
+}
+
 /// Everything of this sort that the rules of a catalog say.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Hints {
@@ -54,8 +63,8 @@ pub(crate) struct Hints {
     pub(crate) words: Vec<Word>,
     /// By kind: a field of an event that repeats what its entity says, and the field there.
     pub(crate) same: Vec<(KindName, String, Place)>,
-    /// By kind and place: what a text is to match, where the fields of the entity say what follows.
-    pub(crate) patterns: Vec<(KindName, Place, String, Vec<(String, Value)>)>,
+    /// What texts are to match.
+    pub(crate) patterns: Vec<Pattern>,
     /// A field that no two entities of a kind say the same of, since a rule wants one of them.
     pub(crate) alone: Vec<(KindName, String)>,
 }
@@ -331,11 +340,13 @@ impl<'a> Reader<'a> {
             Node::Matches(text, pattern) => {
                 if let Some((whose, place)) = place(text) {
                     for kind in self.kinds(whose) {
-                        let pattern = pattern.as_str().to_owned();
-                        let says = self.says();
-                        self.hints
-                            .patterns
-                            .push((kind, place.clone(), pattern, says));
+                        let pattern = Pattern {
+                            kind,
+                            place: place.clone(),
+                            text: pattern.as_str().to_owned(),
+                            says: self.says(),
+                        };
+                        self.hints.patterns.push(pattern);
                     }
                 }
             }

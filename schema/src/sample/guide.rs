@@ -58,9 +58,10 @@ impl Guide {
                 words.entry(name).or_default().push(word.value);
             }
         }
-        for (kind, place, pattern, says) in hints.patterns {
-            if let Some((kind, name)) = field(&kind, &place)
-                && let Ok(pattern) = regex_syntax::parse(&pattern)
+        for hint in hints.patterns {
+            let says = hint.says;
+            if let Some((kind, name)) = field(&hint.kind, &hint.place)
+                && let Ok(pattern) = regex_syntax::parse(&hint.text)
             {
                 if !says.is_empty() {
                     let deciding = guide.deciding.entry(kind.clone()).or_default();
