@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::publish::Outbound;
 
+/// What the name of a file of refused messages begins with.
+const REFUSED: &str = "refused-";
+
 /// The spool cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
@@ -85,16 +88,33 @@ impl Spool {
         &self,
         items: impl IntoIterator<Item = &'a Outbound>,
     ) -> Result<(), SpoolError> {
-        let draft = self.folder.join(format!("draft-{}", std::process::id()));
-        write(&draft, items)?;
-        self.name(&draft)?;
-        fs::remove_file(&draft).map_err(io_error(&draft, "remove"))?;
+        let (draft, file) = self.draft()?;
+        let named = write(&draft, file, items).and_then(|()| self.name(&draft));
+        let removed = fs::remove_file(&draft).map_err(io_error(&draft, "remove"));
+        named.and(removed)?;
         sync_folder(&self.folder)
     }
 
-    /// Gives a complete file the next free number. A link, unlike a renaming, never replaces what is there.
+    /// A new file for what has no number yet. Never one that is there: a process that crashed may have left it with a
+    /// number already, and in containers every process has the same identifier.
+    fn draft(&self) -> Result<(PathBuf, File), SpoolError> {
+        let process = std::process::id();
+        let mut attempt = 0_u64;
+        loop {
+            let path = self.folder.join(format!("draft-{process}-{attempt}"));
+            match File::create_new(&path) {
+                Ok(file) => return Ok((path, file)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => attempt += 1,
+                Err(error) => return Err(io_error(&path, "write")(error)),
+            }
+        }
+    }
+
+    /// Gives a complete file the next free number. A link, unlike a renaming, never replaces what is there. The number of
+    /// what was refused is not free: the messages of another file would take the place of those.
     fn name(&self, draft: &Path) -> Result<(), SpoolError> {
-        let last = self.segments()?.last().and_then(|path| number(path));
+        let given = |path: &PathBuf| number(path).or_else(|| number_of_refused(path));
+        let last = self.paths()?.iter().filter_map(given).max();
         let mut next = last.unwrap_or(0) + 1;
         loop {
             let path = self.folder.join(format!("{next:012}.ndjson"));
@@ -107,16 +127,19 @@ impl Spool {
     }
 
     fn segments(&self) -> Result<Vec<PathBuf>, SpoolError> {
-        let list = || io_error(&self.folder, "list");
-        let mut found = Vec::new();
-        for entry in fs::read_dir(&self.folder).map_err(list())? {
-            let path = entry.map_err(list())?.path();
-            if number(&path).is_some() {
-                found.push(path);
-            }
-        }
+        let mut found = self.paths()?;
+        found.retain(|path| number(path).is_some());
         found.sort_by_key(|path| number(path));
         Ok(found)
+    }
+
+    /// Everything in the folder.
+    fn paths(&self) -> Result<Vec<PathBuf>, SpoolError> {
+        let list = || io_error(&self.folder, "list");
+        let entries = fs::read_dir(&self.folder).map_err(list())?;
+        entries
+            .map(|entry| Ok(entry.map_err(list())?.path()))
+            .collect()
     }
 
     /// Takes the right to send, or gives `None` while another process has it.
@@ -159,8 +182,11 @@ impl Held<'_> {
     ) -> Result<(), SpoolError> {
         let mut refused = refused.into_iter().peekable();
         if refused.peek().is_some() {
-            let name = format!("refused-{}", number(segment).unwrap_or_default());
-            write(&self.spool.folder.join(name), refused)?;
+            let name = format!("{REFUSED}{}", number(segment).unwrap_or_default());
+            let path = self.spool.folder.join(name);
+            // One that is there is of this same file: it was not removed in time.
+            let file = File::create(&path).map_err(io_error(&path, "write"))?;
+            write(&path, file, refused)?;
         }
         fs::remove_file(segment).map_err(io_error(segment, "remove"))?;
         sync_folder(&self.spool.folder)
@@ -168,14 +194,22 @@ impl Held<'_> {
 }
 
 /// Writes and syncs a file of messages, or leaves none: half of one on a full disk is of no use to anybody.
-fn write<'a>(path: &Path, items: impl IntoIterator<Item = &'a Outbound>) -> Result<(), SpoolError> {
-    fill(path, items).inspect_err(|_| {
+fn write<'a>(
+    path: &Path,
+    file: File,
+    items: impl IntoIterator<Item = &'a Outbound>,
+) -> Result<(), SpoolError> {
+    fill(path, file, items).inspect_err(|_| {
         let _ = fs::remove_file(path);
     })
 }
 
-fn fill<'a>(path: &Path, items: impl IntoIterator<Item = &'a Outbound>) -> Result<(), SpoolError> {
-    let mut file = BufWriter::new(File::create(path).map_err(io_error(path, "write"))?);
+fn fill<'a>(
+    path: &Path,
+    file: File,
+    items: impl IntoIterator<Item = &'a Outbound>,
+) -> Result<(), SpoolError> {
+    let mut file = BufWriter::new(file);
     for item in items {
         let (source, id) = item.identity.clone().unzip();
         let line = Line {
@@ -198,6 +232,11 @@ fn number(path: &Path) -> Option<u64> {
         return None;
     }
     path.file_stem()?.to_str()?.parse().ok()
+}
+
+fn number_of_refused(path: &Path) -> Option<u64> {
+    let name = path.file_name()?.to_str()?;
+    name.strip_prefix(REFUSED)?.parse().ok()
 }
 
 fn sync_folder(folder: &Path) -> Result<(), SpoolError> {

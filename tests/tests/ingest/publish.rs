@@ -174,6 +174,51 @@ async fn one_process_sends_the_spool_at_a_time() {
     assert_eq!(two.waiting().expect("read"), 4);
 }
 
+/// A crash leaves a draft that is linked to its number already. The next process may have the same identifier: in a
+/// container it always has.
+#[tokio::test]
+async fn what_a_crash_left_is_not_written_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spool = Spool::open(folder.path()).expect("a spool");
+    let items: Vec<_> = beats(0..5).collect();
+    spool.keep(&items[..2]).expect("kept");
+    let kept = folder.path().join("000000000001.ndjson");
+    let process = std::process::id();
+    for left in [format!("draft-{process}"), format!("draft-{process}-0")] {
+        std::fs::hard_link(&kept, folder.path().join(left)).expect("linked");
+    }
+    spool.keep(&items[2..]).expect("kept");
+    let held = spool.lock().expect("usable").expect("free");
+    let segments = held.segments().expect("listed");
+    let read = segments.iter().map(|segment| held.read(segment));
+    let read: Result<Vec<Vec<Outbound>>, _> = read.collect();
+    assert_eq!(read.expect("read").concat(), items);
+}
+
+#[tokio::test]
+async fn what_was_refused_stays_until_somebody_looks_at_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spool = Spool::open(folder.path()).expect("a spool");
+    let items: Vec<_> = beats(0..2).collect();
+    for item in &items {
+        spool.keep([item]).expect("kept");
+        let held = spool.lock().expect("usable").expect("free");
+        for segment in held.segments().expect("listed") {
+            held.finish(&segment, [item]).expect("finished");
+        }
+    }
+    let mut refused: Vec<_> = std::fs::read_dir(folder.path())
+        .expect("listed")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.to_string_lossy().contains("refused-"))
+        .collect();
+    refused.sort();
+    let held = spool.lock().expect("usable").expect("free");
+    let read = refused.iter().map(|path| held.read(path));
+    let read: Result<Vec<Vec<Outbound>>, _> = read.collect();
+    assert_eq!(read.expect("read").concat(), items);
+}
+
 #[tokio::test]
 async fn many_are_accepted_quickly() {
     let world = World::new().await;
