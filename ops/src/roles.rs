@@ -14,10 +14,13 @@ mod retain_role;
 mod seal_role;
 mod wake;
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use ingest::Backoff;
 use ledger::db::Database;
 use ledger::keyring::Keyring;
@@ -188,8 +191,8 @@ pub async fn run(shared: Shared, roles: &[Role], stop: watch::Receiver<bool>) {
     }
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
-            // A bug: say so, and let whoever supervises the process see it unready.
-            tracing::error!("a role ended unexpectedly: {error}");
+            // Only what rings: without it the roles look by themselves.
+            tracing::error!("what wakes the roles ended unexpectedly: {error}");
         }
     }
 }
@@ -206,7 +209,7 @@ async fn supervise(shared: Shared, role: Role, mut stop: watch::Receiver<bool>) 
             shared.board.set(role, Standing::Starting, "starting");
         }
         let (tell, told) = watch::channel(false);
-        let work = start(&shared, role, told);
+        let work = caught(start(&shared, role, told));
         tokio::pin!(work);
         let ended = tokio::select! {
             ended = &mut work => ended,
@@ -242,6 +245,23 @@ async fn supervise(shared: Shared, role: Role, mut stop: watch::Receiver<bool>) 
     shared.board.set(role, Standing::Stopped, "stopped");
 }
 
+/// Does the work. A panic is a failure like others: whoever looks sees the role fail, and it is started again.
+async fn caught(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    // What a role leaves half done in memory goes with it; the others share counters with it and no more.
+    let ended = AssertUnwindSafe(work).catch_unwind().await;
+    ended.unwrap_or_else(|panic| {
+        let what = format!("a fault of the program: {}", said(panic.as_ref()));
+        Err(Failure::new(what).mend("report it, with what was logged before it"))
+    })
+}
+
+/// What a panic says.
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("it panicked without a word")
+}
+
 async fn start(shared: &Shared, role: Role, stop: watch::Receiver<bool>) -> Result<(), Failure> {
     match role {
         Role::Ingest => Box::pin(ingest_role::run(shared, stop)).await,
@@ -262,4 +282,25 @@ pub fn backoff() -> Backoff {
         let _ = crate::app::random(&mut bytes);
         f64::from(u16::from_be_bytes(bytes)) / 65_536.0
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+
+    #[tokio::test]
+    async fn a_role_that_panics_fails() {
+        let (three, none) = (3, Vec::<i32>::new());
+        let failure = caught(async move {
+            assert_eq!(none.len(), three, "the fold lost count");
+            Ok(())
+        });
+        let failure = failure.await.expect_err("it panicked");
+        assert_eq!(failure.exit(), Exit::Failed);
+        let text = failure.render();
+        assert!(text.contains("the fold lost count"), "{text}");
+        assert!(text.contains("report it"), "{text}");
+        assert!(caught(async { Ok(()) }).await.is_ok());
+    }
 }
