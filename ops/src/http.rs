@@ -7,6 +7,7 @@ mod tiles;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -32,12 +33,20 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
+/// How long whoever is being answered has when the process is told to stop. Somebody who has sent half a request must not
+/// keep it from ending.
+const PARTING: Duration = Duration::from_secs(3);
+
 /// Answers until told to stop.
 pub async fn serve(
     listener: TcpListener,
     shared: Shared,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
+    let stopped = async |mut stop: watch::Receiver<bool>, more: Duration| {
+        ingest::backoff::stopped(&mut stop).await;
+        tokio::time::sleep(more).await;
+    };
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
@@ -51,10 +60,15 @@ pub async fn serve(
             )
         })
         .with_state(shared);
-    axum::serve(listener, router)
-        .with_graceful_shutdown(async move { ingest::backoff::stopped(&mut stop).await })
-        .await
-        .map_err(|error| Failure::new("cannot answer HTTP").because(error))
+    let answering = axum::serve(listener, router)
+        .with_graceful_shutdown(stopped(stop.clone(), Duration::ZERO))
+        .into_future();
+    tokio::select! {
+        ended = answering => {
+            ended.map_err(|error| Failure::new("cannot answer HTTP").because(error))
+        }
+        () = stopped(stop, PARTING) => Ok(()),
+    }
 }
 
 /// Whether every role of this process does its work, and which one does not and why.
