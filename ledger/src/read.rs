@@ -279,8 +279,8 @@ impl Reader {
     /// How many positions were recorded up to a time: what the ledger knew then. Recorded time never falls along
     /// the chain, so a search by halves finds it without an index.
     pub async fn size_as_known(&self, recorded_us: i64) -> Result<u64, ReadError> {
-        let client = self.db.client().await?;
         let (mut known, mut unknown) = (0, self.head().await?.size);
+        let client = self.db.client().await?;
         while known < unknown {
             let middle = known.midpoint(unknown);
             let row = client

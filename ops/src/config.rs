@@ -217,10 +217,14 @@ fn resolve(settings: Settings, file: Option<&Path>) -> Result<Config, Failure> {
         settings.stream.max_age_days.unwrap_or(14),
     )?;
     let seconds = positive("seal.seconds", settings.seal.seconds.unwrap_or(1))?;
-    let connections = positive(
-        "postgres.connections",
-        settings.postgres.connections.unwrap_or(8),
-    )?;
+    let connections = settings.postgres.connections.unwrap_or(8);
+    if connections < FEWEST_CONNECTIONS {
+        return Err(
+            Failure::usage(format!("postgres.connections is {connections}")).mend(format!(
+                "it is {FEWEST_CONNECTIONS} or more: each would wait for another for ever"
+            )),
+        );
+    }
     Ok(Config {
         ledger,
         origin: settings.origin,
@@ -326,6 +330,9 @@ impl Config {
             .unwrap_or_else(|| format!("ledger.local/{}", self.ledger))
     }
 }
+
+/// Appending keeps a connection, and whoever deletes data or makes views reads over a second one within a transaction.
+const FEWEST_CONNECTIONS: u64 = 4;
 
 fn positive(key: &str, value: u64) -> Result<u64, Failure> {
     if value == 0 {

@@ -44,7 +44,7 @@ section!(
     ca: PathBuf, "the authorities that may sign the server's certificate (the system's); with one, `sslmode` is `verify-full` unless the URL says another";
     certificate: PathBuf, "the certificate that we show to the server";
     key: PathBuf, "its private key";
-    connections: u64, "how many connections at most (8)";
+    connections: u64, "how many connections at most, 4 or more (8)";
 });
 section!(
     /// How the ledger itself reaches NATS.

@@ -72,6 +72,7 @@ fn what_is_wrong_is_named() {
     assert!(refusal("origin = 'https://x'").contains("https://x"));
     assert!(refusal("origin = ''").contains("origin is empty"));
     assert!(refusal("[seal]\nevents = 0").contains("seal.events"));
+    assert!(refusal("[postgres]\nconnections = 3").contains("4 or more"));
     assert!(refusal("[http]\nlisten = 'here'").contains("\"here\""));
     assert!(refusal("[log]\nformat = 'xml'").contains("\"xml\""));
 }

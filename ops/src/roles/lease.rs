@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use deadpool_postgres::{ClientWrapper, Object};
 use ledger::db::DbError;
 use tokio::sync::watch;
 use tokio_postgres::Client;
@@ -16,7 +17,7 @@ const POLL: Duration = Duration::from_millis(500);
 
 /// The right to try, while this is held.
 pub struct Lease {
-    client: deadpool_postgres::ClientWrapper,
+    client: ClientWrapper,
     key: i64,
 }
 
@@ -52,17 +53,22 @@ pub async fn wait(shared: &Shared, role: Role, stop: &mut watch::Receiver<bool>)
 
 /// Takes the right to try, if nobody has it.
 pub async fn take(shared: &Shared, role: Role) -> Result<Option<Lease>, DbError> {
-    // Out of the pool for good: the lock goes with the connection.
-    let client = deadpool_postgres::Object::take(shared.db.client().await?);
+    let client = shared.db.client().await?;
     let key = key(shared, role);
     let row = client
         .query_one(include_str!("../sql/take_lease.sql"), &[&key])
-        .await
-        .map_err(shared.db.error("taking a lease"))?;
-    Ok(row.get::<_, bool>(0).then_some(Lease { client, key }))
+        .await;
+    // Who stands by asks on a connection of the pool: a new one each time would be a process of the server's each time.
+    if row.as_ref().is_ok_and(|row| !row.get::<_, bool>(0)) {
+        return Ok(None);
+    }
+    // Out of the pool for good: the lock goes with the connection.
+    let client = Object::take(client);
+    row.map_err(shared.db.error("taking a lease"))?;
+    Ok(Some(Lease { client, key }))
 }
 
-/// A number for role, ledger and origin.
+/// A number for role and ledger: a lock is of one database.
 fn key(shared: &Shared, role: Role) -> i64 {
     let name = format!("{}/{}", shared.config.ledger, role.as_str());
     let digest = ledger::digest::message_id("ledger", "lease", &name);

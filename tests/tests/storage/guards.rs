@@ -156,6 +156,31 @@ async fn a_newer_schema_is_refused_and_migrating_twice_at_once_is_not() {
     );
 }
 
+/// A machine that is gone without a word must not keep its locks for the two hours that systems take to notice.
+#[tokio::test]
+async fn a_session_asks_whether_the_other_side_is_there() {
+    let server = tests::Postgres::start_tcp().await;
+    let mut config = tokio_postgres::Config::new();
+    let config = config.host("127.0.0.1").port(server.port());
+    let config = config
+        .user(tests::postgres::SUPERUSER)
+        .dbname("postgres")
+        .clone();
+    let client = Database::connect(config, 1)
+        .client()
+        .await
+        .expect("connected");
+    let row = client
+        .query_one(
+            "SELECT sum(setting::integer) FROM pg_settings WHERE name LIKE 'tcp_keepalives%'",
+            &[],
+        )
+        .await
+        .expect("asked");
+    // 30 s of silence, then three questions 10 s apart.
+    assert_eq!(row.get::<_, i64>(0), 30 + 10 + 3);
+}
+
 #[tokio::test]
 async fn a_server_that_is_away_is_named() {
     let mut config = tokio_postgres::Config::new();
