@@ -60,6 +60,11 @@ impl Pace {
     /// Whether something is due that nothing has found, so that a tick is needed at `now_us`.
     pub(super) fn turn(&mut self, seen: &Seen, now_us: i64) -> Turn {
         let poll = Turn::Wait(POLL);
+        // Our clock was set back. What was compared with it before says nothing, and could keep us from ticking for as long
+        // as it was ahead.
+        if self.last.is_some_and(|last| now_us < last.at_us) {
+            *self = Self::default();
+        }
         // What is not folded yet may find it.
         let (Some(due_us), true) = (seen.due_us, seen.next >= seen.size) else {
             return poll;
@@ -186,6 +191,30 @@ mod tests {
             assert!(ticks.len() <= 3, "{behind_s}: {ticks:?}");
             assert_eq!(fired.len(), 2, "{behind_s}: {ticks:?}");
         }
+    }
+
+    /// A clock that was a day ahead finds nothing with its tick, and is then set right. What is due an hour later must be
+    /// found then, and not a day later.
+    #[test]
+    fn a_clock_that_is_set_back_ticks_on() {
+        let (hour, day) = (3600 * SECOND, 86_400 * SECOND);
+        let mut pace = Pace::default();
+        let seen = |due_us, stream_seq| Seen {
+            due_us: Some(due_us),
+            next: 3,
+            size: 3,
+            stream_seq,
+            message_us: SECOND,
+        };
+        assert_eq!(pace.turn(&seen(hour, 3), day), Turn::Tick { due_us: hour });
+        pace.sent(hour, day, 4);
+        assert_eq!(pace.turn(&seen(hour, 4), day), Turn::Wait(POLL));
+        // Now it is right, and the hour is not over.
+        assert_eq!(pace.turn(&seen(hour, 4), 2 * SECOND), Turn::Wait(POLL));
+        assert_eq!(
+            pace.turn(&seen(hour, 4), hour + 1),
+            Turn::Tick { due_us: hour }
+        );
     }
 
     #[test]
