@@ -91,10 +91,7 @@ pub async fn publish_head(
     let subject = format!("ledger.{ledger}.checkpoint");
     let failed = |error: async_nats::jetstream::context::PublishError| match error.kind() {
         PublishErrorKind::WrongLastSequence => HeadError::Moved { expected: behind },
-        PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe => {
-            connection.nats.timeout("publish a signed head").into()
-        }
-        _ => NatsError::refused("take a signed head", error).into(),
+        _ => connection.untaken("a signed head", error).into(),
     };
     let ack = connection
         .js

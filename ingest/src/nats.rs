@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream;
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::{ConnectOptions, Event, ServerAddr};
 use tokio::sync::watch;
 use tokio_rustls::rustls::ClientConfig;
@@ -57,7 +58,7 @@ pub enum NatsError {
     /// An address that cannot be read.
     #[error("{url:?} is not the address of a NATS server: write nats://host:port")]
     Address {
-        /// The address as given.
+        /// The address as given, without what may be a password.
         url: String,
         /// What is wrong with it.
         source: std::io::Error,
@@ -175,7 +176,7 @@ impl Nats {
     pub(crate) fn addresses(&self) -> Result<Vec<ServerAddr>, NatsError> {
         let parse = |url: &String| {
             url.parse().map_err(|source| NatsError::Address {
-                url: url.clone(),
+                url: without_password(url),
                 source,
             })
         };
@@ -287,7 +288,47 @@ impl Connection {
         }
     }
 
-    pub(crate) fn lost_error(&self) -> NatsError {
+    /// What it means that a message was not taken.
+    pub(crate) fn untaken(&self, what: &str, error: PublishError) -> NatsError {
+        match error.kind() {
+            PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe => {
+                self.nats.timeout(format!("publish {what}"))
+            }
+            _ => NatsError::refused(format!("take {what}"), error),
+        }
+    }
+
+    /// That the connection was lost.
+    pub fn lost_error(&self) -> NatsError {
         self.nats.lost()
+    }
+}
+
+/// An address that cannot be read, for people. Where its password ends is not known, but for the last `@` behind it.
+fn without_password(url: &str) -> String {
+    match url.rsplit_once('@') {
+        Some((_, host)) => format!("…@{host}"),
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_is_shown_of_an_address_that_cannot_be_read() {
+        for (url, shown) in [
+            ("nats://u:p/w@host:4222", "…@host:4222"),
+            ("nats://u:pw@host:42x2", "…@host:42x2"),
+            ("nats://u:p@w@host:x", "…@host:x"),
+            ("nats://host:x", "nats://host:x"),
+        ] {
+            let refused = Nats::new([url]).addresses().expect_err(url).to_string();
+            assert!(
+                refused.starts_with(&format!("{shown:?} is not")),
+                "{refused}"
+            );
+        }
     }
 }

@@ -185,6 +185,23 @@ pub async fn publish(
     Ok(())
 }
 
+/// Publishes one message over a connection that is open, and gives its number in the stream once NATS has it: that of the
+/// first one, where it was published just before.
+pub async fn one(connection: &Connection, item: &Outbound) -> Result<u64, NatsError> {
+    let (subject, headers) = (item.subject.clone(), item.headers(Named::Yes));
+    let untaken = |error| connection.untaken(&item.subject, error);
+    let taken = connection
+        .hold(async {
+            let sent = connection
+                .js
+                .publish_with_headers(subject, headers, item.body.clone())
+                .await;
+            sent.map_err(untaken)?.await.map_err(untaken)
+        })
+        .await??;
+    Ok(taken.sequence)
+}
+
 /// Spools what could not be sent.
 fn keep(
     spool: Option<&Spool>,

@@ -23,7 +23,7 @@ pub async fn run(shared: &Shared, mut stop: watch::Receiver<bool>) -> Result<(),
                 return ended.map_err(Failure::from);
             }
             () = connection.lost() => {}
-            never = deliveries::watch(shared, &connection.js) => match never {},
+            never = deliveries::watch(shared, &connection) => match never {},
         }
     }
     Ok(())

@@ -6,9 +6,8 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use async_nats::jetstream::Context;
-use ingest::outgoing;
-use ingest::publish::{self, Options};
+use ingest::nats::Connection;
+use ingest::{outgoing, publish};
 use ledger::read::Reader;
 use projections::query::{self, When, Which};
 use schema::Activation;
@@ -18,7 +17,6 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use crate::app;
-use crate::connect;
 use crate::exit::Failure;
 use crate::packages;
 
@@ -31,21 +29,21 @@ const KIND: &str = "ledger.delivery";
 const OUTGOING: &str = "outgoing";
 
 /// Compares the two again and again.
-pub async fn watch(shared: &Shared, js: &Context) -> Infallible {
+pub async fn watch(shared: &Shared, connection: &Connection) -> Infallible {
     let mut said = String::new();
     loop {
         tokio::time::sleep(EVERY).await;
-        if let Err(error) = look(shared, js, &mut said).await {
+        if let Err(error) = look(shared, connection, &mut said).await {
             // It is looked again; what keeps it from answering is said by the roles that need it.
             tracing::debug!("the deliveries cannot be looked at: {}", error.render());
         }
     }
 }
 
-/// Says what has changed since it was said last; `said` is the last message that this process published.
-async fn look(shared: &Shared, js: &Context, said: &mut String) -> Result<(), Failure> {
+/// Says what has changed since it was said last; `said` is the last message that NATS took of this process.
+async fn look(shared: &Shared, connection: &Connection, said: &mut String) -> Result<(), Failure> {
     let (db, ledger) = (&shared.db, &shared.config.ledger);
-    let Some(next) = outgoing::next(js, ledger).await else {
+    let Some(next) = outgoing::next(&connection.js, ledger).await else {
         return Ok(());
     };
     let reader = Reader::open(db, ledger).await?;
@@ -77,14 +75,7 @@ async fn look(shared: &Shared, js: &Context, said: &mut String) -> Result<(), Fa
     }
     let data = schema::canonical::to_text(&data);
     let message = packages::message(ledger, &format!("{KIND}.{verb}"), &id, OUTGOING, &data);
-    let options = Options {
-        nats: connect::nats(&shared.config)?,
-        ledger: ledger.clone(),
-        in_flight: 1,
-        spool: None,
-        wait: None,
-    };
-    publish::publish(&options, [message], |_, _, _| {}).await?;
+    publish::one(connection, &message).await?;
     *said = id;
     Ok(())
 }

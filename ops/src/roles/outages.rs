@@ -58,6 +58,30 @@ impl Outages {
         }
     }
 
+    /// Works until it is told to stop or somebody must mend something: `once` opens what it works with and works until a
+    /// server is away.
+    pub(super) async fn work<F>(
+        mut self,
+        shared: &Shared,
+        mut stop: watch::Receiver<bool>,
+        once: F,
+    ) -> Result<(), Failure>
+    where
+        F: AsyncFn(&Shared, &mut watch::Receiver<bool>) -> Result<(), End>,
+    {
+        loop {
+            match once(shared, &mut stop).await {
+                Ok(()) => return Ok(()),
+                Err(End::Failed(failure)) => return Err(failure),
+                Err(End::Waiting(failure)) => {
+                    if !self.wait(&shared.board, &failure, &mut stop).await {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
     /// Says why it waits, and waits. False where it was told to stop.
     pub(super) async fn wait(
         &mut self,

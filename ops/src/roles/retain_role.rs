@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ingest::nats::{Connection, NatsError};
-use ingest::publish::{self, Options, Outbound};
-use ingest::{scrub, streams};
+use ingest::nats::Connection;
+use ingest::{publish, scrub, streams};
 use ledger::read::Reader;
 use projections::retention::{Desk, RetentionError, Saying};
 use tokio::sync::watch;
@@ -14,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::board::Standing;
 use super::outages::{End, Outages};
 use super::{Role, Shared};
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::{app, connect, packages};
 
 /// How often to look for requests and for what has come true.
@@ -37,19 +36,8 @@ impl From<RetentionError> for End {
 }
 
 /// Deletes until told to stop, through outages of both servers.
-pub async fn run(shared: &Shared, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
-    let mut outages = Outages::of(Role::Retain);
-    loop {
-        match once(shared, &mut stop).await {
-            Ok(()) => return Ok(()),
-            Err(End::Failed(failure)) => return Err(failure),
-            Err(End::Waiting(failure)) => {
-                if !outages.wait(&shared.board, &failure, &mut stop).await {
-                    return Ok(());
-                }
-            }
-        }
-    }
+pub async fn run(shared: &Shared, stop: watch::Receiver<bool>) -> Result<(), Failure> {
+    Outages::of(Role::Retain).work(shared, stop, once).await
 }
 
 async fn once(shared: &Shared, stop: &mut watch::Receiver<bool>) -> Result<(), End> {
@@ -70,8 +58,7 @@ async fn once(shared: &Shared, stop: &mut watch::Receiver<bool>) -> Result<(), E
     while !*stop.borrow() {
         session.round(stop).await?;
         if session.connection.is_lost() {
-            let servers = connect::nats(config)?.names();
-            return Err(NatsError::Lost { servers }.into());
+            return Err(session.connection.lost_error().into());
         }
         tokio::select! {
             () = sleep(POLL) => {}
@@ -132,25 +119,10 @@ impl Session<'_> {
 
     /// Publishes and waits until it is in the chain; false where it is not in time.
     async fn say(&self, saying: &Saying, stop: &watch::Receiver<bool>) -> Result<bool, End> {
-        let config = &self.shared.config;
-        let ledger = &config.ledger;
-        let options = Options {
-            nats: connect::nats(config)?,
-            ledger: ledger.clone(),
-            in_flight: 1,
-            spool: None,
-            wait: None,
-        };
+        let ledger = &self.shared.config.ledger;
         let (event_type, subject) = (saying.event_type, &saying.subject);
-        let item: Outbound =
-            packages::message(ledger, event_type, &saying.id, subject, &saying.data);
-        publish::publish(&options, [item], |_, _, _| ())
-            .await
-            .map_err(Failure::from)
-            .map_err(|failure| {
-                let away = failure.exit() == Exit::Away;
-                End::of(failure, away)
-            })?;
+        let item = packages::message(ledger, event_type, &saying.id, subject, &saying.data);
+        publish::one(&self.connection, &item).await?;
         let patience = Instant::now() + PATIENCE;
         while Instant::now() < patience && !*stop.borrow() {
             if let Some(seq) = self.desk.position(ledger, saying).await? {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ingest::heads::{self, HeadError};
-use ingest::nats::{Connection, NatsError};
+use ingest::nats::Connection;
 use ingest::scrub;
 use ledger::head_file;
 use ledger::read::Reader;
@@ -46,20 +46,9 @@ impl From<HeadError> for End {
     }
 }
 
-/// Signs heads until told to stop.
-pub async fn run(shared: &Shared, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
-    let mut outages = Outages::of(Role::Seal);
-    loop {
-        match once(shared, &mut stop).await {
-            Ok(()) => return Ok(()),
-            Err(End::Failed(failure)) => return Err(failure),
-            Err(End::Waiting(failure)) => {
-                if !outages.wait(&shared.board, &failure, &mut stop).await {
-                    return Ok(());
-                }
-            }
-        }
-    }
+/// Signs heads until told to stop, through outages of both servers.
+pub async fn run(shared: &Shared, stop: watch::Receiver<bool>) -> Result<(), Failure> {
+    Outages::of(Role::Seal).work(shared, stop, once).await
 }
 
 async fn once(shared: &Shared, stop: &mut watch::Receiver<bool>) -> Result<(), End> {
@@ -68,8 +57,7 @@ async fn once(shared: &Shared, stop: &mut watch::Receiver<bool>) -> Result<(), E
     loop {
         session.wait(stop).await;
         if session.connection.is_lost() && !*stop.borrow() {
-            let servers = connect::nats(&shared.config)?.names();
-            return Err(NatsError::Lost { servers }.into());
+            return Err(session.connection.lost_error().into());
         }
         // The last head goes out also when we are told to stop.
         session.seal().await?;
