@@ -13,7 +13,6 @@ mod pace;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::header::{HeaderMap, NATS_MESSAGE_ID};
 use async_nats::jetstream;
 use ledger::db::Database;
 use ledger::digest;
@@ -25,32 +24,10 @@ use tokio::sync::watch;
 
 use crate::derived::Derived;
 use crate::metrics::Metrics;
+use crate::send::{SendError, send};
 use crate::store::count;
 use crate::verdict::Outgoing;
 use pace::{Pace, Seen, Turn};
-
-/// Why a tick could not be sent.
-#[derive(Debug, thiserror::Error)]
-enum TickError {
-    #[error("what is due cannot be read")]
-    Database(#[from] ReadError),
-    #[error("NATS does not take the tick for {subject}")]
-    Nats {
-        subject: String,
-        #[source]
-        source: jetstream::context::PublishError,
-    },
-}
-
-impl TickError {
-    /// What the database says that is there and refuses; anything else is an outage.
-    fn refusal(self) -> Result<ReadError, Self> {
-        match self {
-            Self::Database(error) if !error.is_unavailable() => Ok(error),
-            outage => Err(outage),
-        }
-    }
-}
 
 /// Ticks until `stop` is true, through outages of NATS and of the database. `js` is a connection as publisher `ledger`,
 /// `now_us` tells the time in µs.
@@ -77,7 +54,7 @@ pub async fn run(
     let mut rounds = Rounds::new(what, outage, outages, pace::POLL);
     while !*stop.borrow() {
         let turn = clock.turn(&now_us).await;
-        let pause = rounds.after(turn, TickError::refusal)?;
+        let pause = rounds.after(turn, SendError::refusal)?;
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             ended = stop.changed() => if ended.is_err() { return Ok(()) },
@@ -103,7 +80,7 @@ struct Clock<'a> {
 
 impl Clock<'_> {
     /// Looks, ticks where that is needed, and gives how long to wait until it looks again.
-    async fn turn(&mut self, now_us: impl Fn() -> i64) -> Result<Duration, TickError> {
+    async fn turn(&mut self, now_us: impl Fn() -> i64) -> Result<Duration, SendError> {
         let reader = match &self.reader {
             Some(reader) => reader,
             None => self
@@ -118,31 +95,14 @@ impl Clock<'_> {
             Turn::Wait(pause) => return Ok(pause),
             Turn::Tick { due_us } => due_us,
         };
-        let stream_seq = self.send(&message(self.ledger, due_us, seen.size)).await?;
-        self.pace.sent(due_us, now_us, stream_seq);
+        let tick = message(self.ledger, due_us, seen.size);
+        let taken = send(self.js, self.ledger, &tick).await?.await;
+        let taken = taken.map_err(|source| SendError::untaken(&tick, source))?;
+        self.pace.sent(due_us, now_us, taken.sequence);
         Metrics::add(&self.metrics.ticks, 1);
         let due = schema::time::format_us(due_us);
         tracing::debug!(ledger = %self.ledger, %due, "ledger {}: something was due at {due}", self.ledger);
         Ok(pace::POLL)
-    }
-
-    /// Sends a tick and gives its number in the stream.
-    async fn send(&self, tick: &Outgoing) -> Result<u64, TickError> {
-        let failed = |source| TickError::Nats {
-            subject: tick.subject.clone(),
-            source,
-        };
-        let identity = digest::message_id("ledger", &self.ledger.source(), &tick.id);
-        let mut headers = HeaderMap::new();
-        headers.insert("Content-Type", "application/cloudevents+json");
-        headers.insert(NATS_MESSAGE_ID, hex::encode(identity).as_str());
-        let body = tick.body.clone().into();
-        let sent = self
-            .js
-            .publish_with_headers(tick.subject.clone(), headers, body)
-            .await;
-        let acknowledged = sent.map_err(failed)?.await.map_err(failed)?;
-        Ok(acknowledged.sequence)
     }
 }
 

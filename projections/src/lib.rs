@@ -24,6 +24,7 @@ pub mod query;
 pub mod rejudge;
 pub mod retention;
 pub mod rollback;
+mod send;
 mod store;
 pub mod verdict;
 pub mod view;

@@ -11,20 +11,20 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::header::{HeaderMap, NATS_MESSAGE_ID};
 use async_nats::jetstream;
 use ledger::db::Database;
-use ledger::digest;
 use ledger::outage::Rounds;
 use ledger::read::{ReadError, Reader};
 use schema::LedgerName;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_postgres::types::ToSql;
 
 use refused::Door;
 pub use refused::{Refused, refused};
 
 use crate::metrics::Metrics;
+use crate::send::{SendError, send};
 use crate::verdict::Outgoing;
 
 /// Half of what is waited first before a server is tried again.
@@ -39,30 +39,6 @@ const DOUBT: Duration = Duration::from_secs(1);
 const MANY: usize = 4000;
 /// How many doublings there are at most: about an hour and a half between two attempts.
 const MOST_DOUBLINGS: u32 = 10;
-
-/// Why a round did not end well.
-#[derive(Debug, thiserror::Error)]
-enum RoundError {
-    #[error("the outbox cannot be read")]
-    Database(#[from] ReadError),
-    #[error("NATS does not take {id} for {subject}")]
-    Nats {
-        id: String,
-        subject: String,
-        #[source]
-        source: jetstream::context::PublishError,
-    },
-}
-
-impl RoundError {
-    /// What the database says that is there and refuses; anything else is an outage.
-    fn refusal(self) -> Result<ReadError, Self> {
-        match self {
-            Self::Database(error) if !error.is_unavailable() => Ok(error),
-            outage => Err(outage),
-        }
-    }
-}
 
 /// Publishes until `stop` is true, through outages of NATS and of the database. `js` is a connection as
 /// publisher `ledger`. Where nobody rings at [`Metrics::new_in_outbox`] it looks every `poll`.
@@ -84,7 +60,7 @@ pub async fn run(
     let mut rounds = Rounds::new(what, outage, &metrics.outages, FIRST_WAIT);
     while !*stop.borrow() {
         let round = publisher.round().await.map(|()| poll);
-        let pause = rounds.after(round, RoundError::refusal)?;
+        let pause = rounds.after(round, SendError::refusal)?;
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = metrics.new_in_outbox.notified() => {}
@@ -145,7 +121,7 @@ impl<'a> Publisher<'a> {
     }
 
     /// Sends what is new, and once in a while what is to be sent again.
-    async fn round(&mut self) -> Result<(), RoundError> {
+    async fn round(&mut self) -> Result<(), SendError> {
         let mut fresh = self.metrics.take_fresh();
         // What is not read again because it is here is read where sending it fails.
         let looked = self.looked.take().filter(|at| at.elapsed() < LOOK);
@@ -164,7 +140,7 @@ impl<'a> Publisher<'a> {
     }
 
     /// Reads what lies in the outbox, but for what the door has refused.
-    async fn look(&mut self) -> Result<Vec<Outgoing>, RoundError> {
+    async fn look(&mut self) -> Result<Vec<Outgoing>, SendError> {
         let reader = self.open().await?;
         let mut waiting = self.waiting(&reader).await?;
         if self.is_in_doubt(&waiting) {
@@ -185,7 +161,7 @@ impl<'a> Publisher<'a> {
     }
 
     /// Sends those that were not sent, or long ago.
-    async fn send_all(&mut self, waiting: &[Outgoing]) -> Result<(), RoundError> {
+    async fn send_all(&mut self, waiting: &[Outgoing]) -> Result<(), SendError> {
         let now = Instant::now();
         let mut acknowledgements = Vec::new();
         for message in waiting {
@@ -194,13 +170,14 @@ impl<'a> Publisher<'a> {
                 .get(&message.id)
                 .is_none_or(|sent| sent.is_due(now))
             {
-                acknowledgements.push((message, self.send(message).await?));
+                let sent = send(self.js, self.ledger, message).await?;
+                acknowledgements.push((message, sent));
             }
         }
         for (message, acknowledgement) in acknowledgements {
             acknowledgement
                 .await
-                .map_err(|source| failed(message, source))?;
+                .map_err(|source| SendError::untaken(message, source))?;
             let times = self.sent.get(&message.id).map_or(1, |sent| sent.times + 1);
             self.sent
                 .insert(message.id.clone(), Sent { at: now, times });
@@ -265,33 +242,22 @@ impl<'a> Publisher<'a> {
         self.refused = found;
         Ok(())
     }
-
-    async fn send(
-        &self,
-        message: &Outgoing,
-    ) -> Result<jetstream::context::PublishAckFuture, RoundError> {
-        let identity = digest::message_id("ledger", &self.ledger.source(), &message.id);
-        let mut headers = HeaderMap::new();
-        headers.insert("Content-Type", "application/cloudevents+json");
-        headers.insert(NATS_MESSAGE_ID, hex::encode(identity).as_str());
-        let body = message.body.clone().into();
-        let sent = self
-            .js
-            .publish_with_headers(message.subject.clone(), headers, body)
-            .await;
-        sent.map_err(|source| failed(message, source))
-    }
 }
 
 /// The first page of what lies in the outbox, oldest cause first, but for these.
 async fn waiting(reader: &Reader, but: &[&str]) -> Result<Vec<Outgoing>, ReadError> {
     let db = reader.database();
-    let client = db.client().await?;
+    let mut client = db.client().await?;
     let rows = async {
-        let statement = client
-            .prepare_cached(include_str!("sql/outbox.sql"))
-            .await?;
-        client.query(&statement, &[&reader.id(), &but]).await
+        let tx = client.transaction().await?;
+        let in_order = tx.prepare_cached(include_str!("sql/in_order.sql")).await?;
+        let statement = tx.prepare_cached(include_str!("sql/outbox.sql")).await?;
+        let parameters: [&(dyn ToSql + Sync); 2] = [&reader.id(), &but];
+        // Sent together, and carried out in this order.
+        let (_, rows) =
+            tokio::try_join!(tx.query(&in_order, &[]), tx.query(&statement, &parameters))?;
+        tx.commit().await?;
+        Ok(rows)
     };
     let rows = rows.await.map_err(db.error("reading the outbox"))?;
     let message = |row: &tokio_postgres::Row| Outgoing {
@@ -300,14 +266,6 @@ async fn waiting(reader: &Reader, but: &[&str]) -> Result<Vec<Outgoing>, ReadErr
         body: row.get(2),
     };
     Ok(rows.iter().map(message).collect())
-}
-
-fn failed(message: &Outgoing, source: jetstream::context::PublishError) -> RoundError {
-    RoundError::Nats {
-        id: message.id.clone(),
-        subject: message.subject.clone(),
-        source,
-    }
 }
 
 #[cfg(test)]

@@ -105,6 +105,48 @@ async fn what_the_ledger_refused_itself_is_said_and_not_sent_again() {
     task.await.expect("joined").expect("stopped in order");
 }
 
+/// A rebuild lays what it derives into the same table, and who publishes looks many times a second: also with a plan that
+/// was made while the table was empty it must not read all of that.
+#[tokio::test]
+async fn what_a_rebuild_derives_is_not_read_by_who_publishes() {
+    let fixture = Fixture::new().await;
+    let nats = Nats::start().await;
+    let js = nats.jetstream().await;
+    stream(&js).await;
+    fixture.fold().await;
+    let client = fixture.server.connect(&fixture.database).await;
+    client
+        .batch_execute("VACUUM ANALYZE views.outbox")
+        .await
+        .expect("vacuumed");
+
+    let (stop, stopped) = watch::channel(false);
+    let task = {
+        let (db, js, poll) = (fixture.db.clone(), js.clone(), POLL / 5);
+        let metrics = Arc::new(Metrics::default());
+        tokio::spawn(async move { outbox::run(&db, &main(), &js, metrics, poll, stopped).await })
+    };
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    client
+        .batch_execute(
+            "INSERT INTO views.projection (ledger, engine, epoch, state)
+             SELECT ledger, engine, 1, 'building' FROM views.projection WHERE state = 'live';
+             INSERT INTO views.outbox (cause_seq, projection, id, subject, body)
+             SELECT n, p.projection, n::text, 'a', 'b'
+               FROM views.projection p, generate_series(1, 5000) n WHERE p.state = 'building'",
+        )
+        .await
+        .expect("laid");
+    // A session tells what it has read once a second.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let read =
+        "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relid = 'views.outbox'::regclass";
+    let row = client.query_one(read, &[]).await.expect("counted");
+    assert_eq!(row.get::<_, i64>(0), 0);
+    stop.send(true).expect("it listens");
+    task.await.expect("joined").expect("stopped in order");
+}
+
 #[tokio::test]
 async fn verdicts_are_published_through_an_outage() {
     let mut fixture = Fixture::new().await;
