@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream;
-use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::context::{
+    PublishError, PublishErrorKind, RequestError, RequestErrorKind,
+};
 use async_nats::{ConnectOptions, Event, ServerAddr};
 use tokio::sync::watch;
 use tokio_rustls::rustls::ClientConfig;
@@ -120,7 +122,8 @@ impl NatsError {
                 !barred && ledger::tls::refusal(source).is_none()
             }
             Self::Lost { .. } | Self::Timeout { .. } | Self::NoJetStream { .. } => true,
-            Self::Address { .. } | Self::Credentials(_) | Self::Refused { .. } => false,
+            Self::Refused { source, .. } => is_silence(source.as_ref()),
+            Self::Address { .. } | Self::Credentials(_) => false,
         }
     }
 
@@ -133,6 +136,19 @@ impl NatsError {
             source: source.into(),
         }
     }
+}
+
+/// Whether what the client library calls a refusal is none: nobody answered, or not in time.
+fn is_silence(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        let answer = cause.downcast_ref().map(RequestError::kind);
+        if let Some(RequestErrorKind::TimedOut | RequestErrorKind::NoResponders) = answer {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
 }
 
 /// The oldest server that does not lose a whole stream when it is killed.
@@ -315,6 +331,19 @@ fn without_password(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_that_does_not_answer_refuses_nothing() {
+        use async_nats::jetstream::context::{GetStreamError, GetStreamErrorKind};
+        let of = |kind| {
+            let cause = RequestError::new(kind);
+            let error = GetStreamError::with_source(GetStreamErrorKind::Request, cause);
+            NatsError::refused("find stream LEDGER-main", error)
+        };
+        assert!(of(RequestErrorKind::TimedOut).is_unavailable());
+        assert!(of(RequestErrorKind::NoResponders).is_unavailable());
+        assert!(!of(RequestErrorKind::InvalidSubject).is_unavailable());
+    }
 
     #[test]
     fn no_password_is_shown_of_an_address_that_cannot_be_read() {

@@ -274,22 +274,25 @@ impl<'a> Recovery<'a> {
         Ok(page)
     }
 
-    /// The copy of a message below another subject. Its `Nats-Msg-Id` lets a step be repeated.
+    /// The copy of a message below another subject. Its `Nats-Msg-Id` lets a step be repeated, but where the message would
+    /// be too large with it: then it may come twice, which the ledger sees.
     fn copy(&self, one: &Stored, from: &str, to: &str, identity: &str) -> Message {
         let message = &one.message;
         let from = format!("ledger.{}.{from}.", self.ledger);
         let rest = message.nats_subject.strip_prefix(&from);
         let rest = rest.unwrap_or(&message.nats_subject);
         let subject = format!("ledger.{}.{to}.{rest}", self.ledger);
-        let id = format!(
-            "NATS/1.0\r\nNats-Msg-Id: {identity}/{}\r\n",
-            message.stream_seq
-        );
-        let mut block = id.into_bytes();
-        match headers::without_requests(&one.headers) {
-            rest if rest.is_empty() => block.extend_from_slice(b"\r\n"),
-            rest => block.extend_from_slice(&rest),
-        }
+        let id = format!("Nats-Msg-Id: {identity}/{}\r\n", message.stream_seq);
+        let rest = headers::without_requests(&one.headers);
+        let end: &[u8] = if rest.is_empty() { b"\r\n" } else { &rest };
+        let named = [b"NATS/1.0\r\n", id.as_bytes(), end].concat();
+        let block = if named.len() + message.body.len() <= self.link.info.max_payload {
+            named
+        } else if rest.is_empty() {
+            Vec::new()
+        } else {
+            [b"NATS/1.0\r\n", rest.as_slice()].concat()
+        };
         (subject.into(), block, message.body.clone())
     }
 

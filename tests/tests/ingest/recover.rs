@@ -61,6 +61,36 @@ async fn a_new_stream_goes_on_where_the_old_was_read() {
     assert_eq!(chain_of(&world.db, 28).await.len(), 28);
 }
 
+/// What a publisher sends must not make a recovery impossible, though it leave no room for what a copy says of itself.
+#[tokio::test]
+async fn the_largest_messages_are_copied_too() {
+    let mut world = World::new().await;
+    world.publish_beats(0..2).await;
+    let ingest = world.consume().await;
+    world.chain_of(3).await;
+    ingest.stop().await.expect("stopped in order");
+    world.nats.wipe();
+    world.nats.restart().await;
+    world.ensure_streams().await;
+    let subject: &[u8] = b"ledger.main.ingest.ci.a.b.c";
+    let (most, headers): (usize, &[u8]) = (1 << 20, b"NATS/1.0\r\nName: x\r\n\r\n");
+    let body = vec![b'x'; most];
+    let with_headers = &body[headers.len()..];
+    publish_raw(
+        &world.nats.url(),
+        &[(subject, b"", &body), (subject, headers, with_headers)],
+    )
+    .await;
+    let head = world.head().await;
+    let recovered = copy_stream(&world.system(), &main(), &head, &StreamSettings::default()).await;
+    assert_eq!(recovered.expect("recovered").copied, 2);
+    let ingest = world.consume().await;
+    let records = world.chain_of(3 + 1 + 2).await;
+    let kinds = kinds(&records);
+    assert_eq!(kinds[4..], ["ledger.event.quarantined size.exceeded"; 2]);
+    ingest.stop().await.expect("stopped in order");
+}
+
 #[tokio::test]
 async fn a_stream_of_another_ledger_is_refused() {
     let world = World::new().await;
