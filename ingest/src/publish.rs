@@ -1,6 +1,7 @@
 //! Publishing: many messages in flight, a spool when NATS is away, and waiting for the receipts.
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::time::Duration;
 
 use async_nats::jetstream::context::{PublishAckFuture, PublishErrorKind};
@@ -13,7 +14,7 @@ use ledger::digest;
 use ledger::words::in_full;
 use schema::{EventType, LedgerName, Name};
 use serde_json::Value;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::sleep;
 
 use crate::follow::{Fate, Follower};
 use crate::nats::{Connection, Nats, NatsError};
@@ -355,20 +356,20 @@ impl<'a> Sending<'a> {
 
     /// Waits for the receipts that have not come.
     async fn settle(mut self, patience: Duration, result: &mut impl Hears) {
-        let deadline = Instant::now() + patience;
+        // Not a moment to wait until: there is none that is as late as somebody may have patience for.
+        let mut patience = pin!(sleep(patience));
         while self
             .follower
             .as_ref()
             .is_some_and(|follower| follower.waiting() > 0)
         {
             let receipt = tokio::select! {
-                receipt = timeout_at(deadline, next_receipt(&mut self.follower)) => receipt.ok(),
-                () = self.connection.lost() => None,
+                biased;
+                receipt = next_receipt(&mut self.follower) => receipt,
+                () = &mut patience => break,
+                () = self.connection.lost() => break,
             };
-            match receipt {
-                Some(receipt) => self.tell(&receipt, false, result),
-                None => break,
-            }
+            self.tell(&receipt, false, result);
         }
         for (at, item, stream_seq) in self.follower.map(Follower::rest).unwrap_or_default() {
             result(at, item, Ok(Status::Unsettled { stream_seq }));

@@ -79,7 +79,7 @@ impl Checkpoint {
 /// Waits until a signed head covers all that is in the chain now.
 async fn wait(reader: &Reader, patience: Duration) -> Result<(), Failure> {
     let size = reader.head().await?.size;
-    let until = Instant::now() + patience;
+    let began = Instant::now();
     loop {
         let note = reader.last_checkpoint().await?;
         let signed = note.and_then(|note| Head::parse_note(note.as_bytes()).ok());
@@ -87,7 +87,7 @@ async fn wait(reader: &Reader, patience: Duration) -> Result<(), Failure> {
         if covered >= size {
             return Ok(());
         }
-        if Instant::now() >= until {
+        if began.elapsed() >= patience {
             let waited = patience.as_secs();
             return Err(Failure::new(format!(
                 "after {waited} s the last signed head covers {covered} of {size} positions"

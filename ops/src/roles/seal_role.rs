@@ -118,8 +118,9 @@ impl<'a> Session<'a> {
     async fn wait(&self, stop: &mut watch::Receiver<bool>) {
         let config = &self.shared.config;
         let waiting = self.sealer.waits_for_standby().is_some();
-        let due = Instant::now() + if waiting { POLL } else { config.seal_every };
-        while Instant::now() < due && !*stop.borrow() {
+        let every = if waiting { POLL } else { config.seal_every };
+        let began = Instant::now();
+        while began.elapsed() < every && !*stop.borrow() {
             let size = self
                 .shared
                 .metrics
@@ -128,7 +129,7 @@ impl<'a> Session<'a> {
             if size.saturating_sub(self.sealer.size()) >= config.seal_events {
                 return;
             }
-            let pause = POLL.min(due.saturating_duration_since(Instant::now()));
+            let pause = POLL.min(every.saturating_sub(began.elapsed()));
             tokio::select! {
                 () = sleep(pause) => {}
                 () = ingest::backoff::stopped(stop) => {}

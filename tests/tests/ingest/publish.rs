@@ -82,6 +82,9 @@ async fn waiting_tells_what_became_of_each() {
     );
     let again = statuses(&options(&world, None, Some(20)), beats(1..2)).await;
     assert_eq!(again, [Status::Settled(Fate::Duplicate { of: Some(2) })]);
+    // For ever is not too long.
+    let again = statuses(&options(&world, None, Some(u64::MAX)), beats(1..2)).await;
+    assert_eq!(again, [Status::Settled(Fate::Duplicate { of: Some(2) })]);
     // JetStream has just seen messages of these names. What they are, the ledger says all the same.
     let named = |body: &'static [u8]| Outbound::new(&main(), &ledger, Bytes::from_static(body));
     let hollow =
