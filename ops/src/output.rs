@@ -2,6 +2,7 @@
 //! terminal a table is cut to its width; nothing else ever is.
 
 mod render;
+mod screen;
 
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
@@ -9,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::exit::Failure;
+use screen::Screen;
 
 /// A form of output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -50,12 +52,13 @@ pub struct Rows<W: Write> {
 }
 
 /// Rows on standard output.
-pub type Printed = Rows<BufWriter<StdoutLock<'static>>>;
+pub type Printed = Rows<BufWriter<Screen<StdoutLock<'static>>>>;
 
 /// A list on standard output; headings are bold where colours are wanted.
 pub fn rows(format: Format, columns: &[Column], colour: bool) -> Printed {
     let bold = colour && format == Format::Table;
-    Rows::new(format, columns, BufWriter::new(io::stdout().lock()), bold).within(terminal_width())
+    let out = BufWriter::new(Screen::stdout(format));
+    Rows::new(format, columns, out, bold).within(terminal_width())
 }
 
 /// How many characters a line of standard output has, where that is a terminal.
@@ -235,7 +238,7 @@ impl<W: Write> Rows<W> {
 
 /// Writes one thing, an object: a table shows a line a key.
 pub fn one(format: Format, item: &impl Serialize, colour: bool) -> Result<(), Failure> {
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(Screen::stdout(format));
     match format {
         Format::Json => {
             serde_json::to_writer_pretty(&mut out, item).map_err(io::Error::from)?;

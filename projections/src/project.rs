@@ -2,6 +2,7 @@
 //! in one transaction. A batch is in the views whole or not at all.
 
 mod batch;
+mod compare;
 mod error;
 mod pipeline;
 mod rebuild;
@@ -26,7 +27,8 @@ use pipeline::{Pipeline, Written};
 pub(crate) use batch::compile;
 pub use error::ProjectError;
 pub(crate) use ledger::words::in_full;
-pub use rebuild::{Progress, Rebuild, rebuild};
+pub use compare::Difference;
+pub use rebuild::{Progress, Rebuild, compare, rebuild};
 
 /// How long to wait before looking again when nobody rings.
 const POLL: Duration = Duration::from_millis(100);

@@ -130,3 +130,61 @@ async fn a_log_is_not_succeeded_because_a_row_says_so() {
         assert!(report.to_string().contains(origin), "{report}");
     }
 }
+
+#[tokio::test]
+async fn views_that_somebody_changed_are_not_those_that_the_chain_gives() {
+    let (ledger, _) = recorded(0..20).await;
+    let admin = ledger.postgres.connect(&ledger.database).await;
+    let compare = ["rebuild", "--compare", "-o", "json"];
+    assert_eq!(ledger.run(compare).await.expect(0).out, "[]\n");
+    for (change, view, living) in [
+        (
+            "UPDATE views.entity SET status = 'ready' WHERE id = 'env-3'",
+            "entity",
+            None,
+        ),
+        (
+            "UPDATE views.history SET actor = 'nobody' WHERE id = 'env-4'",
+            "history",
+            None,
+        ),
+        (
+            "DELETE FROM views.violation WHERE id = 'env-5'",
+            "violation",
+            Some(false),
+        ),
+        (
+            "INSERT INTO views.deadline SELECT 1, 0, projection, false, 'platform.environment', 'env-6', 'a.b', 'c', '', ''
+               FROM views.projection",
+            "deadline",
+            Some(true),
+        ),
+        (
+            "INSERT INTO views.quarantine SELECT 7, 0, 1, projection, 'json.syntax', '', 'ci', 'x' FROM views.projection",
+            "quarantine",
+            Some(true),
+        ),
+    ] {
+        admin.batch_execute(change).await.expect("changed");
+        let found = ledger.run(compare).await.expect(3).list();
+        let theirs: Vec<&Value> = found.iter().filter(|one| one["view"] == view).collect();
+        let sides: Vec<bool> = theirs
+            .iter()
+            .filter_map(|one| one["living"].as_bool())
+            .collect();
+        match living {
+            Some(living) => assert!(
+                !sides.is_empty() && sides.iter().all(|one| *one == living),
+                "{change}: {found:?}"
+            ),
+            None => assert!(
+                sides.contains(&true) && sides.contains(&false),
+                "{change}: {found:?}"
+            ),
+        }
+    }
+    // The proof does not rest on them; made anew from the chain, they are right again.
+    ledger.run(["verify", "--rules"]).await.expect(0);
+    ledger.run(["rebuild", "--anew"]).await.expect(0);
+    ledger.run(compare).await.expect(0);
+}

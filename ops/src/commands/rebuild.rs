@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use clap::Args;
 use indicatif::ProgressBar;
+use ledger::read::Reader;
 use projections::ProjectError;
 use projections::project::{self, Progress};
-use schema::Name;
+use schema::{LedgerName, Name};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -14,7 +15,7 @@ use crate::app::App;
 use crate::cli::text;
 use crate::connect;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::{self, Format};
+use crate::output::{self, Column, Format};
 use crate::{logging, progress};
 
 const EXAMPLES: &str = "\
@@ -22,10 +23,20 @@ Examples:
   ledger rebuild                      all views, from the chain
   ledger rebuild --package platform   entities, histories and links of one package alone
   ledger rebuild --anew               from the first position, even where one was interrupted
+  ledger rebuild --compare            exit 3 where the living views say something else
 
 Ingest and the projector go on meanwhile, and readers see the old views until
 the new ones take their place in one moment. Nothing is published by a rebuild.
-Interrupted, it goes on where it was when it is run again.";
+Interrupted, it goes on where it was when it is run again. What --compare makes is
+deleted again; entities whose data was deleted are left out of it.";
+
+const COLUMNS: &[Column] = &[
+    ("view", "view"),
+    ("kind", "kind"),
+    ("id", "id"),
+    ("living", "living"),
+    ("row", "row"),
+];
 
 /// How often it is said how far it is, where nobody looks at a bar.
 const SAY: Duration = Duration::from_secs(5);
@@ -40,6 +51,9 @@ pub struct Rebuild {
     /// Begin anew where an earlier rebuild was interrupted, instead of going on
     #[arg(long)]
     anew: bool,
+    /// Replace nothing: say where the living views differ from what the chain gives
+    #[arg(long, conflicts_with_all = ["package", "anew"])]
+    compare: bool,
 }
 
 impl Rebuild {
@@ -50,6 +64,9 @@ impl Rebuild {
         let config = app.config()?;
         logging::start(&config, "info", app.colour_of_stderr())?;
         let reader = connect::reader(&config).await?;
+        if self.compare {
+            return compare(app, &reader, &config.ledger).await;
+        }
         let what = project::Rebuild {
             package,
             anew: self.anew,
@@ -71,6 +88,31 @@ impl Rebuild {
         }
         Ok(Exit::Done)
     }
+}
+
+/// Says where the living views and those that the chain gives differ; nobody is told that they hold where they do not.
+async fn compare(app: &App, reader: &Reader, ledger: &LedgerName) -> Outcome {
+    let mut shown = Shown::new(reader.head().await?.size);
+    let compared = project::compare(reader.database(), ledger, |now| shown.tell(now)).await;
+    shown.bar.finish_and_clear();
+    let (size, found) = compared?;
+    let mut rows = app.rows(COLUMNS);
+    for difference in &found {
+        rows.row(difference)?;
+    }
+    rows.finish()?;
+    if found.is_empty() {
+        output::say(&format!(
+            "the views say what follows from the chain, of {size} positions"
+        ));
+        return Ok(Exit::Done);
+    }
+    output::say(&format!(
+        "{} between the living views and what the chain gives: what is living stands in the views and does not follow, \
+         the others follow and are not there; ledger rebuild --anew puts it right",
+        output::counted(found.len(), "difference")
+    ));
+    Ok(Exit::Unproved)
 }
 
 /// How far it is: a bar on a terminal, log lines elsewhere.
@@ -102,6 +144,7 @@ impl Shown {
             Progress::Switched(size) => {
                 format!("the rebuilt views are in place, of {size} positions")
             }
+            Progress::Compared(size) => format!("compared, of {size} positions"),
             Progress::Swept(_) if self.is_early() => return,
             Progress::Swept(rows) => format!("deleted {rows} rows of the old views"),
         };

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::fold::Scope;
 use crate::project::batch::{BATCH, Folding, compile, engine, not_folded, read_facts};
+use crate::project::compare::{Difference, differences};
 use crate::project::error::ProjectError;
 use crate::project::pipeline::{Pipeline, Source};
 use crate::store::{Place, State, bigint};
@@ -47,6 +48,8 @@ pub enum Progress {
     Folded(u64, u64),
     /// The new views are in place, of so many positions.
     Switched(u64),
+    /// They were compared with the living ones, of so many positions.
+    Compared(u64),
     /// So many old rows are deleted.
     Swept(u64),
 }
@@ -59,6 +62,43 @@ pub async fn rebuild(
     db: &Database,
     ledger: &LedgerName,
     what: &Rebuild,
+    told: impl FnMut(Progress),
+) -> Result<u64, ProjectError> {
+    make(db, ledger, what, &mut End::Replace, told).await
+}
+
+/// Makes the views of a ledger beside the living ones, gives how many positions they are of and where the two differ, and
+/// deletes them again. Nothing that was made before is gone on with: it is no less to be doubted than the living ones.
+pub async fn compare(
+    db: &Database,
+    ledger: &LedgerName,
+    told: impl FnMut(Progress),
+) -> Result<(u64, Vec<Difference>), ProjectError> {
+    let what = Rebuild {
+        package: None,
+        anew: true,
+    };
+    let mut end = End::Compare(Vec::new());
+    let size = make(db, ledger, &what, &mut end, told).await?;
+    match end {
+        End::Compare(found) => Ok((size, found)),
+        End::Replace => Ok((size, Vec::new())),
+    }
+}
+
+/// What becomes of views that were made anew.
+enum End {
+    /// They take the place of the living ones.
+    Replace,
+    /// They are compared with the living ones, and retired.
+    Compare(Vec<Difference>),
+}
+
+async fn make(
+    db: &Database,
+    ledger: &LedgerName,
+    what: &Rebuild,
+    end: &mut End,
     mut told: impl FnMut(Progress),
 ) -> Result<u64, ProjectError> {
     let reader = Reader::open(db, ledger).await?;
@@ -69,7 +109,7 @@ pub async fn rebuild(
     let mut pipeline = Pipeline::new(folding, State::Building, None);
     let folded = loop {
         let until = until(db, &reader, ledger, what).await?;
-        match go_on(db, &mut pipeline, what, &until).await {
+        match go_on(db, &mut pipeline, what, end, &until).await {
             Ok(Some(size)) => break size,
             Ok(None) => {}
             Err(ProjectError::Redacted { .. }) => found_anew(db, &reader, &mut pipeline).await?,
@@ -78,7 +118,10 @@ pub async fn rebuild(
         let next = pipeline.folding.next();
         told(Progress::Folded(next, until.end.max(next)));
     };
-    told(Progress::Switched(folded));
+    told(match end {
+        End::Replace => Progress::Switched(folded),
+        End::Compare(_) => Progress::Compared(folded),
+    });
     sweep(db, &reader, &mut told).await?;
     Ok(folded)
 }
@@ -88,12 +131,13 @@ async fn go_on(
     db: &Database,
     pipeline: &mut Pipeline,
     what: &Rebuild,
+    end: &mut End,
     until: &Until,
 ) -> Result<Option<u64>, ProjectError> {
     if pipeline.folding.next().saturating_add(NEAR) >= until.live {
         pipeline.settle().await?;
         pipeline.let_go().await;
-        if let Some(size) = switch(db, &mut pipeline.folding, what).await? {
+        if let Some(size) = switch(db, &mut pipeline.folding, what, end).await? {
             return Ok(Some(size));
         }
     }
@@ -304,6 +348,7 @@ async fn switch(
     db: &Database,
     folding: &mut Folding,
     what: &Rebuild,
+    end: &mut End,
 ) -> Result<Option<u64>, ProjectError> {
     let failed = db.error("putting the rebuilt views in place");
     let live = Place::read(db, folding.reader.id(), State::Live).await?;
@@ -330,6 +375,20 @@ async fn switch(
         }
     }
     let new = folding.place.projection;
+    if let End::Compare(found) = end {
+        let live = live.ok_or_else(|| ProjectError::NothingLives {
+            ledger: folding.ledger.clone(),
+        })?;
+        let compared = differences(&tx, live.projection, new).await;
+        *found = compared.map_err(db.error("comparing the views"))?;
+        if live.checkpoint.next != folding.next() {
+            found.insert(0, Difference::of_place(live.checkpoint.next));
+        }
+        let retire = include_str!("../sql/retire.sql");
+        tx.execute(retire, &[&new]).await.map_err(&failed)?;
+        tx.commit().await.map_err(&failed)?;
+        return Ok(Some(folding.next()));
+    }
     match (&what.package, &live) {
         (None, live) => replace(&tx, folding, live.as_ref(), &failed).await?,
         (Some(package), Some(live)) if live.checkpoint.next == folding.next() => {

@@ -174,6 +174,7 @@ async fn a_redacted_event_is_gone_everywhere_and_everything_verifies() {
         .ask(["verify", "--bundle", "bundle", "--key", key])
         .await;
     assert_eq!(report["ok"], true, "{report}");
+    ledger.run(["rebuild", "--compare"]).await.expect(0);
     ledger.run(["rebuild"]).await.expect(0);
     let state = ledger
         .ask(["state", "platform.environment", "staging"])
