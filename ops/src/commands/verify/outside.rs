@@ -63,7 +63,7 @@ impl Outside {
             // Without NATS the rest can still be verified.
             Err(failure) => outside.notes.push(format!(
                 "the head on the outgoing stream is not compared: {}",
-                failure.render()
+                failure.render().replace("\n  ", "; ")
             )),
         }
         Ok(outside)
