@@ -25,9 +25,9 @@ use batch::{Folding, take_over};
 use pipeline::{Pipeline, Written};
 
 pub(crate) use batch::compile;
+pub use compare::{Difference, MOST_DIFFERENCES};
 pub use error::ProjectError;
 pub(crate) use ledger::words::in_full;
-pub use compare::Difference;
 pub use rebuild::{Progress, Rebuild, compare, rebuild};
 
 /// How long to wait before looking again when nobody rings.

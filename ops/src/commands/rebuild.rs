@@ -107,9 +107,11 @@ async fn compare(app: &App, reader: &Reader, ledger: &LedgerName) -> Outcome {
         ));
         return Ok(Exit::Done);
     }
+    let more = found.len() >= project::MOST_DIFFERENCES;
     output::say(&format!(
-        "{} between the living views and what the chain gives: what is living stands in the views and does not follow, \
+        "{}{} between the living views and what the chain gives: what is living stands in the views and does not follow, \
          the others follow and are not there; ledger rebuild --anew puts it right",
+        if more { "at least " } else { "" },
         output::counted(found.len(), "difference")
     ));
     Ok(Exit::Unproved)

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio_postgres::Error;
 
 /// How many differences are spelled out: one deleted row of the catalog's could make every other one differ.
-const MOST: i64 = 1000;
+pub const MOST_DIFFERENCES: usize = 1000;
 
 /// A row that only one of the two has: the living views, or those that the chain gives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
