@@ -81,6 +81,10 @@ async fn used_wrongly_says_what_would_be_right() {
             "make it first",
         ),
         (vec!["man", "--dir", "/proc/nowhere"], "can be made"),
+        (
+            vec!["log", "--since", "2026-12", "--until", "2026-01"],
+            "--until is before it",
+        ),
     ] {
         let ran = run_alone(&arguments).await.expect(2);
         assert!(ran.err.contains(said), "{arguments:?}: {}", ran.err);

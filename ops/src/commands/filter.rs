@@ -3,6 +3,7 @@
 use clap::Args;
 use ledger::read::Reader;
 use projections::query::When;
+use schema::time::format_us;
 
 use crate::app::App;
 use crate::cli::text;
@@ -97,12 +98,33 @@ impl Span {
 
     /// Fails where a time cannot be read, before any server is asked.
     pub fn check(&self) -> Result<(), Failure> {
-        for (option, text) in [("--since", &self.since.since), ("--until", &self.until)] {
-            if let Some(text) = text {
-                App::period(option, text)?;
-            }
-        }
-        Ok(())
+        let since = self.since.since.as_deref();
+        let since = since.map(|text| App::period("--since", text)).transpose()?;
+        let until = self.until.as_deref();
+        let until = until.map(|text| App::period("--until", text)).transpose()?;
+        let (since_us, until_us) = (
+            since.map(|one| one.start_us),
+            until.map(|one| one.last_us()),
+        );
+        in_order("--since", since_us, "--until", until_us)
+    }
+}
+
+/// Refuses a stretch of time that ends before it begins: nothing lies in it, and nobody means that.
+pub fn in_order(
+    begin: &str,
+    from_us: Option<i64>,
+    end: &str,
+    to_us: Option<i64>,
+) -> Result<(), Failure> {
+    match (from_us, to_us) {
+        (Some(from_us), Some(to_us)) if to_us < from_us => Err(Failure::usage(format!(
+            "{begin} is {}, and {end} is before it: {}",
+            format_us(from_us),
+            format_us(to_us)
+        ))
+        .mend("change the two places")),
+        _ => Ok(()),
     }
 }
 

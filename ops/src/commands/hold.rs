@@ -7,6 +7,9 @@ use schema::time::format_us;
 use serde_json::{Map, Value, json};
 
 use super::catalog::kind_name;
+use super::filter::in_order;
+use super::incidents;
+use super::named::Named;
 use crate::app::App;
 use crate::cli::text;
 use crate::connect;
@@ -18,7 +21,7 @@ const EXAMPLES: &str = "\
 Examples:
   ledger hold place case-2026-14 --kind platform.environment --id production --reason \"An audit\"
   ledger hold place quarter --from 2026-Q3 --to 2026-Q3 --reason \"An audit of the third quarter\"
-  ledger hold place outage --incident 5d41402a… --reason \"A post-mortem\"
+  ledger hold place outage --incident 5d4140 --reason \"A post-mortem\"
   ledger hold list
   ledger hold release case-2026-14 --why \"The audit is done\"
 
@@ -92,8 +95,8 @@ struct Place {
     /// Recorded until this time; of a period, until its end
     #[arg(long, value_name = "TIME", value_parser = text)]
     to: Option<String>,
-    /// The causes of this incident
-    #[arg(long, value_name = "INCIDENT", value_parser = text)]
+    /// The causes of this incident; the first characters of its identifier will do
+    #[arg(long, value_name = "INCIDENT", value_parser = incidents::identifier)]
     incident: Option<String>,
     /// All there is, where nothing else is named
     #[arg(long, conflicts_with_all = ["kind", "id", "from", "to", "incident"])]
@@ -118,25 +121,40 @@ impl Hold {
 
 impl Place {
     async fn run(self, app: &App) -> Outcome {
+        let config = app.config()?;
         let mut scope = Map::new();
         let mut add = |name: &str, value: Option<Value>| {
             scope.extend(value.map(|value| (name.to_owned(), value)));
         };
-        add("kind", self.kind.map(|kind| json!(kind.to_string())));
+        let kind = self.kind;
+        add("kind", kind.as_ref().map(|kind| json!(kind.to_string())));
         add("id", self.id.map(Value::from));
-        if let Some(from) = &self.from {
-            add(
-                "from_us",
-                Some(json!(App::period("--from", from)?.start_us)),
-            );
-        }
-        if let Some(to) = &self.to {
-            add("to_us", Some(json!(App::period("--to", to)?.last_us())));
-        }
-        add("incident", self.incident.map(Value::from));
+        let from = self.from.as_deref().map(|from| App::period("--from", from));
+        let from_us = from.transpose()?.map(|from| from.start_us);
+        let to = self.to.as_deref().map(|to| App::period("--to", to));
+        let to_us = to.transpose()?.map(|to| to.last_us());
+        in_order("--from", from_us, "--to", to_us)?;
+        add("from_us", from_us.map(Value::from));
+        add("to_us", to_us.map(Value::from));
+        add("incident", self.incident.clone().map(Value::from));
         if scope.is_empty() && !self.everything {
             return Err(Failure::usage("nothing is named that is to be held")
                 .mend("name a --kind, an --id, a time or an --incident, or hold --everything"));
+        }
+        // Of what nobody knows a hold would keep nothing, and look as if it did. Whoever only publishes cannot ask.
+        let asks = config.postgres.is_some();
+        if let Some(kind) = kind.as_ref().filter(|_| asks) {
+            let named = Named {
+                kind: Some(kind),
+                ..Named::default()
+            };
+            named
+                .must_be_known(&connect::reader(&config).await?)
+                .await?;
+        }
+        if let Some(incident) = self.incident.as_ref().filter(|_| asks) {
+            let whole = incidents::find(&config, incident).await?.incident;
+            scope.insert("incident".to_owned(), Value::from(whole));
         }
         let data = json!({"hold": self.hold, "scope": scope, "reason": self.reason});
         let seq = self

@@ -157,7 +157,7 @@ impl List {
 }
 
 /// An incident's identifier, or how it begins.
-fn identifier(value: &str) -> Result<String, String> {
+pub(super) fn identifier(value: &str) -> Result<String, String> {
     let legal = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     if value.len() < 4 || value.len() > 64 || !value.bytes().all(legal) {
         return Err(
@@ -169,7 +169,7 @@ fn identifier(value: &str) -> Result<String, String> {
 }
 
 /// The one incident that begins like this.
-async fn find(config: &Config, identifier: &str) -> Result<IncidentRow, Failure> {
+pub(super) async fn find(config: &Config, identifier: &str) -> Result<IncidentRow, Failure> {
     let reader = connect::views(config).await?;
     let asked = Asked {
         incident: Some(identifier),

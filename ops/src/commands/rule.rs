@@ -117,6 +117,9 @@ impl Rule {
     }
 }
 
+/// The year 10000, in µs since 1970.
+const BEYOND_US: i64 = 253_402_300_800_000_000;
+
 /// Until when.
 fn moment(until: Option<&str>, span: Option<&str>) -> Result<i64, Failure> {
     let now_us = app::now_us();
@@ -127,7 +130,15 @@ fn moment(until: Option<&str>, span: Option<&str>) -> Result<i64, Failure> {
                 Failure::usage(format!("--for: {span:?} is no duration"))
                     .mend("write e.g. 8h, 2d or 1h30m")
             })?;
-            now_us.saturating_add(us)
+            // What RFC 3339 cannot say is not until some day, but for ever.
+            now_us
+                .checked_add(us)
+                .filter(|us| *us < BEYOND_US)
+                .ok_or_else(|| {
+                    Failure::usage(format!("--for: {span:?} goes beyond the year 9999")).mend(
+                    "name a time that comes, or take the rule out for good: the setting rules.off",
+                )
+                })?
         }
         // One of the two is demanded.
         (None, None) => now_us,

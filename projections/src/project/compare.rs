@@ -42,8 +42,9 @@ pub(super) async fn differences(
     living: i32,
     anew: i32,
 ) -> Result<Vec<Difference>, Error> {
+    let most = i64::try_from(MOST_DIFFERENCES).unwrap_or(i64::MAX);
     let rows = tx
-        .query(include_str!("../sql/compare.sql"), &[&living, &anew, &MOST])
+        .query(include_str!("../sql/compare.sql"), &[&living, &anew, &most])
         .await?;
     let difference = |row: &tokio_postgres::Row| Difference {
         view: row.get("view"),

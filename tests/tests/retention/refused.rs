@@ -145,6 +145,39 @@ async fn holds_are_placed_listed_and_released_by_operators_alone() {
         .run(["hold", "place", "nothing", "--reason", "why"])
         .await
         .expect(2);
+    // What would keep nothing must not look as if it kept something.
+    for (scope, code, said) in [
+        (
+            ["--from", "2026-Q4", "--to", "2026-Q1"],
+            2,
+            "--to is before it",
+        ),
+        (
+            ["--kind", "platform.enviroment", "--id", "staging"],
+            5,
+            "platform.enviroment",
+        ),
+        (["--incident", "abcdef", "--id", "staging"], 5, "abcdef"),
+    ] {
+        let place = [
+            "hold", "place", "empty", "--reason", "audit", "--by", "alice",
+        ];
+        let ran = ledger.run(place.iter().chain(&scope)).await.expect(code);
+        assert!(ran.err.contains(said), "{scope:?}: {}", ran.err);
+    }
+    let never = [
+        "rule",
+        "silence",
+        "transition.illegal",
+        "--for",
+        "9999999d",
+        "--reason",
+        "x",
+        "--by",
+        "alice",
+    ];
+    let said = ledger.run(never).await.expect(2).err;
+    assert!(said.contains("rules.off"), "{said}");
     let holds = ledger.ask(["hold", "list"]).await;
     assert_eq!(holds.as_array().map(Vec::len), Some(2), "{holds}");
     assert_eq!(holds[0]["scope"]["id"], "production");
