@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::cli::text;
 use crate::exit::Failure;
 use crate::output;
+use crate::when::Period;
 
 /// When: now, unless a position or a time is named.
 #[derive(Debug, Clone, Args)]
@@ -102,10 +103,7 @@ impl Span {
         let since = since.map(|text| App::period("--since", text)).transpose()?;
         let until = self.until.as_deref();
         let until = until.map(|text| App::period("--until", text)).transpose()?;
-        let (since_us, until_us) = (
-            since.map(|one| one.start_us),
-            until.map(|one| one.last_us()),
-        );
+        let (since_us, until_us) = (since.map(|one| one.start_us), until.map(Period::last_us));
         in_order("--since", since_us, "--until", until_us)
     }
 }

@@ -16,6 +16,7 @@ use crate::connect;
 use crate::decide::Decider;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Column};
+use crate::when::Period;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -132,7 +133,7 @@ impl Place {
         let from = self.from.as_deref().map(|from| App::period("--from", from));
         let from_us = from.transpose()?.map(|from| from.start_us);
         let to = self.to.as_deref().map(|to| App::period("--to", to));
-        let to_us = to.transpose()?.map(|to| to.last_us());
+        let to_us = to.transpose()?.map(Period::last_us);
         in_order("--from", from_us, "--to", to_us)?;
         add("from_us", from_us.map(Value::from));
         add("to_us", to_us.map(Value::from));
