@@ -177,8 +177,28 @@ impl<'a> Merge<'a> {
 
     /// Compares what the rows end with to the head row, and closes the report.
     pub fn finish(mut self) -> Report {
-        let extent = &self.job.extent;
-        let head = &extent.head;
+        self.meet_head();
+        self.meet_extent();
+        if self.job.options.keys.is_empty() {
+            self.report
+                .note("no key was given: the signatures of signed heads were not checked");
+        }
+        if let (many, Some(first)) = self.lagging {
+            self.report.note(format!(
+                "the data of {many} positions is to be deleted by events of the chain and is still there, the first at \
+                 position {first}: ledger serve's role retain deletes it"
+            ));
+        }
+        self.report.size = self.at;
+        self.report.set_root(&self.frontier.root());
+        let sealed = self.job.extent.sealed;
+        self.report.checkpoint_size = (sealed > 0).then_some(sealed);
+        self.report
+    }
+
+    /// Whether the head says what the last position is.
+    fn meet_head(&mut self) {
+        let head = &self.job.extent.head;
         let last = head.size.checked_sub(1);
         let mut wrong = |what, detail: String| self.report.problem(last, what, detail);
         if let Some(checked) = &self.last {
@@ -205,6 +225,13 @@ impl<'a> Merge<'a> {
             }
             self.report.set_chain(&checked.chain);
         }
+    }
+
+    /// Whether what is stored beside the positions reaches as far as they do, and no further.
+    fn meet_extent(&mut self) {
+        let extent = &self.job.extent;
+        let head = &extent.head;
+        let last = head.size.checked_sub(1);
         if extent.last_seq > last {
             let found = extent.last_seq.unwrap_or_default();
             self.report.problem(
@@ -243,20 +270,6 @@ impl<'a> Merge<'a> {
             );
             self.report.problem(None, What::Tree, detail);
         }
-        if self.job.options.keys.is_empty() {
-            self.report
-                .note("no key was given: the signatures of signed heads were not checked");
-        }
-        if let (many, Some(first)) = self.lagging {
-            self.report.note(format!(
-                "the data of {many} positions is to be deleted by events of the chain and is still there, the first at \
-                 position {first}: ledger serve's role retain deletes it"
-            ));
-        }
-        self.report.size = self.at;
-        self.report.set_root(&self.frontier.root());
-        self.report.checkpoint_size = (extent.sealed > 0).then_some(extent.sealed);
-        self.report
     }
 }
 

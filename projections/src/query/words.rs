@@ -34,39 +34,8 @@ pub(super) fn violation(
     } = row;
     let event = cause.event_type.unwrap_or("an event");
     match row.rule.as_str() {
-        verdict::ILLEGAL => match (cause.from, cause.to) {
-            (None, Some(to)) => {
-                format!(
-                    "{event} (position {cause_seq}) put {kind} {id} into `{to}`; its life may not begin like that"
-                )
-            }
-            (None, None) => {
-                format!(
-                    "{event} (position {cause_seq}) is about {kind} {id}, which was never created"
-                )
-            }
-            (Some(from), Some(to)) if from != to => {
-                format!(
-                    "{event} (position {cause_seq}) took {kind} {id} from `{from}` to `{to}`; its lifecycle has no such way"
-                )
-            }
-            (Some(from), _) => {
-                format!(
-                    "{event} (position {cause_seq}) came to {kind} {id} in `{from}`, where its lifecycle has no place for it"
-                )
-            }
-        },
-        verdict::FROM_MISMATCH => {
-            let claimed = cause.claimed.unwrap_or("another status");
-            match cause.from {
-                Some(from) => format!(
-                    "{event} (position {cause_seq}) takes {kind} {id} to have been `{claimed}`; it was `{from}`"
-                ),
-                None => format!(
-                    "{event} (position {cause_seq}) takes {kind} {id} to have been `{claimed}`; it had no status"
-                ),
-            }
-        }
+        verdict::ILLEGAL => illegal(row, event, cause),
+        verdict::FROM_MISMATCH => mistaken(row, event, cause),
         verdict::BLOCKED => {
             let why = if row.detail_key == "hold" {
                 "a hold keeps"
@@ -77,24 +46,7 @@ pub(super) fn violation(
                 "{event} (position {cause_seq}) of class {id} names data that {why}; that data is not deleted by it"
             )
         }
-        verdict::UNEXPECTED if !kind.ends_with(".violation") => {
-            let what = if row.detail_key == "differs" {
-                "which says something else than follows from the chain"
-            } else {
-                "which does not follow from the chain"
-            };
-            format!("position {cause_seq} brought {event} of {kind} {id}, {what}")
-        }
-        verdict::UNEXPECTED if row.detail_key == "differs" => {
-            format!(
-                "position {cause_seq} brought verdict {id} with another content than follows from the chain"
-            )
-        }
-        verdict::UNEXPECTED => {
-            format!(
-                "position {cause_seq} brought verdict {id}, which does not follow from the chain"
-            )
-        }
+        verdict::UNEXPECTED => unexpected(row, event),
         NOT_JUDGED => format!(
             "`{}` could not be judged when {event} (position {cause_seq}) came to {kind} {id}: it met a value that it did not expect, too many entities, or took too long. Look at what the event says; the rule is judged again at the next one",
             row.detail_key
@@ -114,6 +66,60 @@ pub(super) fn violation(
             Some(words) => broken(row, event, words, values),
             None => format!("position {cause_seq} broke `{name}` for {kind} {id}"),
         },
+    }
+}
+
+/// What the lifecycle has no way for.
+fn illegal(row: &ViolationRow, event: &str, cause: &Cause<'_>) -> String {
+    let ViolationRow { kind, id, .. } = row;
+    let event = format!("{event} (position {})", row.cause_seq);
+    match (cause.from, cause.to) {
+        (None, Some(to)) => {
+            format!("{event} put {kind} {id} into `{to}`; its life may not begin like that")
+        }
+        (None, None) => format!("{event} is about {kind} {id}, which was never created"),
+        (Some(from), Some(to)) if from != to => {
+            format!(
+                "{event} took {kind} {id} from `{from}` to `{to}`; its lifecycle has no such way"
+            )
+        }
+        (Some(from), _) => {
+            format!(
+                "{event} came to {kind} {id} in `{from}`, where its lifecycle has no place for it"
+            )
+        }
+    }
+}
+
+/// What the publisher took for the status, and what it was.
+fn mistaken(row: &ViolationRow, event: &str, cause: &Cause<'_>) -> String {
+    let ViolationRow { kind, id, .. } = row;
+    let claimed = cause.claimed.unwrap_or("another status");
+    let was = match cause.from {
+        Some(from) => format!("it was `{from}`"),
+        None => "it had no status".to_owned(),
+    };
+    format!(
+        "{event} (position {}) takes {kind} {id} to have been `{claimed}`; {was}",
+        row.cause_seq
+    )
+}
+
+/// What the ledger says itself in the chain, and should not.
+fn unexpected(row: &ViolationRow, event: &str) -> String {
+    let ViolationRow { kind, id, .. } = row;
+    let brought = format!("position {} brought", row.cause_seq);
+    match (kind.ends_with(".violation"), row.detail_key == "differs") {
+        (false, true) => format!(
+            "{brought} {event} of {kind} {id}, which says something else than follows from the chain"
+        ),
+        (false, false) => {
+            format!("{brought} {event} of {kind} {id}, which does not follow from the chain")
+        }
+        (true, true) => {
+            format!("{brought} verdict {id} with another content than follows from the chain")
+        }
+        (true, false) => format!("{brought} verdict {id}, which does not follow from the chain"),
     }
 }
 

@@ -86,6 +86,32 @@ async fn a_link_dangles_until_its_target_arrives() {
     assert_eq!(links(&fixture).await, [elsewhere]);
 }
 
+/// The view says of it what `ledger show` says.
+#[tokio::test]
+async fn what_has_no_state_is_there_once_it_has_a_history() {
+    let mut fixture = Fixture::new().await;
+    let probe = "kind = \"lab.probe\"\ntitle = \"Probe\"\nabout = \"A probe.\"\nsubject = \"Its number.\"\n\
+                 view = \"probes\"\nretention = \"forever\"\n\
+                 [fields.last]\ntype = \"string\"\nreference = \"lab.reading\"\nabout = \"What it read.\"\n\
+                 [events.set]\nabout = \"It was set.\"\ncreates = true\ncarries = \"all\"\n";
+    let reading = "kind = \"lab.reading\"\ntitle = \"Reading\"\nabout = \"What was read.\"\nsubject = \"Its number.\"\n\
+                   view = \"readings\"\nretention = \"forever\"\nstateless = true\n\
+                   [events.taken]\nabout = \"It was taken.\"\n";
+    let files = [("probe.toml", probe), ("reading.toml", reading)];
+    let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let lab = Package::parse(Name::new("lab").expect("legal"), files.to_vec());
+    let mut packages = Package::builtin().expect("the built-in packages load");
+    packages.push(lab.expect("it loads"));
+    fixture.activate(&packages).await;
+    send(&mut fixture, "lab.probe.set", "p", json!({ "last": "r1" })).await;
+    fixture.fold().await;
+    let to = |dangling| link("lab.probe/p", "last", "lab.reading/r1", dangling);
+    assert_eq!(links(&fixture).await, [to(true)]);
+    send(&mut fixture, "lab.reading.taken", "r1", json!({})).await;
+    fixture.fold().await;
+    assert_eq!(links(&fixture).await, [to(false)]);
+}
+
 #[tokio::test]
 async fn a_catalog_that_indexes_more_derives_the_links_of_what_is_there() {
     let mut fixture = Fixture::new().await;
