@@ -233,19 +233,3 @@ async fn many_are_accepted_quickly() {
             .all(|status| matches!(status, Status::Accepted { .. }))
     );
 }
-
-#[test]
-fn a_full_disk_keeps_no_half_of_a_file() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let spool = Spool::open(folder.path()).expect("opened");
-    // What is written there goes to a device that is always full.
-    let draft = folder.path().join(format!("draft-{}", std::process::id()));
-    std::os::unix::fs::symlink("/dev/full", &draft).expect("linked");
-    let items: Vec<Outbound> = beats(0..10).collect();
-    let error = spool.keep(&items).expect_err("there is no room");
-    assert!(error.to_string().contains("cannot be used"), "{error}");
-    assert!(draft.symlink_metadata().is_err(), "the draft is gone");
-    assert_eq!(spool.waiting().expect("listed"), 0);
-    spool.keep(&items).expect("there is room");
-    assert_eq!(spool.waiting().expect("listed"), 10);
-}
