@@ -259,6 +259,7 @@ impl Installation {
                     "SELECT h.size, least(s.size, coalesce(
                               (SELECT next_seq FROM views.projection p
                                 WHERE p.state = 'live' AND p.ledger = h.ledger
+                                  AND NOT EXISTS (SELECT FROM views.outbox o WHERE o.projection = p.projection)
                                   AND NOT EXISTS (SELECT FROM views.deadline d
                                                    WHERE d.projection = p.projection AND NOT d.fired
                                                      AND views.at_us(d.due_us) < now() + interval '1 second')), 0))

@@ -68,7 +68,9 @@ async fn a_silence_of_less_than_a_day_is_refused_at_every_start() {
             );
         }
     }
-    let serving = ledger.serve_unready();
+    // What serves has read its configuration before that is written anew.
+    ledger.configure("ledger.example/main", &silent("24h"));
+    let serving = ledger.serve().await;
     for span in ["24h", "0s"] {
         ledger.configure("ledger.example/main", &silent(span));
         ledger.run(["catalog", "activate"]).await.expect(0);
