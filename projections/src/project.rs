@@ -6,6 +6,7 @@ mod compare;
 mod error;
 mod pipeline;
 mod rebuild;
+mod sweep;
 
 use std::sync::Arc;
 use std::time::Duration;
