@@ -47,6 +47,16 @@ async fn cut(admin: &Client) {
 }
 
 #[tokio::test]
+async fn a_chain_that_was_written_anew_is_not_the_one_that_was_signed() {
+    let (ledger, _) = recorded(0..20).await;
+    let admin = ledger.postgres.connect(&ledger.database).await;
+    // Each row that is left is genuine.
+    cut(&admin).await;
+    let report = ledger.run(["verify", "-o", "json"]).await.expect(3).json();
+    assert!(whats(&report).contains(&"rolled_back"), "{report}");
+}
+
+#[tokio::test]
 async fn a_head_that_somebody_kept_is_compared() {
     let (ledger, head) = recorded(0..20).await;
     fs::write(ledger.path("kept"), &head).expect("written");
