@@ -120,3 +120,13 @@ fn references_lead_nowhere_in_a_circle() {
         ["valve.rule error"]
     );
 }
+
+#[test]
+fn what_nobody_names_is_in_no_circle_however_much_it_leads_to() {
+    let mut plant = Plant::with(&rule("shape = \"acyclic\"\nfield = \"parts[].name\""));
+    for number in 1..2200 {
+        let on = json!({"parts": [{"name": format!("v{}", number - 1)}]});
+        let told = plant.event(&format!("v{number}"), "installed", &on);
+        assert!(said(&told).is_empty(), "v{number}: {:?}", said(&told));
+    }
+}

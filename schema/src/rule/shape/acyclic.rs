@@ -8,7 +8,7 @@ use crate::name::KindName;
 use crate::rule::compile::{Broken, Compiler};
 use crate::rule::declare::Rule;
 use crate::rule::index_values;
-use crate::rule::inputs::Need;
+use crate::rule::inputs::{Lookup, Need};
 
 /// How many entities are gone through at most.
 const MOST: usize = 2000;
@@ -26,7 +26,7 @@ impl Acyclic {
         field: &str,
     ) -> Result<Self, Broken> {
         let kind = compiler.own(rule)?;
-        compiler.path(kind, field, rule.line)?;
+        compiler.indexed_path(kind, field, rule.line)?;
         if let Some(Some(other)) = kind.at_path(field)
             && *other != kind.name
         {
@@ -40,12 +40,25 @@ impl Acyclic {
         })
     }
 
-    /// Goes from the entity along its references, breadth first, until it comes back or nothing is left. Whoever
-    /// closes the circle is who breaks the rule.
+    /// Goes from the entity along its references until it comes back or nothing is left. Whoever closes the circle is
+    /// who breaks the rule. Nothing comes back to what nobody names, which is most of what is new.
     pub(super) fn judge<'a>(&'a self, case: &mut Case<'_, 'a>) -> Result<Vec<Broke<'a>>, Failure> {
-        let Some(start) = case.base.entity else {
+        let Some(start) = case.base.entity.filter(|one| self.leads_on(one)) else {
             return Ok(Vec::new());
         };
+        let naming = Lookup {
+            kind: self.kind.clone(),
+            fields: vec![(self.field.clone(), start.id.to_owned())],
+            most: 1,
+        };
+        match case.known.count(&naming) {
+            None => {
+                case.needs.insert(Need::Count(naming));
+                return Ok(Vec::new());
+            }
+            Some(0) => return Ok(Vec::new()),
+            Some(_) => {}
+        }
         // What was reached, its position, and from where.
         let mut reached: BTreeMap<String, (u64, String)> = BTreeMap::new();
         let mut next: Vec<View<'_>> = vec![start];
@@ -78,6 +91,10 @@ impl Acyclic {
             }
         }
         Ok(Vec::new())
+    }
+
+    fn leads_on(&self, entity: &View<'_>) -> bool {
+        !index_values(entity.attributes, &self.field).is_empty()
     }
 }
 
