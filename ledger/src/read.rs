@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use deadpool_postgres::GenericClient;
 use futures_util::TryStreamExt as _;
 use schema::LedgerName;
 use serde::Deserialize;
@@ -16,6 +17,8 @@ use crate::record::{Body, Header, Record};
 
 /// How many bytes of data one call reads at most, give or take one event.
 const MOST_BYTES: usize = 16 << 20;
+/// From how many positions on the planner would sort them.
+const MANY: u64 = 500;
 
 /// Why nothing could be read.
 #[derive(Debug, thiserror::Error)]
@@ -99,8 +102,26 @@ impl Reader {
     /// The positions from `from` on, in order: at most `limit`, and fewer where they are large. None means that
     /// the chain ends before `from`.
     pub async fn records(&self, from: u64, limit: u64) -> Result<Vec<Record>, ReadError> {
+        let mut client = self.db.client().await?;
+        if limit < MANY {
+            return Ok(self.scan(&client, from, limit).await?);
+        }
+        let failed = self.db.error("preparing to read events");
+        let tx = client.build_transaction().read_only(true).start();
+        let tx = tx.await.map_err(&failed)?;
+        let by_index = tx.prepare_cached(include_str!("sql/by_index.sql")).await;
+        let by_index = by_index.map_err(&failed)?;
+        tx.query(&by_index, &[]).await.map_err(&failed)?;
+        Ok(self.scan(&tx, from, limit).await?)
+    }
+
+    async fn scan(
+        &self,
+        client: &impl GenericClient,
+        from: u64,
+        limit: u64,
+    ) -> Result<Vec<Record>, DbError> {
         let failed = self.db.error("reading events");
-        let client = self.db.client().await?;
         let prepare = async |sql| client.prepare_cached(sql).await.map_err(&failed);
         let headers = prepare(include_str!("sql/scan_headers.sql")).await?;
         let data = prepare(include_str!("sql/scan_data.sql")).await?;
