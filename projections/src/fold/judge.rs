@@ -154,7 +154,7 @@ impl rule::Known for Ask<'_> {
             return Some(0);
         };
         match looks.as_slice() {
-            [] => Ask::count(self, &Look::all(lookup.kind.text().clone())),
+            [] => Ask::count(self, &Look::all(lookup.kind.text())),
             [look] => Ask::count(self, look),
             several => u64::try_from(self.meet(several)?.count()).ok(),
         }

@@ -27,10 +27,15 @@ pub struct Link {
 /// A value as it is indexed: itself, or its digest where it is longer than any identifier. Two values have the same
 /// form only where they are the same.
 pub fn target_id(value: &str) -> String {
-    if value.len() <= LONGEST && !value.starts_with(DIGEST) {
+    if is_kept(value) {
         return value.to_owned();
     }
     format!("{DIGEST}{}", blake3::hash(value.as_bytes()).to_hex())
+}
+
+/// Whether a value is indexed as it is.
+fn is_kept(value: &str) -> bool {
+    value.len() <= LONGEST && !value.starts_with(DIGEST)
 }
 
 /// The links of an entity with this status and these attributes, in order, each once. They follow from those and the
@@ -42,12 +47,7 @@ pub fn links(
 ) -> Vec<Link> {
     let mut found = Vec::new();
     for place in places {
-        let is_status = place.target().is_empty() && **place.path().text() == *STATUS;
-        let values = match status.filter(|_| is_status) {
-            Some(status) => vec![Cow::Borrowed(status)],
-            None => place.values(attributes),
-        };
-        for value in values {
+        for value in values(place, status, attributes) {
             found.push(Link {
                 field: place.path().text().clone(),
                 target_kind: place.target().clone(),
@@ -58,6 +58,46 @@ pub fn links(
     found.sort_unstable();
     found.dedup();
     found
+}
+
+/// Whether these are its links, where that can be told without making them: `false` may mean that it cannot.
+pub(super) fn are_links(
+    links: &[Link],
+    places: &[Indexed],
+    status: Option<&str>,
+    attributes: &Map<String, Value>,
+) -> bool {
+    let Some(all) = 1_u64.checked_shl(u32::try_from(links.len()).unwrap_or(u32::MAX)) else {
+        return false;
+    };
+    // A bit a link.
+    let mut found = 0;
+    for place in places {
+        for value in values(place, status, attributes) {
+            let said = (&**place.path().text(), &**place.target(), &*value);
+            let at = links.binary_search_by(|link| {
+                (&*link.field, &*link.target_kind, link.target_id.as_str()).cmp(&said)
+            });
+            match at {
+                Ok(at) if is_kept(&value) => found |= 1 << at,
+                _ => return false,
+            }
+        }
+    }
+    found == all - 1
+}
+
+/// What stands at a place.
+fn values<'a>(
+    place: &Indexed,
+    status: Option<&'a str>,
+    attributes: &'a Map<String, Value>,
+) -> Vec<Cow<'a, str>> {
+    let is_status = place.target().is_empty() && **place.path().text() == *STATUS;
+    match status.filter(|_| is_status) {
+        Some(status) => vec![Cow::Borrowed(status)],
+        None => place.values(attributes),
+    }
 }
 
 /// What is in the first list alone, and what in the second alone. Both are in order.
@@ -71,6 +111,9 @@ pub(super) fn difference(before: &[Link], after: &[Link]) -> (Vec<Link>, Vec<Lin
 
 #[cfg(test)]
 mod tests {
+    use schema::indexed::Path;
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -81,5 +124,41 @@ mod tests {
         assert!(digest.len() < LONGEST && digest.starts_with(DIGEST));
         assert_ne!(target_id(&digest), digest);
         assert_ne!(target_id(&"y".repeat(LONGEST + 1)), digest);
+    }
+
+    #[test]
+    fn links_are_known_again_and_others_are_not_taken_for_them() {
+        let place = |path: &str| Indexed::new(Path::parse(path).expect("a path"), None);
+        let places = [place("parts[]"), place("status")];
+        let of = |parts: &[&str]| {
+            let attributes = json!({ "parts": parts });
+            attributes.as_object().cloned().expect("an object")
+        };
+        let (long, many) = ("x".repeat(LONGEST + 1), vec!["n"; 70]);
+        for parts in [
+            &["a", "b"][..],
+            &[],
+            &["a"],
+            &["a", "a"],
+            &["b", "c"],
+            &[&long],
+            &many,
+        ] {
+            let attributes = of(parts);
+            let own = links(&places, Some("on"), &attributes);
+            for other in [
+                &["a", "b"][..],
+                &["b", "a"],
+                &["a", "a", "b"],
+                &[],
+                &[&long],
+            ] {
+                let same = are_links(&own, &places, Some("on"), &of(other));
+                assert!(!same || links(&places, Some("on"), &of(other)) == own);
+            }
+            assert!(!are_links(&own, &places, Some("off"), &attributes));
+            let can_tell = parts.iter().all(|one| is_kept(one));
+            assert_eq!(are_links(&own, &places, Some("on"), &attributes), can_tell);
+        }
     }
 }

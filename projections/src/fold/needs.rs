@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{Equivalent, HashMap};
 use schema::Indexed;
 use schema::rule::Due;
 
@@ -12,7 +12,7 @@ use crate::entity::{Entity, Key};
 use crate::fact::Fact;
 use crate::fold::publishers::Numbers;
 use crate::fold::tasks::{Task, TaskOf};
-use crate::fold::{Deadline, Known, link};
+use crate::fold::{Deadline, Known, Link, link};
 use crate::incident::Incident;
 
 /// A look-up: the entities of a kind that say this at that place.
@@ -40,18 +40,75 @@ impl Look {
     }
 
     /// All entities of a kind.
-    pub fn all(kind: Arc<str>) -> Self {
-        Self {
-            kind,
-            field: "".into(),
-            target_kind: "".into(),
-            target_id: String::new(),
-        }
+    pub fn all(kind: &str) -> Self {
+        LookRef::all(kind).to_look()
     }
 
     /// Whether it finds all entities of its kind: no value is empty.
     pub fn is_all(&self) -> bool {
         self.target_id.is_empty()
+    }
+
+    /// The same, to look it up by.
+    pub(super) fn by_ref(&self) -> LookRef<'_> {
+        LookRef {
+            kind: &self.kind,
+            field: &self.field,
+            target_kind: &self.target_kind,
+            target_id: &self.target_id,
+        }
+    }
+}
+
+/// A look-up as it is looked up: nothing of it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct LookRef<'a> {
+    pub(super) kind: &'a str,
+    pub(super) field: &'a str,
+    pub(super) target_kind: &'a str,
+    pub(super) target_id: &'a str,
+}
+
+impl<'a> LookRef<'a> {
+    /// All entities of a kind.
+    pub(super) fn all(kind: &'a str) -> Self {
+        Self {
+            kind,
+            field: "",
+            target_kind: "",
+            target_id: "",
+        }
+    }
+
+    /// The one that finds an entity by this link.
+    pub(super) fn of(key: &'a Key, link: &'a Link) -> Self {
+        Self {
+            kind: &key.kind,
+            field: &link.field,
+            target_kind: &link.target_kind,
+            target_id: &link.target_id,
+        }
+    }
+
+    pub(super) fn is_all(self) -> bool {
+        self.target_id.is_empty()
+    }
+
+    /// The same, to keep.
+    pub(super) fn to_look(self) -> Look {
+        Look {
+            kind: self.kind.into(),
+            field: self.field.into(),
+            target_kind: self.target_kind.into(),
+            target_id: self.target_id.to_owned(),
+        }
+    }
+}
+
+// A look-up that is kept and one that is looked up hash alike: their members do, and stand in the same order.
+impl Equivalent<Look> for LookRef<'_> {
+    fn equivalent(&self, look: &Look) -> bool {
+        *self == look.by_ref()
     }
 }
 

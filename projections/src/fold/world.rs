@@ -29,7 +29,7 @@ use crate::entity::{Entity, Key, KeyRef};
 use crate::fact::Fact;
 use crate::fold::changes::{Changed, Changes, Known, Linked};
 use crate::fold::link::{self, Link};
-use crate::fold::needs::{Loaded, Look, Needs};
+use crate::fold::needs::{Loaded, Look, LookRef, Needs};
 use crate::fold::publishers::Numbers;
 use crate::fold::tasks::{Task, TaskOf};
 use crate::incident::Incident;
@@ -361,16 +361,23 @@ impl World {
         let exists = slot.exists;
         slot.entity = entity.map(Arc::new);
         let now = slot.entity.as_deref();
-        let links = now.map_or_else(Vec::new, |entity| {
-            link::links(places, entity.status.name(), &entity.attributes)
+        let now = now.map(|entity| (entity.status.name(), &entity.attributes));
+        // Mostly an event leaves them as they were, and then nothing is allocated.
+        let same = now.is_some_and(|(status, attributes)| {
+            link::are_links(&slot.links, places, status, attributes)
         });
-        if links != *slot.links {
+        let links = now
+            .filter(|_| !same)
+            .map_or_else(Vec::new, |(status, attributes)| {
+                link::links(places, status, attributes)
+            });
+        if !same && links != *slot.links {
             let new = Arc::new(links);
             let old = std::mem::replace(&mut slot.links, new.clone());
             self.look_ups_move(key, created, places, &old, &new);
         }
         if existed != exists {
-            self.moves(key, created, &Look::all(key.kind.as_str().into()), exists);
+            self.moves(key, created, LookRef::all(&key.kind), exists);
         }
     }
 
@@ -414,7 +421,7 @@ impl World {
         self.finish_incidents(changes);
         if !reindexed.is_empty() {
             for kind in &reindexed {
-                if !self.never(Of::Look(&Look::all(kind.as_str().into()))) {
+                if !self.never(Of::Look(LookRef::all(kind))) {
                     self.unsure.insert(kind.clone());
                 }
             }

@@ -143,7 +143,7 @@ impl Memory {
     pub(super) fn write(&mut self, changes: Changes) {
         for one in changes.entities {
             if one.new {
-                let all = Look::all(one.key.kind.as_str().into());
+                let all = Look::all(&one.key.kind);
                 let ids = self.looks.entry(all).or_default();
                 ids.insert(one.entity.created_seq, one.key.id.clone());
             }

@@ -75,7 +75,7 @@ impl Rows {
             (&link.field, &link.target_kind, &link.target_id)
                 == (&look.field, &look.target_kind, &look.target_id)
         };
-        let all = *look == Look::all(look.kind.clone());
+        let all = *look == Look::all(&look.kind);
         let here = self
             .entities
             .iter()

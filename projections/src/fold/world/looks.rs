@@ -12,7 +12,7 @@ use super::memory::{LOOK, Used, used};
 use super::seen::Of;
 use crate::entity::Key;
 use crate::fold::link::{self, Link};
-use crate::fold::needs::Look;
+use crate::fold::needs::{Look, LookRef};
 
 /// What a look-up finds that has never found anything.
 static NOTHING: BTreeMap<u64, String> = BTreeMap::new();
@@ -59,7 +59,8 @@ impl World {
             if let Some(slot) = self.entities.get(&key.by_ref())
                 && let (Some((existed, before)), Some(entity)) = (&slot.before, &slot.entity)
             {
-                let finds = |links: &[Link]| links.iter().any(|link| look_of(key, link) == *look);
+                let of = look.by_ref();
+                let finds = |links: &[Link]| links.iter().any(|link| LookRef::of(key, link) == of);
                 let (then, now) = if look.is_all() {
                     (*existed, true)
                 } else {
@@ -82,7 +83,7 @@ impl World {
 
     /// Whether a look-up has never found anything, for certain.
     pub(super) fn found_nothing(&self, look: &Look) -> bool {
-        self.never(Of::Look(look)) && !self.unsure.contains(&*look.kind)
+        self.never(Of::Look(look.by_ref())) && !self.unsure.contains(&*look.kind)
     }
 
     /// How many a look-up finds, where that is known here.
@@ -110,24 +111,24 @@ impl World {
         let (gone, new) = link::difference(old, new);
         for (links, found) in [(gone, false), (new, true)] {
             for link in links.iter().filter(|link| asked(link)) {
-                self.moves(key, created, &look_of(key, link), found);
+                self.moves(key, created, LookRef::of(key, link), found);
             }
         }
     }
 
     /// A look-up finds an entity from here on, or no longer.
-    pub(super) fn moves(&mut self, key: &Key, created: u64, look: &Look, found: bool) {
-        if found && self.see(Of::Look(look)) && !self.unsure.contains(&*look.kind) {
+    pub(super) fn moves(&mut self, key: &Key, created: u64, look: LookRef<'_>, found: bool) {
+        if found && self.see(Of::Look(look)) && !self.unsure.contains(look.kind) {
             // Its first: all that it finds is known from here on.
             self.weight += LOOK;
             if look.is_all() {
-                self.counts.insert(look.clone(), used(0, self.batch));
+                self.counts.insert(look.to_look(), used(0, self.batch));
             } else {
                 let nothing = used(BTreeMap::new(), self.batch);
-                self.looks.insert(look.clone(), nothing);
+                self.looks.insert(look.to_look(), nothing);
             }
         }
-        if let Some(Used { what: ids, .. }) = self.looks.get_mut(look) {
+        if let Some(Used { what: ids, .. }) = self.looks.get_mut(&look) {
             if found {
                 self.weight += LOOK / 2;
                 ids.insert(created, key.id.clone());
@@ -136,22 +137,12 @@ impl World {
                 ids.remove(&created);
             }
         }
-        if let Some(Used { what: count, .. }) = self.counts.get_mut(look) {
+        if let Some(Used { what: count, .. }) = self.counts.get_mut(&look) {
             *count = if found {
                 *count + 1
             } else {
                 count.saturating_sub(1)
             };
         }
-    }
-}
-
-/// The look-up that finds an entity by this link.
-pub(super) fn look_of(key: &Key, link: &Link) -> Look {
-    Look {
-        kind: key.kind.as_str().into(),
-        field: link.field.clone(),
-        target_kind: link.target_kind.clone(),
-        target_id: link.target_id.clone(),
     }
 }

@@ -5,7 +5,7 @@ use std::hash::BuildHasher as _;
 use hashbrown::{DefaultHashBuilder, HashSet};
 
 use crate::entity::KeyRef;
-use crate::fold::needs::Look;
+use crate::fold::needs::LookRef;
 
 /// How many fingerprints are kept, each of 16 bytes or so. Beyond it everything unknown is looked up again.
 const MOST: usize = 8 << 20;
@@ -24,7 +24,7 @@ pub(super) enum Of<'a> {
     /// An entity, or one that a verdict is about.
     Entity(KeyRef<'a>),
     /// A look-up that has found something.
-    Look(&'a Look),
+    Look(LookRef<'a>),
     /// The key of a verdict that a rule may clear.
     Waiting(&'a str),
 }

@@ -7,7 +7,6 @@ use proptest::prelude::*;
 use schema::{Catalog, Indexed, KindName, Name, Package};
 use serde_json::{Map, Value, json};
 
-use super::looks::look_of;
 use super::memory::MOST;
 use super::*;
 use crate::entity::{Status, Times};
@@ -103,7 +102,9 @@ fn found(entities: &BTreeMap<Arc<Key>, Entity>, look: &Look) -> BTreeMap<u64, St
             return Some(one);
         }
         let links = link::links(places(), None, &entity.attributes);
-        let found = links.iter().any(|link| look_of(key, link) == *look);
+        let found = links
+            .iter()
+            .any(|link| LookRef::of(key, link) == look.by_ref());
         found.then_some(one)
     };
     entities.iter().filter_map(finds).collect()
@@ -158,7 +159,7 @@ proptest! {
                 Act::Look(place, value, count) => {
                     let look = match places().get(place) {
                         Some(place) => Look::new(KIND.into(), place, &format!("l{value}")),
-                        None => Look::all(KIND.into()),
+                        None => Look::all(KIND),
                     };
                     let looks = BTreeSet::from([look.clone()]);
                     let there = found(&now, &look);
