@@ -27,7 +27,7 @@ const LOCK: i32 = 0x7669_6577;
 const PATIENCE: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(100);
 /// How far behind the living projection the switch begins: it stands still while this is folded.
-const NEAR: u64 = 2 * BATCH;
+const NEAR: u64 = 8000;
 
 /// What to rebuild.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
