@@ -334,6 +334,7 @@ impl<'a> Fold<'a> {
             before.map(Arc::unwrap_or_clone)
         };
         let advance = advance(state, fact, kind);
+        let source = advance.entity.as_ref().map(|entity| entity.created_seq);
         if let Some(entity) = advance.entity {
             let places = catalog.indexed(fact.event_type.kind());
             let growth = fact.data.as_ref().filter(|_| keep);
@@ -370,6 +371,7 @@ impl<'a> Fold<'a> {
             occurred_us: fact.header.occurred_us,
             recorded_us: fact.header.recorded_us,
             key: key.clone(),
+            source,
             event_type: fact.header.event_type.clone(),
             actor: fact.header.actor.clone(),
             redacted: fact.data.is_none(),

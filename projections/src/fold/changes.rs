@@ -99,6 +99,8 @@ pub struct Line {
     pub recorded_us: i64,
     /// Whose history.
     pub key: Arc<Key>,
+    /// The position of that entity's first event; `None` where its kind has no state.
+    pub source: Option<u64>,
     /// The event's type, as received.
     pub event_type: String,
     /// Who acted.

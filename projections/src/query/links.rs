@@ -4,11 +4,15 @@ use ledger::db::Database;
 use ledger::read::Reader;
 use schema::LedgerName;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use crate::entity::Key;
+use crate::fold::links;
+use crate::project::compile;
 use crate::query::{Listed, QueryError, one_more};
+use crate::store::count;
 
 /// What an entity names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -53,22 +57,53 @@ pub struct Dangling {
     pub target_id: String,
 }
 
-/// What an entity names, in the order of the fields' names.
+/// What an entity names, in the order of the fields' names. It follows from its attributes and the catalog of where the
+/// views are.
 pub async fn names(
     db: &Database,
     ledger: &LedgerName,
     key: &Key,
     limit: Option<u64>,
 ) -> Result<Listed<Named>, QueryError> {
-    let sql = include_str!("../sql/links_from.sql");
-    list(db, ledger, sql, &[&key.kind, &key.id], limit, |row| Named {
-        field: row.get(0),
-        kind: row.get(1),
-        id: row.get(2),
-        status: row.get(3),
-        dangling: row.get(4),
-    })
-    .await
+    let reader = Reader::open(db, ledger).await?;
+    let failed = db.error("reading what an entity names");
+    let (sql, id) = (include_str!("../sql/living.sql"), reader.id());
+    let client = db.client().await?;
+    let living = client.query_opt(sql, &[&id, &key.kind, &key.id]).await;
+    // Looking for the catalog takes a connection of its own.
+    drop(client);
+    let Some(living) = living.map_err(&failed)? else {
+        return Ok(Listed::cut(Vec::new(), limit));
+    };
+    let (projection, next): (i32, i64) = (living.get(0), living.get(1));
+    // A catalog judges what comes after it.
+    let active = match count(next).checked_sub(1) {
+        Some(last) => reader.catalog_at(last).await?,
+        None => None,
+    };
+    let catalog = active.map(|active| compile(&active)).transpose()?;
+    let kind = key.kind.parse().ok();
+    let places = catalog.as_ref().zip(kind.as_ref());
+    let places = places.map_or(&[][..], |(catalog, kind)| catalog.indexed(kind));
+    // We wrote it, and PostgreSQL checked that it is JSON.
+    let attributes: Map<String, Value> = serde_json::from_str(living.get(3)).unwrap_or_default();
+    let mut links = links(places, living.get(2), &attributes);
+    links.retain(|link| !link.target_kind.is_empty());
+    links.truncate(usize::try_from(one_more(limit)).unwrap_or(usize::MAX));
+    let kinds: Vec<&str> = links.iter().map(|link| &*link.target_kind).collect();
+    let ids: Vec<&str> = links.iter().map(|link| link.target_id.as_str()).collect();
+    let sql = include_str!("../sql/named.sql");
+    let client = db.client().await?;
+    let rows = client.query(sql, &[&projection, &kinds, &ids]).await;
+    let rows = rows.map_err(&failed)?;
+    let named = links.iter().zip(&rows).map(|(link, row)| Named {
+        field: link.field.to_string(),
+        kind: link.target_kind.to_string(),
+        id: link.target_id.clone(),
+        status: row.get(0),
+        dangling: row.get(1),
+    });
+    Ok(Listed::cut(named.collect(), limit))
 }
 
 /// What names an entity, in the order of kinds and fields. It need not be there itself.

@@ -3,5 +3,8 @@ SELECT k.number, l.id, l.source
   FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) WITH ORDINALITY
     AS k (kind, field, target_kind, target_id, number)
  CROSS JOIN LATERAL (SELECT id, source FROM views.link
-                      WHERE projection = $1 AND target_kind = k.target_kind AND target_id = k.target_id
+                      WHERE projection = $1
+                        AND views.digest(target_kind, target_id) = views.digest(k.target_kind, k.target_id)
+                        AND views.digest(kind, field) = views.digest(k.kind, k.field)
+                        AND target_kind = k.target_kind AND target_id = k.target_id
                         AND kind = k.kind AND field = k.field OFFSET 0) l

@@ -1,4 +1,5 @@
--- redact_history: marks lines whose events' data is deleted.
+-- redact_history: marks lines whose events' data is deleted. A kind without state has no entity.
 UPDATE views.history h SET redacted = true
   FROM unnest($2::text[], $3::text[], $4::bigint[]) AS g (kind, id, seq)
- WHERE h.projection = $1 AND h.kind = g.kind AND h.id = g.id AND h.seq = g.seq
+  LEFT JOIN views.entity e ON e.projection = $1 AND e.kind = g.kind AND e.id = g.id
+ WHERE h.projection = $1 AND h.source IN (coalesce(e.created_seq, -1), -1) AND h.seq = g.seq

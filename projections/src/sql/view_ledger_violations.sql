@@ -4,5 +4,7 @@ SELECT v.ledger, v.violation, v.rule, v.severity, v.status, v.kind, v.id, v.caus
        views.at_us(h.occurred_us) AS occurred_at, views.at_us(h.recorded_us) AS recorded_at, h.actor, v.judged,
        v.detail_key, v.catalog
   FROM views.live_violation v
-  LEFT JOIN views.live_history h
-    ON h.projection = v.projection AND h.kind = v.kind AND h.id = v.id AND h.seq = v.cause_seq
+  LEFT JOIN views.entity e ON e.projection = v.projection AND e.kind = v.kind AND e.id = v.id
+  LEFT JOIN views.history h
+    ON h.projection = v.projection AND h.source = coalesce(e.created_seq, -1) AND h.seq = v.cause_seq
+   AND h.kind = v.kind AND h.id = v.id

@@ -7,8 +7,8 @@ SELECT d.ledger, d.kind, d.id, d.what, views.at_us(d.last_us) AS last_at,
                             AND c.event_type IN ('ledger.catalog.activated', 'ledger.catalog.activated.v1')
                           ORDER BY c.seq DESC LIMIT 1), o.otherwise)::interval AS span
           FROM (SELECT e.ledger, e.projection, e.kind, e.id, k.what, k.setting, k.otherwise,
-                       (SELECT max(h.occurred_us) FROM views.live_history h
-                         WHERE h.projection = e.projection AND h.kind = e.kind AND h.id = e.id
+                       (SELECT max(h.occurred_us) FROM views.history h
+                         WHERE h.projection = e.projection AND h.source = e.created_seq
                            AND (h.seq = e.created_seq OR h.event_type = k.done
                                 OR h.from_status IS NULL AND h.to_status = k.status)) AS last_us
                   FROM (VALUES
@@ -24,8 +24,8 @@ SELECT d.ledger, d.kind, d.id, d.what, views.at_us(d.last_us) AS last_at,
                 UNION ALL
                 SELECT o.ledger, o.projection, o.kind, o.id, 'review', '{grace,emergency_review}', '5d', h.occurred_us
                   FROM views.live_entity o
-                  JOIN views.live_history h
-                    ON h.projection = o.projection AND h.kind = o.kind AND h.id = o.id AND h.seq = o.created_seq
+                  JOIN views.history h
+                    ON h.projection = o.projection AND h.source = o.created_seq AND h.seq = o.created_seq
                  WHERE o.kind = 'governance.override'
                    AND NOT EXISTS (SELECT FROM views.live_entity r
                                     WHERE r.projection = o.projection AND r.kind = 'governance.review'

@@ -32,8 +32,8 @@ SELECT c.ledger, c.kind, c.id, coalesce(c.attributes ->> 'key_name', c.id), view
   FROM views.live_entity c
  CROSS JOIN LATERAL (
        SELECT max(h.occurred_us) AS us
-         FROM views.live_history h
-        WHERE h.projection = c.projection AND h.kind = c.kind AND h.id = c.id
+         FROM views.history h
+        WHERE h.projection = c.projection AND h.source = c.created_seq
           AND (h.seq = c.created_seq OR h.from_status = 'rotating' AND h.to_status = 'active')) AS last
  CROSS JOIN LATERAL (
        SELECT views.at_us(last.us) + interval '1 day'

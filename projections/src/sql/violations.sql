@@ -5,7 +5,9 @@ SELECT v.violation, v.rule, v.severity, v.kind, v.id, v.cause_seq, v.seq, v.judg
        CASE WHEN v.cleared_seq < $5 THEN v.how END AS how, CASE WHEN v.cleared_seq < $5 THEN v.cleared_seq END AS by_seq,
        h.event_type, h.from_status, h.to_status, h.claimed, h.occurred_us, h.recorded_us, h.actor
   FROM views.violation v
-  LEFT JOIN views.history h ON h.projection = v.projection AND h.kind = v.kind AND h.id = v.id AND h.seq = v.cause_seq
+  LEFT JOIN views.entity e ON e.projection = v.projection AND e.kind = v.kind AND e.id = v.id
+  LEFT JOIN views.history h ON h.projection = v.projection AND h.source = coalesce(e.created_seq, -1) AND h.seq = v.cause_seq
+                           AND h.kind = v.kind AND h.id = v.id
  WHERE v.projection = (SELECT projection FROM views.projection WHERE ledger = $1 AND state = 'live')
    AND ($2::text IS NULL OR v.kind = $2) AND ($3::text IS NULL OR v.id = $3)
    AND ($4::text IS NULL OR CASE WHEN v.cleared_seq < $5 THEN v.status ELSE 'open' END = $4)

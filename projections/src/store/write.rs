@@ -177,16 +177,20 @@ async fn old_entities(
     run(tx, include_str!("../sql/update_entities.sql"), &parameters).await
 }
 
+/// What stands for the first event of an entity in the lines of kinds that have none.
+const NO_ENTITY: i64 = -1;
+
 async fn history(tx: &Transaction<'_>, projection: i32, lines: &[Line]) -> Result<(), Error> {
     if lines.is_empty() {
         return Ok(());
     }
-    let mut rows = Rows::new(13);
+    let mut rows = Rows::new(14);
     for line in lines {
         rows.row()
             .bigint(bigint(line.seq))
             .bigint(line.occurred_us)
             .bigint(line.recorded_us)
+            .bigint(line.source.map_or(NO_ENTITY, bigint))
             .integer(projection)
             .boolean(line.entry.legal)
             .boolean(line.redacted)
@@ -246,9 +250,11 @@ pub(super) async fn delete_links(
         links.iter().map(|one| value(&one.link)).collect()
     };
     let sources = links.iter().map(|one| bigint(one.created_seq));
-    let parameters: [&(dyn ToSql + Sync); 5] = [
+    let kinds: Vec<&str> = links.iter().map(|one| one.key.kind.as_str()).collect();
+    let parameters: [&(dyn ToSql + Sync); 6] = [
         &projection,
         &sources.collect::<Vec<i64>>(),
+        &kinds,
         &column(|link| &link.field),
         &column(|link| &link.target_kind),
         &column(|link| &link.target_id),

@@ -9,8 +9,8 @@ use super::name::{literal, quoted};
 
 /// A row an entity. Where the times are not asked for, PostgreSQL leaves the joins out: they are on the whole key.
 const ENTITIES: &str = "  FROM views.live_entity e
-  LEFT JOIN views.history c ON c.projection = e.projection AND c.kind = e.kind AND c.id = e.id AND c.seq = e.created_seq
-  LEFT JOIN views.history u ON u.projection = e.projection AND u.kind = e.kind AND u.id = e.id AND u.seq = e.seq";
+  LEFT JOIN views.history c ON c.projection = e.projection AND c.source = e.created_seq AND c.seq = e.created_seq
+  LEFT JOIN views.history u ON u.projection = e.projection AND u.source = e.created_seq AND u.seq = e.seq";
 
 /// A row an event.
 const EVENTS: &str = "  FROM views.live_event e";
