@@ -215,6 +215,17 @@ impl Needs {
             && self.named.is_none()
     }
 
+    /// Whether nothing is asked for but entities and verdicts by their names. The batch that is being written has changed
+    /// none of those that are not known: what it changed is, unless it ended with an activation.
+    pub fn are_names(&self) -> bool {
+        let unasked = Self {
+            entities: self.entities.clone(),
+            verdicts: self.verdicts.clone(),
+            ..Self::default()
+        };
+        *self == unasked
+    }
+
     /// Both.
     pub(super) fn extend(&mut self, more: Self) {
         self.entities.extend(more.entities);

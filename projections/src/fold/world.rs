@@ -75,7 +75,11 @@ pub struct World {
     /// The entities that changed in this batch.
     changed: Vec<Arc<Key>>,
     batch: u64,
+    /// Of the entities, in bytes or so.
     weight: usize,
+    /// Of look-ups and counts.
+    looked: usize,
+    /// How much either may be.
     most: usize,
 }
 
@@ -149,7 +153,9 @@ impl World {
             let key = Arc::new(key.to_key());
             self.entities.insert(key, Slot::default());
         }
-        self.entities.get_mut(&key)
+        let slot = self.entities.get_mut(&key)?;
+        slot.used.store(self.batch, Relaxed);
+        Some(slot)
     }
 
     fn knows(&self, key: KeyRef<'_>) -> bool {

@@ -51,6 +51,12 @@ pub(super) struct Writing {
 }
 
 impl Writing {
+    /// Whether what is on its way leaves all kinds indexed as they were, so that what it changed is known.
+    fn keeps_kinds(&self) -> bool {
+        let written = self.task.as_ref().map(|(_, written)| written);
+        written.is_none_or(|written| written.changes.activations.is_empty())
+    }
+
     /// Waits until it is there.
     async fn settle(&mut self) -> Result<(), ProjectError> {
         if let Some((task, written)) = self.task.take() {
@@ -76,7 +82,7 @@ async fn ended<T>(task: JoinHandle<Result<T, ProjectError>>) -> Result<T, Projec
 pub(super) enum Source<'a> {
     /// Within the transaction that will write.
     Within(&'a Transaction<'a>),
-    /// From the database, once the batch before is in it.
+    /// From the database, once the batch before is in it, unless that has changed nothing of what is lacking.
     Behind(&'a mut Writing),
 }
 
@@ -96,7 +102,9 @@ impl Source<'_> {
         match self {
             Self::Within(tx) => load(tx).await,
             Self::Behind(writing) => {
-                writing.settle().await?;
+                if !(needs.are_names() && writing.keeps_kinds()) {
+                    writing.settle().await?;
+                }
                 let mut client = db.client().await?;
                 let tx = client.transaction().await.map_err(&failed)?;
                 let sql = include_str!("../sql/by_keys.sql");

@@ -269,10 +269,21 @@ impl Rows {
     }
 
     /// Folds facts that may be several batches; `world` is what is remembered of those before.
-    pub(crate) fn fold(&mut self, way: &Way<'_>, mut world: World, facts: &[Fact]) -> World {
+    pub(crate) fn fold(&mut self, way: &Way<'_>, world: World, facts: &[Fact]) -> World {
+        self.fold_behind(way, world, facts, &mut None)
+    }
+
+    /// The same; `before` is how the rows were before the last batch, while that is on its way.
+    fn fold_behind(
+        &mut self,
+        way: &Way<'_>,
+        mut world: World,
+        facts: &[Fact],
+        before: &mut Option<Self>,
+    ) -> World {
         let mut rest = facts;
         while !rest.is_empty() {
-            let (next, taken) = self.batch(way, world, &rest[..fold::batch(rest)]);
+            let (next, taken) = self.batch(way, world, &rest[..fold::batch(rest)], before);
             world = next;
             rest = &rest[taken..];
         }
@@ -289,17 +300,30 @@ impl Rows {
     ) {
         let (mut rest, mut cuts) = (facts, cuts.iter().cycle());
         let mut world = World::of_nothing().within(most);
+        let mut before = None;
         while !rest.is_empty() {
             let cut = cuts.next().expect("endless");
             let (batch, after) = rest.split_at(rest.len().min(cut.length));
-            let known = if cut.forget { World::default() } else { world };
-            world = self.fold(&way(cut.foreseen), known, batch);
+            if cut.forget {
+                (world, before) = (World::default(), None);
+            }
+            world = self.fold_behind(&way(cut.foreseen), world, batch, &mut before);
             rest = after;
         }
     }
 
     /// One batch: these facts, or as many of them as very many deadlines leave room for.
-    fn batch(&mut self, way: &Way<'_>, world: World, facts: &[Fact]) -> (World, usize) {
+    fn batch(
+        &mut self,
+        way: &Way<'_>,
+        world: World,
+        facts: &[Fact],
+        before: &mut Option<Self>,
+    ) -> (World, usize) {
+        let load = |rows: &Self, needs: &Needs| {
+            let before = before.as_ref().filter(|_| needs.are_names());
+            before.unwrap_or(rows).load(needs)
+        };
         let mut fold = Fold::begin(
             &main_ledger(),
             way.catalogs,
@@ -310,7 +334,7 @@ impl Rows {
         .firing_at_most(FIRES);
         if way.foreseen != Foreseen::Nothing {
             let needs = fold.foresee(facts);
-            let loaded = self.load(&needs);
+            let loaded = load(self, &needs);
             fold = fold.supply(needs, loaded);
         }
         let mut rest = facts;
@@ -319,10 +343,11 @@ impl Rows {
             rest = &rest[taken..];
             way.check(&needs);
             let ends = needs.is_empty();
-            let loaded = self.load(&needs);
+            let loaded = load(self, &needs);
             fold = next.supply(needs, loaded);
             if ends {
                 let (changes, world) = fold.finish();
+                *before = changes.activations.is_empty().then(|| self.clone());
                 self.write(changes);
                 return (world, facts.len() - rest.len());
             }

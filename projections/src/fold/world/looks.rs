@@ -32,7 +32,7 @@ impl World {
                     _ => None,
                 };
             }
-            self.weight += LOOK + ids.len() * LOOK / 2;
+            self.looked += LOOK + ids.len() * LOOK / 2;
             self.looks.insert(look, used(ids, self.batch));
         }
     }
@@ -47,7 +47,7 @@ impl World {
                     _ => {}
                 }
             }
-            self.weight += LOOK;
+            self.looked += LOOK;
             self.counts.insert(look, used(count, self.batch));
         }
     }
@@ -120,7 +120,7 @@ impl World {
     pub(super) fn moves(&mut self, key: &Key, created: u64, look: LookRef<'_>, found: bool) {
         if found && self.see(Of::Look(look)) && !self.unsure.contains(look.kind) {
             // Its first: all that it finds is known from here on.
-            self.weight += LOOK;
+            self.looked += LOOK;
             if look.is_all() {
                 self.counts.insert(look.to_look(), used(0, self.batch));
             } else {
@@ -130,10 +130,10 @@ impl World {
         }
         if let Some(Used { what: ids, .. }) = self.looks.get_mut(&look) {
             if found {
-                self.weight += LOOK / 2;
+                self.looked += LOOK / 2;
                 ids.insert(created, key.id.clone());
             } else {
-                self.weight = self.weight.saturating_sub(LOOK / 2);
+                self.looked = self.looked.saturating_sub(LOOK / 2);
                 ids.remove(&created);
             }
         }

@@ -10,8 +10,8 @@ use super::deadlines::Horizon;
 use super::seen::{Of, Seen};
 use crate::entity::{Entity, Key};
 
-/// How much is kept between batches, in bytes of attributes and a flat sum for every entry. In memory it is a few times
-/// as much.
+/// How much is kept between batches of entities, and as much of look-ups, in bytes of attributes and a flat sum for every
+/// entry. In memory it is a few times as much.
 pub(super) const MOST: usize = 64 << 20;
 /// The flat sum of an entity.
 pub(super) const ENTRY: usize = 256;
@@ -43,6 +43,7 @@ impl Default for World {
             changed: Vec::new(),
             batch: 0,
             weight: 0,
+            looked: 0,
             most: MOST,
         }
     }
@@ -88,39 +89,44 @@ impl World {
         new.unwrap_or(false)
     }
 
-    /// Lets what was used longest ago go, where there is too much. What this batch used stays: it may not be written
-    /// yet.
+    /// Lets what was used longest ago go, where there is too much: of entities, and of look-ups, which are small and asked
+    /// for again and again. What this batch used stays: it may not be written yet.
     pub(super) fn shrink(&mut self) {
-        if self.weight <= self.most {
-            return;
+        if self.weight > self.most {
+            let uses = self.entities.values();
+            let uses = uses.map(|slot| (slot.used.load(Relaxed), slot.weight));
+            let oldest = self.oldest(uses.collect());
+            self.entities
+                .retain(|_, slot| slot.used.load(Relaxed) >= oldest);
+            self.weigh();
         }
-        let entities = self.entities.values();
-        let entities = entities.map(|slot| (slot.used.load(Relaxed), slot.weight));
-        let looks = self.looks.values();
-        let looks = looks.map(|look| (look.used.load(Relaxed), weight_of(&look.what)));
-        let counts = self
-            .counts
-            .values()
-            .map(|count| (count.used.load(Relaxed), LOOK));
-        let mut uses: Vec<(u64, usize)> = entities.chain(looks).chain(counts).collect();
+        if self.looked > self.most {
+            let looks = self.looks.values();
+            let looks = looks.map(|look| (look.used.load(Relaxed), weight_of(&look.what)));
+            let counts = self.counts.values();
+            let counts = counts.map(|count| (count.used.load(Relaxed), LOOK));
+            let oldest = self.oldest(looks.chain(counts).collect());
+            self.looks
+                .retain(|_, look| look.used.load(Relaxed) >= oldest);
+            self.counts
+                .retain(|_, count| count.used.load(Relaxed) >= oldest);
+            self.weigh();
+        }
+    }
+
+    /// The last use of what was used longest ago and stays, where of these uses three quarters of what there may be do.
+    fn oldest(&self, mut uses: Vec<(u64, usize)>) -> u64 {
         uses.sort_unstable_by(|a, b| b.cmp(a));
         let mut kept = 0;
         let mut oldest = self.batch;
         for (used, weight) in uses {
             kept += weight;
-            if kept > self.most / 2 {
+            if kept > self.most / 4 * 3 {
                 break;
             }
             oldest = used;
         }
-        let oldest = oldest.min(self.batch);
-        self.entities
-            .retain(|_, slot| slot.used.load(Relaxed) >= oldest);
-        self.looks
-            .retain(|_, look| look.used.load(Relaxed) >= oldest);
-        self.counts
-            .retain(|_, count| count.used.load(Relaxed) >= oldest);
-        self.weigh();
+        oldest.min(self.batch)
     }
 
     pub(super) fn forget(&mut self, which: impl Fn(&Key) -> bool) {
@@ -129,9 +135,9 @@ impl World {
     }
 
     fn weigh(&mut self) {
-        let entities: usize = self.entities.values().map(|slot| slot.weight).sum();
+        self.weight = self.entities.values().map(|slot| slot.weight).sum();
         let looks = self.looks.values().map(|look| weight_of(&look.what));
-        self.weight = entities + looks.sum::<usize>() + self.counts.len() * LOOK;
+        self.looked = looks.sum::<usize>() + self.counts.len() * LOOK;
     }
 }
 

@@ -202,7 +202,7 @@ fn what_was_used_longest_ago_is_let_go_first() {
 
 #[test]
 fn what_was_never_seen_is_not_looked_up() {
-    let mut world = World::of_nothing();
+    let mut world = World::of_nothing().within(0);
     let (here, gone) = (key(0), key(1));
     let needs = || Needs {
         entities: BTreeSet::from([here.clone(), gone.clone()]),
@@ -215,13 +215,13 @@ fn what_was_never_seen_is_not_looked_up() {
     };
     assert!(world.lacks(needs()).is_empty());
     let said = Map::from_iter([("room".to_owned(), json!("l0"))]);
-    world.put(&here, Some(entity(1, said)), places(), MOST);
+    world.put(&here, Some(entity(1, said)), places(), 1);
     world.finish(&mut Changes::default());
     assert!(world.lacks(needs()).is_empty());
 
     // What was let go is looked up, and nothing else is.
     for id in 2..4 {
-        world.put(&key(id), Some(entity(1, Map::new())), places(), MOST);
+        world.put(&key(id), Some(entity(1, Map::new())), places(), 1);
         world.finish(&mut Changes::default());
     }
     let lacks = world.lacks(needs());
