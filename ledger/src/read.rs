@@ -19,6 +19,8 @@ use crate::record::{Body, Header, Record};
 const MOST_BYTES: usize = 16 << 20;
 /// From how many positions on the planner would sort them.
 const MANY: u64 = 500;
+/// The data of how many positions is asked for at a time.
+const PART: usize = 500;
 
 /// Why nothing could be read.
 #[derive(Debug, thiserror::Error)]
@@ -130,21 +132,30 @@ impl Reader {
         // Two scans side by side cost less than looking up the data of each header. Data that is not there in the second
         // was deleted.
         let headers = client.query(&headers, &parameters).await.map_err(&failed)?;
-        let rows = client.query_raw(&data, parameters).await.map_err(&failed)?;
-        let mut rows = std::pin::pin!(rows);
-        let mut next = rows.try_next().await.map_err(&failed)?;
         let (mut records, mut bytes) = (Vec::with_capacity(headers.len()), 0);
-        for header in &headers {
-            let seq: i64 = header.get(0);
-            while next.as_ref().is_some_and(|row| row.get::<_, i64>(0) < seq) {
-                next = rows.try_next().await.map_err(&failed)?;
-            }
-            let data = next.as_ref().filter(|row| row.get::<_, i64>(0) == seq);
-            let record = record(&self.db, header, data.map(|row| (row, 1)))?;
-            bytes += record.body.as_ref().map_or(0, |body| body.data.len());
-            records.push(record);
-            if bytes > MOST_BYTES {
-                break;
+        // What was asked for is sent, wanted or not: so that it is not much where data is large, a part at a time.
+        for part in headers.chunks(PART) {
+            let [first, ..] = part else { break };
+            let (from, to) = (
+                first.get::<_, i64>(0),
+                part.last().map_or(to, |row| row.get(0)),
+            );
+            let parameters: [&(dyn ToSql + Sync); 3] = [&self.id, &from, &(to + 1)];
+            let rows = client.query_raw(&data, parameters).await.map_err(&failed)?;
+            let mut rows = std::pin::pin!(rows);
+            let mut next = rows.try_next().await.map_err(&failed)?;
+            for header in part {
+                let seq: i64 = header.get(0);
+                while next.as_ref().is_some_and(|row| row.get::<_, i64>(0) < seq) {
+                    next = rows.try_next().await.map_err(&failed)?;
+                }
+                let data = next.as_ref().filter(|row| row.get::<_, i64>(0) == seq);
+                let record = record(&self.db, header, data.map(|row| (row, 1)))?;
+                bytes += record.body.as_ref().map_or(0, |body| body.data.len());
+                records.push(record);
+                if bytes > MOST_BYTES {
+                    return Ok(records);
+                }
             }
         }
         Ok(records)

@@ -7,9 +7,10 @@ SELECT views.drop_made();
 ALTER TABLE views.history ADD COLUMN source bigint NOT NULL DEFAULT -1;
 ALTER TABLE views.history ALTER COLUMN source DROP DEFAULT;
 COMMENT ON COLUMN views.history.source IS 'The entity''s created_seq; -1 for kinds without state.';
-UPDATE views.history h SET source = e.created_seq
-  FROM views.entity e WHERE e.projection = h.projection AND e.kind = h.kind AND e.id = h.id;
 ALTER TABLE views.history DROP CONSTRAINT history_pkey;
+UPDATE views.history h SET source = e.created_seq
+  FROM views.entity e
+ WHERE e.projection = h.projection AND e.kind = h.kind AND e.id = h.id AND h.seq >= e.created_seq;
 ALTER TABLE views.history ADD PRIMARY KEY (projection, source, seq);
 CREATE INDEX history_stateless ON views.history (projection, kind, id, seq) WHERE source = -1;
 
@@ -23,3 +24,4 @@ ALTER FUNCTION views.digest(text, text) OWNER TO ledger_owner;
 DROP INDEX views.link_target, views.link_source;
 CREATE INDEX link_target ON views.link
     (projection, views.digest(target_kind, target_id), views.digest(kind, field), source);
+ANALYZE views.history, views.link;

@@ -431,11 +431,11 @@ impl World {
                     self.unsure.insert(kind.clone());
                 }
             }
-            self.forget(|key| reindexed.contains(&key.kind));
             self.looks
                 .retain(|look, _| !reindexed.contains(&*look.kind));
             self.counts
                 .retain(|look, _| !reindexed.contains(&*look.kind));
+            self.forget(|key| reindexed.contains(&key.kind));
         }
         self.shrink();
         self.batch += 1;

@@ -179,15 +179,17 @@ impl Pipeline {
 
     /// Sees to it that the next facts are there, if there are any, and begins to read those after them.
     async fn find_facts(&mut self, end: u64) -> Result<(), ProjectError> {
-        if self.ahead.is_empty() {
-            self.ahead = match self.reading.take() {
-                Some(reading) => ended(reading).await?,
-                None => read(self.folding.reader.clone(), self.folding.next(), end).await?,
-            };
-            self.ahead.retain(|fact| fact.header.seq < end);
+        if let Some(reading) = self.reading.take_if(|_| self.ahead.is_empty()) {
+            self.ahead = ended(reading).await?;
         }
-        let full = u64::try_from(self.ahead.len()).is_ok_and(|length| length >= BATCH);
-        if let Some(last) = self.ahead.last().filter(|_| full)
+        // What was read ahead may be old, and then there may be more by now.
+        if self.ahead.is_empty() {
+            self.ahead = read(self.folding.reader.clone(), self.folding.next(), end).await?;
+        }
+        self.ahead.retain(|fact| fact.header.seq < end);
+        // Large events come a few at a time, since what is read is bounded in bytes.
+        let many = self.ahead.len() >= MANY;
+        if let Some(last) = self.ahead.last().filter(|_| many)
             && self.reading.is_none()
         {
             let next = last.header.seq + 1;

@@ -448,9 +448,9 @@ async fn insert(
     // Kinds are `<package>.<entity>`, and `/` follows `.`.
     let (from, to) = (format!("{package}."), format!("{package}/"));
     for statement in [
-        include_str!("../sql/drop_package_entity.sql"),
         include_str!("../sql/drop_package_history.sql"),
         include_str!("../sql/drop_package_link.sql"),
+        include_str!("../sql/drop_package_entity.sql"),
     ] {
         tx.execute(statement, &[&live, &from, &to]).await?;
     }

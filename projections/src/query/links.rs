@@ -2,7 +2,7 @@
 
 use ledger::db::Database;
 use ledger::read::Reader;
-use schema::LedgerName;
+use schema::{Catalog, LedgerName};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio_postgres::Row;
@@ -75,26 +75,24 @@ pub async fn names(
     let Some(living) = living.map_err(&failed)? else {
         return Ok(Listed::cut(Vec::new(), limit));
     };
-    let (projection, next): (i32, i64) = (living.get(0), living.get(1));
     // A catalog judges what comes after it.
-    let active = match count(next).checked_sub(1) {
+    let active = match count(living.get(0)).checked_sub(1) {
         Some(last) => reader.catalog_at(last).await?,
         None => None,
     };
-    let catalog = active.map(|active| compile(&active)).transpose()?;
+    let catalog = active.map_or_else(|| Ok(Catalog::bootstrap()), |active| compile(&active))?;
     let kind = key.kind.parse().ok();
-    let places = catalog.as_ref().zip(kind.as_ref());
-    let places = places.map_or(&[][..], |(catalog, kind)| catalog.indexed(kind));
+    let places = kind.map_or(&[][..], |kind| catalog.indexed(&kind));
     // We wrote it, and PostgreSQL checked that it is JSON.
-    let attributes: Map<String, Value> = serde_json::from_str(living.get(3)).unwrap_or_default();
-    let mut links = links(places, living.get(2), &attributes);
+    let attributes: Map<String, Value> = serde_json::from_str(living.get(2)).unwrap_or_default();
+    let mut links = links(places, living.get(1), &attributes);
     links.retain(|link| !link.target_kind.is_empty());
     links.truncate(usize::try_from(one_more(limit)).unwrap_or(usize::MAX));
     let kinds: Vec<&str> = links.iter().map(|link| &*link.target_kind).collect();
     let ids: Vec<&str> = links.iter().map(|link| link.target_id.as_str()).collect();
     let sql = include_str!("../sql/named.sql");
     let client = db.client().await?;
-    let rows = client.query(sql, &[&projection, &kinds, &ids]).await;
+    let rows = client.query(sql, &[&id, &kinds, &ids]).await;
     let rows = rows.map_err(&failed)?;
     let named = links.iter().zip(&rows).map(|(link, row)| Named {
         field: link.field.to_string(),

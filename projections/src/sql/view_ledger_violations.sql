@@ -6,5 +6,5 @@ SELECT v.ledger, v.violation, v.rule, v.severity, v.status, v.kind, v.id, v.caus
   FROM views.live_violation v
   LEFT JOIN views.entity e ON e.projection = v.projection AND e.kind = v.kind AND e.id = v.id
   LEFT JOIN views.history h
-    ON h.projection = v.projection AND h.source = coalesce(e.created_seq, -1) AND h.seq = v.cause_seq
+    ON h.projection = v.projection AND h.source IN (e.created_seq, -1) AND h.seq = v.cause_seq
    AND h.kind = v.kind AND h.id = v.id

@@ -6,7 +6,7 @@ SELECT v.violation, v.rule, v.severity, v.kind, v.id, v.cause_seq, v.seq, v.judg
        h.event_type, h.from_status, h.to_status, h.claimed, h.occurred_us, h.recorded_us, h.actor
   FROM views.violation v
   LEFT JOIN views.entity e ON e.projection = v.projection AND e.kind = v.kind AND e.id = v.id
-  LEFT JOIN views.history h ON h.projection = v.projection AND h.source = coalesce(e.created_seq, -1) AND h.seq = v.cause_seq
+  LEFT JOIN views.history h ON h.projection = v.projection AND h.source IN (e.created_seq, -1) AND h.seq = v.cause_seq
                            AND h.kind = v.kind AND h.id = v.id
  WHERE v.projection = (SELECT projection FROM views.projection WHERE ledger = $1 AND state = 'live')
    AND ($2::text IS NULL OR v.kind = $2) AND ($3::text IS NULL OR v.id = $3)

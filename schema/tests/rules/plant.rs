@@ -37,6 +37,11 @@ of = {{ type = "object", fields = {{ name = {{ type = "string", about = "Its nam
 about = "What it is made of."
 example = []
 
+[fields.fed_by]
+type = "string"
+reference = "sample.valve"
+about = "The valve before it."
+
 [fields.labels]
 type = "map"
 of = {{ type = "string" }}

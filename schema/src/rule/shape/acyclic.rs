@@ -17,6 +17,8 @@ const MOST: usize = 2000;
 pub(crate) struct Acyclic {
     kind: KindName,
     field: String,
+    /// Whether the field is declared as a reference: then who names an entity was always written down.
+    named: bool,
 }
 
 impl Acyclic {
@@ -26,7 +28,7 @@ impl Acyclic {
         field: &str,
     ) -> Result<Self, Broken> {
         let kind = compiler.own(rule)?;
-        compiler.indexed_path(kind, field, rule.line)?;
+        compiler.path(kind, field, rule.line)?;
         if let Some(Some(other)) = kind.at_path(field)
             && *other != kind.name
         {
@@ -34,9 +36,14 @@ impl Acyclic {
             let mend = format!("name a field whose `reference` is `{}`", kind.name);
             return Err(compiler.report(rule.line, message, mend));
         }
+        let named = matches!(kind.at_path(field), Some(Some(_)));
+        if named {
+            compiler.indexed_path(kind, field, rule.line)?;
+        }
         Ok(Self {
             kind: kind.name.clone(),
             field: field.to_owned(),
+            named,
         })
     }
 
@@ -46,18 +53,20 @@ impl Acyclic {
         let Some(start) = case.base.entity.filter(|one| self.leads_on(one)) else {
             return Ok(Vec::new());
         };
-        let naming = Lookup {
-            kind: self.kind.clone(),
-            fields: vec![(self.field.clone(), start.id.to_owned())],
-            most: 1,
-        };
-        match case.known.count(&naming) {
-            None => {
-                case.needs.insert(Need::Count(naming));
-                return Ok(Vec::new());
+        if self.named {
+            let naming = Lookup {
+                kind: self.kind.clone(),
+                fields: vec![(self.field.clone(), start.id.to_owned())],
+                most: 1,
+            };
+            match case.known.count(&naming) {
+                None => {
+                    case.needs.insert(Need::Count(naming));
+                    return Ok(Vec::new());
+                }
+                Some(0) => return Ok(Vec::new()),
+                Some(_) => {}
             }
-            Some(0) => return Ok(Vec::new()),
-            Some(_) => {}
         }
         // What was reached, its position, and from where.
         let mut reached: BTreeMap<String, (u64, String)> = BTreeMap::new();
