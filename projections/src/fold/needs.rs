@@ -215,12 +215,13 @@ impl Needs {
             && self.named.is_none()
     }
 
-    /// Whether nothing is asked for but entities and verdicts by their names. The batch that is being written has changed
-    /// none of those that are not known: what it changed is, unless it ended with an activation.
+    /// Whether nothing is asked for but entities, verdicts and tasks by their names. The batch that is being written has
+    /// changed none of those that are not known: what it changed is, unless it ended with an activation.
     pub fn are_names(&self) -> bool {
         let unasked = Self {
             entities: self.entities.clone(),
             verdicts: self.verdicts.clone(),
+            tasks: self.tasks.clone(),
             ..Self::default()
         };
         *self == unasked
