@@ -17,8 +17,8 @@ use crate::project::error::ProjectError;
 use crate::store::{self, Place, State};
 use crate::view;
 
-/// From how many events on statements are planned anew for each batch: plans that were made when the tables were young
-/// may look through them whole.
+/// From how many events on more are expected behind them and read ahead, and statements are planned anew for each batch:
+/// plans that were made when the tables were young may look through them whole.
 const MANY: usize = 500;
 
 /// A projection that is folded batch by batch.
@@ -179,14 +179,16 @@ impl Pipeline {
 
     /// Sees to it that the next facts are there, if there are any, and begins to read those after them.
     async fn find_facts(&mut self, end: u64) -> Result<(), ProjectError> {
-        if let Some(reading) = self.reading.take_if(|_| self.ahead.is_empty()) {
-            self.ahead = ended(reading).await?;
-        }
-        // What was read ahead may be old, and then there may be more by now.
         if self.ahead.is_empty() {
-            self.ahead = read(self.folding.reader.clone(), self.folding.next(), end).await?;
+            if let Some(reading) = self.reading.take() {
+                self.ahead = ended(reading).await?;
+            }
+            // What was read ahead may be old, and then there may be more by now.
+            if self.ahead.is_empty() {
+                self.ahead = read(self.folding.reader.clone(), self.folding.next(), end).await?;
+            }
+            self.ahead.retain(|fact| fact.header.seq < end);
         }
-        self.ahead.retain(|fact| fact.header.seq < end);
         // Large events come a few at a time, since what is read is bounded in bytes.
         let many = self.ahead.len() >= MANY;
         if let Some(last) = self.ahead.last().filter(|_| many)
