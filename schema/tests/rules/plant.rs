@@ -42,6 +42,13 @@ type = "string"
 reference = "sample.valve"
 about = "The valve before it."
 
+[fields.drains]
+type = "array"
+of = {{ type = "string" }}
+reference = "sample.valve"
+about = "The valves that it empties."
+example = []
+
 [fields.labels]
 type = "map"
 of = {{ type = "string" }}

@@ -1,5 +1,8 @@
 //! The shapes `unique`, `reference`, `precedes` and `acyclic`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::plant::{Plant, rule, said};
@@ -135,4 +138,52 @@ fn what_nobody_names_is_in_no_circle_however_much_it_leads_to() {
     assert!(feed("a", "b").is_empty());
     assert_eq!(feed("b", "a"), ["valve.rule error"]);
     assert_eq!(feed("c", "c"), ["valve.rule error"]);
+    // To whom few lead, either; and who leads to few is told by those.
+    assert!(feed("v2150", "v2149").is_empty());
+    assert!(feed("v1", "v0").is_empty());
+}
+
+/// Whether an entity comes back to itself.
+fn comes_back(graph: &BTreeMap<u8, Vec<u8>>, start: u8) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut next = vec![start];
+    while let Some(one) = next.pop() {
+        for to in graph.get(&one).into_iter().flatten() {
+            if *to == start {
+                return true;
+            }
+            if seen.insert(*to) {
+                next.push(*to);
+            }
+        }
+    }
+    false
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_circle_is_found_where_there_is_one(
+        events in prop::collection::vec((0..9_u8, prop::collection::vec(0..9_u8, 0..3)), 1..50),
+    ) {
+        let mut plant = Plant::with(&rule("shape = \"acyclic\"\nfield = \"drains[]\""));
+        let mut graph = BTreeMap::new();
+        let mut open = BTreeSet::new();
+        for (one, to) in events {
+            let name = |one: &u8| format!("v{one}");
+            let data = json!({"drains": to.iter().map(name).collect::<Vec<_>>()});
+            graph.insert(one, to);
+            let told = plant.event(&name(&one), "installed", &data);
+            let (was, is) = (open.contains(&one), comes_back(&graph, one));
+            let raised = told.raised.iter().filter(|one| one.rule == "valve.rule").count();
+            prop_assert_eq!(raised, usize::from(is && !was));
+            prop_assert_eq!(told.cleared.len(), usize::from(was && !is));
+            if is {
+                open.insert(one);
+            } else {
+                open.remove(&one);
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! `acyclic`: references between entities of a kind lead nowhere in a circle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Broke, Case};
 use crate::cel::{Failure, View};
@@ -8,10 +8,12 @@ use crate::name::KindName;
 use crate::rule::compile::{Broken, Compiler};
 use crate::rule::declare::Rule;
 use crate::rule::index_values;
-use crate::rule::inputs::{Lookup, Need};
+use crate::rule::inputs::{Known, Lookup, Need};
 
-/// How many entities are gone through at most.
+/// How many entities are gone through at most, on each side.
 const MOST: usize = 2000;
+/// To how many the way back goes before the way onward is tried at all: few lead to most.
+const FEW: usize = 64;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Acyclic {
@@ -47,63 +49,178 @@ impl Acyclic {
         })
     }
 
-    /// Goes from the entity along its references until it comes back or nothing is left. Whoever closes the circle is
-    /// who breaks the rule. Nothing comes back to what nobody names, which is most of what is new.
+    /// Goes from the entity along its references until it comes back or nothing is left, and at the same time back to
+    /// whoever leads to the entity, now a step here and now a step there: as soon as one side comes to its end, nothing
+    /// closes a circle. What is new is named by few, and the oldest lead to few, so that mostly one side is short
+    /// however much there is. Whoever closes the circle is who breaks the rule.
     pub(super) fn judge<'a>(&'a self, case: &mut Case<'_, 'a>) -> Result<Vec<Broke<'a>>, Failure> {
         let Some(start) = case.base.entity.filter(|one| self.leads_on(one)) else {
             return Ok(Vec::new());
         };
-        if self.named {
-            let naming = Lookup {
-                kind: self.kind.clone(),
-                fields: vec![(self.field.clone(), start.id.to_owned())],
-                most: 1,
-            };
-            match case.known.count(&naming) {
-                None => {
-                    case.needs.insert(Need::Count(naming));
-                    return Ok(Vec::new());
-                }
-                Some(0) => return Ok(Vec::new()),
-                Some(_) => {}
-            }
-        }
-        // What was reached, its position, and from where.
-        let mut reached: BTreeMap<String, (u64, String)> = BTreeMap::new();
-        let mut next: Vec<View<'_>> = vec![start];
-        while let Some(view) = next.pop() {
-            for id in index_values(view.attributes, &self.field) {
-                if id == start.id {
-                    let judged_from = way(&reached, view.id);
+        let mut back = Back::new(start.id);
+        back.lost = !self.named;
+        let mut onward = Onward::new(start);
+        loop {
+            let first = back.seen.len() <= onward.reached.len().max(FEW);
+            if back.goes_on() && (first || !onward.goes_on()) {
+                back.step(self, start.id, case.known);
+            } else if onward.goes_on() {
+                if let Some(judged_from) = onward.step(self, start.id, case.known) {
+                    case.needs.append(&mut onward.lacks);
                     return Ok(vec![Broke {
                         judged_from,
                         ..case.broke()
                     }]);
                 }
-                if reached.contains_key(&id) {
-                    continue;
-                }
-                if reached.len() >= MOST {
-                    return Err(Failure::TooMany);
-                }
-                match case.known.entity(&self.kind, &id) {
-                    None => {
-                        case.needs.insert(Need::Entity(self.kind.clone(), id));
-                    }
-                    Some(Some(one)) => {
-                        reached.insert(id, (one.seq, view.id.to_owned()));
-                        next.push(one);
-                    }
-                    // Nothing leads on from what is not there.
-                    Some(None) => {}
-                }
+            } else {
+                break;
             }
+            if back.is_over() || onward.is_over() {
+                return Ok(Vec::new());
+            }
+        }
+        case.needs.append(&mut onward.lacks);
+        case.needs.append(&mut back.lacks);
+        if case.needs.is_empty() {
+            return Err(Failure::TooMany);
         }
         Ok(Vec::new())
     }
 
     fn leads_on(&self, entity: &View<'_>) -> bool {
         !index_values(entity.attributes, &self.field).is_empty()
+    }
+}
+
+/// The way along the references.
+struct Onward<'k> {
+    /// What was reached, its position, and from where.
+    reached: BTreeMap<String, (u64, String)>,
+    next: Vec<View<'k>>,
+    /// What is not known.
+    lacks: BTreeSet<Need>,
+    /// Whether it is longer than anybody goes.
+    lost: bool,
+}
+
+impl<'k> Onward<'k> {
+    fn new(start: View<'k>) -> Self {
+        Self {
+            reached: BTreeMap::new(),
+            next: vec![start],
+            lacks: BTreeSet::new(),
+            lost: false,
+        }
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.lost && !self.next.is_empty()
+    }
+
+    /// Whether it came to its end without coming back.
+    fn is_over(&self) -> bool {
+        !self.lost && self.next.is_empty() && self.lacks.is_empty()
+    }
+
+    /// Goes to what one entity names; gives the positions on the way where that is the start.
+    fn step(&mut self, rule: &Acyclic, start: &str, known: &'k dyn Known) -> Option<Vec<u64>> {
+        let view = self.next.pop()?;
+        for id in index_values(view.attributes, &rule.field) {
+            if id == start {
+                return Some(way(&self.reached, view.id));
+            }
+            if self.reached.contains_key(&id) {
+                continue;
+            }
+            if self.reached.len() >= MOST {
+                self.lost = true;
+                return None;
+            }
+            match known.entity(&rule.kind, &id) {
+                None => {
+                    self.lacks.insert(Need::Entity(rule.kind.clone(), id));
+                }
+                Some(Some(one)) => {
+                    self.reached.insert(id, (one.seq, view.id.to_owned()));
+                    self.next.push(one);
+                }
+                // Nothing leads on from what is not there.
+                Some(None) => {}
+            }
+        }
+        None
+    }
+}
+
+/// The way against them.
+struct Back {
+    /// Who leads to the start.
+    seen: BTreeSet<String>,
+    next: Vec<String>,
+    /// What is not known.
+    lacks: BTreeSet<Need>,
+    /// Whether it is longer than anybody goes, or came back: then the way onward will tell.
+    lost: bool,
+}
+
+impl Back {
+    fn new(start: &str) -> Self {
+        Self {
+            seen: BTreeSet::new(),
+            next: vec![start.to_owned()],
+            lacks: BTreeSet::new(),
+            lost: false,
+        }
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.lost && !self.next.is_empty()
+    }
+
+    /// Whether everybody who leads to the start is known, and the start is not among them.
+    fn is_over(&self) -> bool {
+        !self.lost && self.next.is_empty() && self.lacks.is_empty()
+    }
+
+    /// Goes to those who name one entity.
+    fn step(&mut self, rule: &Acyclic, start: &str, known: &dyn Known) {
+        let Some(id) = self.next.pop() else {
+            return;
+        };
+        let mut naming = Lookup {
+            kind: rule.kind.clone(),
+            fields: vec![(rule.field.clone(), id)],
+            most: 0,
+        };
+        // Who is named by very many is not looked at from there.
+        match known.count(&naming) {
+            None => drop(self.lacks.insert(Need::Count(naming))),
+            Some(0) => {}
+            Some(count) => {
+                let most = u64::try_from(MOST - self.seen.len().min(MOST));
+                match u32::try_from(count) {
+                    Ok(all) if most.is_ok_and(|most| count <= most) => naming.most = all,
+                    _ => {
+                        self.lost = true;
+                        return;
+                    }
+                }
+                let Some(found) = known.matching(&naming) else {
+                    self.lacks.insert(Need::Matching(naming));
+                    return;
+                };
+                for one in found {
+                    if one.id == start {
+                        self.lost = true;
+                        return;
+                    }
+                    if !self.seen.contains(one.id) {
+                        self.seen.insert(one.id.to_owned());
+                        self.next.push(one.id.to_owned());
+                    }
+                }
+            }
+        }
     }
 }
 
