@@ -5,7 +5,7 @@
 //!
 //! A step asks for what it lacks. It looks at one event; what it needs and was not given stands in
 //! [`Step::Lacks`], with the fold as it was before: whoever drives it loads that, gives it to [`Fold::supply`] and
-//! takes the same step again. What can be foreseen for a whole batch is [`Needs::of`] its facts; a step that lacks
+//! takes the same step again. What can be foreseen for a whole batch is asked for at once ([`Fold::foresee`]); a step that lacks
 //! something tries the next ones as well and asks for what they lack, so that one load serves many of them. What was given
 //! stays known from batch to batch in a [`World`], as the steps changed it.
 //!
@@ -46,10 +46,10 @@ pub use link::{Link, links, target_id};
 pub use needs::{Blocked, DueFound, DuePage, Loaded, Look, Naming, Needs};
 pub use publishers::Numbers;
 pub use tasks::{Task, TaskOf};
-pub use world::World;
+pub use world::{UNWRITTEN, World};
 
 /// How many facts are tried ahead at least, and at most, where one lacks something.
-const AHEAD: (usize, usize) = (8, 1024);
+const AHEAD: (usize, usize) = (2, 1024);
 
 /// Why a fold cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +106,8 @@ pub struct Fold<'a> {
     changes: Changes,
     /// How many deadlines this batch may fire yet.
     fires: usize,
+    /// When the last fact was recorded that is known to be in this batch, in µs.
+    last_us: i64,
     /// How many facts are tried ahead.
     ahead: usize,
     /// What must be kept of what the event at a position names to be deleted.
@@ -152,14 +154,19 @@ impl<'a> Fold<'a> {
             world,
             changes: Changes::default(),
             fires: due::MOST,
+            last_us: i64::MIN,
             ahead: AHEAD.0,
             blocked: None,
         }
     }
 
-    /// What these facts touch for certain, and what rules will ask for as far as that can be foreseen.
+    /// What is not known of what these facts touch for certain, and of what rules will ask for as far as that can be
+    /// foreseen.
     pub fn foresee(&self, facts: &[Fact]) -> Needs {
-        let mut needs = Needs::of(facts);
+        let mut needs = Needs::default();
+        for fact in facts {
+            needs.extend(self.world.lacks_of(fact));
+        }
         if *self.scope == Scope::All {
             let rules = self.catalogs.at(self.checkpoint.next).rules();
             let awaited = facts
@@ -167,15 +174,13 @@ impl<'a> Fold<'a> {
                 .filter(|fact| rules.await_entities_of(fact.event_type.kind()));
             let keys = awaited.filter_map(|fact| fact.key.as_ref());
             needs.waiting.extend(keys.map(|key| key.id.clone()));
+            needs
+                .waiting
+                .retain(|key| self.world.waiting(key).is_none());
             let last = facts.last().map(|fact| fact.header.recorded_us);
             needs.due = last.and_then(|us| self.world.lacks_due(us));
         }
-        self.lacks(needs)
-    }
-
-    /// What of these needs is not known yet.
-    pub fn lacks(&self, needs: Needs) -> Needs {
-        self.world.lacks(needs)
+        needs
     }
 
     /// Takes in what was asked for, as the database has it after the batch before.
@@ -190,6 +195,9 @@ impl<'a> Fold<'a> {
     /// Takes as many steps as it can: gives how many, and what the next one lacks; nothing where all were taken, or the
     /// batch ends before the next one.
     pub fn steps(mut self, facts: &[Fact]) -> Result<(Self, usize, Needs), FoldError> {
+        self.last_us = facts
+            .last()
+            .map_or(i64::MIN, |fact| fact.header.recorded_us);
         for (taken, fact) in facts.iter().enumerate() {
             match self.step(fact)? {
                 Step::Taken(next) => self = next,
@@ -337,9 +345,7 @@ impl<'a> Fold<'a> {
         let source = advance.entity.as_ref().map(|entity| entity.created_seq);
         if let Some(entity) = advance.entity {
             let places = catalog.indexed(fact.event_type.kind());
-            let growth = fact.data.as_ref().filter(|_| keep);
-            let growth = growth.map_or(0, |data| data.bytes.len());
-            self.world.put(key, Some(entity), places, growth);
+            self.world.put(key, Some(entity), places);
         }
         if *self.scope == Scope::All {
             // What the ledger itself says of incidents and tasks follows from their causes; somebody who decided meanwhile
@@ -360,8 +366,7 @@ impl<'a> Fold<'a> {
             }
             if !(keep && lacks.is_empty()) {
                 let places = catalog.indexed(fact.event_type.kind());
-                self.world
-                    .put(key, kept.map(Arc::unwrap_or_clone), places, 0);
+                self.world.put(key, kept.map(Arc::unwrap_or_clone), places);
                 return lacks;
             }
             self.take_in(outcome, fact);

@@ -15,6 +15,7 @@ use ledger::db::Database;
 use ledger::read::Reader;
 use schema::LedgerName;
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::fold::Scope;
@@ -23,7 +24,7 @@ use crate::query;
 use crate::store::{Place, State};
 use crate::view;
 use batch::{Folding, take_over};
-use pipeline::{Pipeline, Written};
+use pipeline::Pipeline;
 
 pub(crate) use batch::compile;
 pub use compare::{Difference, MOST_DIFFERENCES};
@@ -57,7 +58,10 @@ pub async fn run(
                     projector = Some(new);
                     1
                 }),
-            Some(projector) => projector.counted().await,
+            Some(projector) => {
+                projector.recount().await;
+                projector.go_on().await
+            }
         };
         if folded.is_ok() {
             metrics.project_outage.end();
@@ -120,6 +124,8 @@ pub struct Projector {
     /// Whether incidents changed since those that are open were counted, and when that was.
     uncounted: bool,
     counted_at: Option<Instant>,
+    /// Whether that came to its end well.
+    counting: Option<JoinHandle<bool>>,
     metrics: Arc<Metrics>,
 }
 
@@ -140,6 +146,7 @@ impl Projector {
             certain: true,
             uncounted: true,
             counted_at: None,
+            counting: None,
             metrics,
         })
     }
@@ -173,16 +180,24 @@ impl Projector {
         Ok(length)
     }
 
-    /// Goes on, and counts the open incidents anew where they may be others, once in a while.
-    async fn counted(&mut self) -> Result<usize, ProjectError> {
-        let length = self.go_on().await?;
-        let recent = |at: Instant| at.elapsed() < RECOUNT;
-        if self.uncounted && !self.counted_at.is_some_and(recent) {
-            let counted = query::open_incidents(&self.pipeline.folding.reader).await?;
-            self.metrics.set_open(&counted);
-            (self.uncounted, self.counted_at) = (false, Some(Instant::now()));
+    /// Begins to count the open incidents anew where they may be others, once in a while. Nobody waits for it.
+    async fn recount(&mut self) {
+        if let Some(counting) = self.counting.take_if(|one| one.is_finished()) {
+            self.uncounted |= !counting.await.unwrap_or(false);
         }
-        Ok(length)
+        let recent = |at: Instant| at.elapsed() < RECOUNT;
+        if !self.uncounted || self.counting.is_some() || self.counted_at.is_some_and(recent) {
+            return;
+        }
+        let (reader, metrics) = (self.pipeline.folding.reader.clone(), self.metrics.clone());
+        self.counting = Some(tokio::spawn(async move {
+            let counted = query::open_incidents(&reader).await;
+            if let Ok(counted) = &counted {
+                metrics.set_open(counted);
+            }
+            counted.is_ok()
+        }));
+        (self.uncounted, self.counted_at) = (false, Some(Instant::now()));
     }
 
     /// Waits until everything that was folded is written.
@@ -223,28 +238,17 @@ impl Projector {
 
     fn count(&mut self) {
         for written in self.pipeline.written() {
-            count(&self.metrics, &written);
-            self.uncounted |= !written.changes.incidents.is_empty();
+            let metrics = &self.metrics;
+            let at = written.checkpoint;
+            Metrics::set(&metrics.next_seq, at.next);
+            let recorded_us = u64::try_from(at.recorded_us).unwrap_or_default();
+            Metrics::set(&metrics.recorded_us, recorded_us);
+            Metrics::add(&metrics.events, written.events);
+            Metrics::add(&metrics.batches, 1);
+            Metrics::add(&metrics.verdicts, written.verdicts);
+            let unexpected = usize::try_from(written.unexpected).unwrap_or_default();
+            Metrics::add(&metrics.unexpected, unexpected);
+            self.uncounted |= written.incidents;
         }
     }
-}
-
-fn count(metrics: &Metrics, Written { changes, events }: &Written) {
-    let at = &changes.checkpoint;
-    Metrics::set(&metrics.next_seq, at.next);
-    Metrics::set(
-        &metrics.recorded_us,
-        u64::try_from(at.recorded_us).unwrap_or_default(),
-    );
-    Metrics::add(&metrics.events, *events);
-    Metrics::add(&metrics.batches, 1);
-    let derived = changes
-        .verdicts
-        .iter()
-        .filter(|(_, known)| known.judged && known.seq.is_none());
-    Metrics::add(&metrics.verdicts, derived.count());
-    Metrics::add(
-        &metrics.unexpected,
-        usize::try_from(changes.unexpected).unwrap_or_default(),
-    );
 }

@@ -18,7 +18,7 @@ use crate::fold::{Fold, Scope};
 /// How many fire in one batch at most.
 pub(super) const MOST: usize = 2000;
 /// Of how many that come next is asked what they need, where one lacks something.
-const AHEAD: usize = 250;
+const AHEAD: usize = 500;
 
 /// What came of firing.
 pub(super) enum Fired {
@@ -66,8 +66,9 @@ impl Fold<'_> {
                     self.missed(missed, &due, fact.header.seq);
                 }
                 Err(mut needs) => {
-                    // What comes next is asked as well, so that it is loaded at once.
-                    for due in self.world.due_before(at).skip(1).take(AHEAD) {
+                    // What comes next in this batch is asked as well, so that it is loaded at once.
+                    let until = self.last_us.max(at);
+                    for due in self.world.due_before(until).skip(1).take(AHEAD) {
                         if let Err(more) = self.when_due(due, fact, catalog) {
                             needs.extend(*more);
                         }

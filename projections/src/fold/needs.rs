@@ -9,7 +9,6 @@ use schema::rule::Due;
 
 use crate::derived::Expected;
 use crate::entity::{Entity, Key};
-use crate::fact::Fact;
 use crate::fold::publishers::Numbers;
 use crate::fold::tasks::{Task, TaskOf};
 use crate::fold::{Deadline, Known, Link, link};
@@ -180,24 +179,6 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// What these facts touch for certain: what can be foreseen.
-    pub fn of(facts: &[Fact]) -> Self {
-        let mut needs = Self::default();
-        for fact in facts {
-            needs.entities.extend(fact.key.clone());
-            if let Some((violation, about)) = fact.returned() {
-                needs.verdicts.insert(violation.to_owned());
-                needs.entities.extend(about.map(Arc::new));
-            }
-            needs.incidents.extend(fact.incident().map(str::to_owned));
-            if fact.follows() {
-                needs.derived.insert(fact.header.id.clone());
-                needs.entities.extend(fact.about().map(Arc::new));
-            }
-        }
-        needs
-    }
-
     /// Whether nothing is needed.
     pub fn is_empty(&self) -> bool {
         self.entities.is_empty()
@@ -215,12 +196,14 @@ impl Needs {
             && self.named.is_none()
     }
 
-    /// Whether nothing is asked for but entities, verdicts and tasks by their names. The batch that is being written has
-    /// changed none of those that are not known: what it changed is, unless it ended with an activation.
+    /// Whether nothing is asked for but entities, verdicts, other derived events and tasks by their names. The batches
+    /// that are being written have changed none of those that are not known: what they changed is, unless one ended with
+    /// an activation.
     pub fn are_names(&self) -> bool {
         let unasked = Self {
             entities: self.entities.clone(),
             verdicts: self.verdicts.clone(),
+            derived: self.derived.clone(),
             tasks: self.tasks.clone(),
             ..Self::default()
         };

@@ -38,6 +38,7 @@ use memory::{ENTRY, Used, weight};
 use seen::{Of, Seen};
 
 pub(super) use deadlines::Next;
+pub use memory::UNWRITTEN;
 
 /// What is known, of all that was asked for.
 #[derive(Debug)]
@@ -100,7 +101,10 @@ struct Slot {
     exists: bool,
     /// The last batch that used it.
     used: AtomicU64,
+    /// Of all of it.
     weight: usize,
+    /// Of the entity.
+    bulk: usize,
 }
 
 /// One verdict, or that there is none.
@@ -286,6 +290,7 @@ impl World {
                 entity: Some(Arc::new(entity)),
                 links: Arc::new(links),
                 weight,
+                bulk: weight,
                 used: AtomicU64::new(self.batch),
                 exists: true,
                 ..Slot::default()
@@ -340,15 +345,9 @@ impl World {
         }
     }
 
-    /// Puts an entity in that changed, by `growth` bytes at most, of a kind that is indexed at these places. Look-ups
-    /// find it from here on as it is now.
-    pub(super) fn put(
-        &mut self,
-        key: &Arc<Key>,
-        entity: Option<Entity>,
-        places: &[Indexed],
-        growth: usize,
-    ) {
+    /// Puts an entity in that changed, of a kind that is indexed at these places. Look-ups find it from here on as it is
+    /// now.
+    pub(super) fn put(&mut self, key: &Arc<Key>, entity: Option<Entity>, places: &[Indexed]) {
         if !self.entities.contains_key(&key.by_ref()) {
             self.see(Of::Entity(key.by_ref()));
         }
@@ -357,9 +356,10 @@ impl World {
             slot.before = Some((slot.exists, slot.links.clone()));
             self.changed.push(key.clone());
         }
-        let growth = growth + if slot.weight == 0 { ENTRY } else { 0 };
-        slot.weight += growth;
-        self.weight += growth;
+        let bulk = ENTRY + entity.as_ref().map_or(0, weight);
+        let was = std::mem::replace(&mut slot.bulk, bulk);
+        slot.weight = slot.weight + bulk - was;
+        self.weight = self.weight + bulk - was;
         slot.used.store(self.batch, Relaxed);
         let created = entity.as_ref().or(slot.entity.as_deref());
         let created = created.map_or(0, |entity| entity.created_seq);

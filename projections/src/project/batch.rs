@@ -10,7 +10,7 @@ use schema::{Activation, Catalog, ENGINE, LedgerName};
 
 use crate::catalogs::Catalogs;
 use crate::fact::{Fact, Unreadable};
-use crate::fold::{self, Changes, Fold, Scope, World};
+use crate::fold::{self, Changes, Checkpoint, Fold, Scope, World};
 use crate::project::error::ProjectError;
 use crate::project::pipeline::Source;
 use crate::store::{self, Place};
@@ -42,7 +42,7 @@ pub(super) fn read_facts(records: Vec<Record>) -> Result<Vec<Fact>, Unreadable> 
 }
 
 /// What of a batch's facts was left to the next one, because very much was due before it.
-pub(super) fn not_folded(mut facts: Vec<Fact>, changes: &Changes) -> Vec<Fact> {
+pub(super) fn not_folded(facts: &mut Vec<Fact>, changes: &Changes) -> Vec<Fact> {
     let next = changes.checkpoint.next;
     facts.split_off(facts.partition_point(|fact| fact.header.seq < next))
 }
@@ -189,8 +189,8 @@ impl Folding {
     }
 
     /// The batch is committed: from here on the next one.
-    pub(super) fn committed(&mut self, changes: &Changes) {
-        self.place.checkpoint = changes.checkpoint;
+    pub(super) fn committed(&mut self, checkpoint: Checkpoint) {
+        self.place.checkpoint = checkpoint;
         self.catalogs.forget_before(self.next());
     }
 

@@ -1,16 +1,18 @@
-//! Batches one after another: while one is written, the next is folded, and the one after that is read and parsed. What
+//! Batches one after another: while some are written, the next is folded, and the one after that is read and parsed. What
 //! is folded has not happened until it is written; after an error all that is in memory is thrown away.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use deadpool_postgres::Transaction;
 use ledger::db::Database;
 use ledger::read::Reader;
 use schema::{Catalog, LedgerName};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::fact::Fact;
-use crate::fold::{Changes, Loaded, Needs};
+use crate::fold::{Changes, Checkpoint, Loaded, Needs, UNWRITTEN};
 use crate::metrics::Metrics;
 use crate::project::batch::{BATCH, Folding, not_folded, read_facts};
 use crate::project::error::ProjectError;
@@ -35,17 +37,43 @@ pub(super) struct Pipeline {
     writing: Writing,
 }
 
-/// A batch that was written.
-#[derive(Debug)]
+/// What is counted of a batch once it is written.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Written {
-    pub(super) changes: Arc<Changes>,
+    pub(super) checkpoint: Checkpoint,
     pub(super) events: usize,
+    /// Verdicts that it derived.
+    pub(super) verdicts: usize,
+    pub(super) unexpected: u64,
+    /// Whether incidents changed.
+    pub(super) incidents: bool,
+    /// Whether it ended with an activation.
+    activates: bool,
 }
 
-/// At most one batch on its way into the database.
+impl Written {
+    fn of(changes: &Changes, events: usize) -> Self {
+        let derived = changes
+            .verdicts
+            .iter()
+            .filter(|(_, known)| known.judged && known.seq.is_none());
+        Self {
+            checkpoint: changes.checkpoint,
+            events,
+            verdicts: derived.count(),
+            unexpected: changes.unexpected,
+            incidents: !changes.incidents.is_empty(),
+            activates: !changes.activations.is_empty(),
+        }
+    }
+}
+
+/// Batches on their way into the database, [`UNWRITTEN`] at most, one after another.
 #[derive(Debug, Default)]
 pub(super) struct Writing {
-    task: Option<(JoinHandle<Result<(), ProjectError>>, Written)>,
+    tasks: VecDeque<(JoinHandle<Result<(), ProjectError>>, Written)>,
+    /// Says when the last of them is there.
+    last: Option<oneshot::Receiver<()>>,
     /// Those that are there.
     done: Vec<Written>,
 }
@@ -53,17 +81,54 @@ pub(super) struct Writing {
 impl Writing {
     /// Whether what is on its way leaves all kinds indexed as they were, so that what it changed is known.
     fn keeps_kinds(&self) -> bool {
-        let written = self.task.as_ref().map(|(_, written)| written);
-        written.is_none_or(|written| written.changes.activations.is_empty())
+        let mut written = self.tasks.iter().map(|(_, written)| written);
+        written.all(|written| !written.activates)
     }
 
-    /// Waits until it is there.
-    async fn settle(&mut self) -> Result<(), ProjectError> {
-        if let Some((task, written)) = self.task.take() {
+    /// Begins to write a batch as soon as those before it are there; waits while too many are on their way. Its facts
+    /// are let go by whoever writes it, since that takes a while.
+    async fn begin(&mut self, batch: Batch, facts: Vec<Fact>) -> Result<(), ProjectError> {
+        self.settle_but(usize::from(UNWRITTEN) - 1).await?;
+        let (done, last) = oneshot::channel();
+        let before = self.last.replace(last);
+        let written = Written::of(&batch.changes, facts.len());
+        let write = async move {
+            if let Some(before) = before {
+                // Whoever waits for that one is told why.
+                before.await.map_err(|_| ProjectError::Ending)?;
+            }
+            batch.write().await?;
+            // Nobody may wait for it.
+            let _ = done.send(());
+            drop(facts);
+            Ok(())
+        };
+        self.tasks.push_back((tokio::spawn(write), written));
+        Ok(())
+    }
+
+    /// Waits until all are there but so many.
+    async fn settle_but(&mut self, most: usize) -> Result<(), ProjectError> {
+        while self.tasks.len() > most
+            && let Some((task, written)) = self.tasks.pop_front()
+        {
             ended(task).await?;
             self.done.push(written);
         }
         Ok(())
+    }
+
+    /// Waits until all are there.
+    async fn settle(&mut self) -> Result<(), ProjectError> {
+        self.settle_but(0).await
+    }
+
+    /// Waits until nothing is on its way, whatever became of it.
+    async fn let_go(&mut self) {
+        while let Some((task, _)) = self.tasks.pop_front() {
+            let _ = task.await;
+        }
+        self.last = None;
     }
 }
 
@@ -82,7 +147,7 @@ async fn ended<T>(task: JoinHandle<Result<T, ProjectError>>) -> Result<T, Projec
 pub(super) enum Source<'a> {
     /// Within the transaction that will write.
     Within(&'a Transaction<'a>),
-    /// From the database, once the batch before is in it, unless that has changed nothing of what is lacking.
+    /// From the database, once the batches before are in it, unless they have changed nothing of what is lacking.
     Behind(&'a mut Writing),
 }
 
@@ -131,28 +196,25 @@ impl Pipeline {
         }
     }
 
-    /// Folds a batch of what is before `end` and begins to write it, once the one before is written. Gives its length; 0
-    /// where there is nothing to fold, and then everything is written.
+    /// Folds a batch of what is before `end` and begins to write it. Gives its length; 0 where there is nothing to fold,
+    /// and then everything is written.
     pub(super) async fn advance(&mut self, end: u64) -> Result<usize, ProjectError> {
         self.find_facts(end).await?;
         if self.ahead.is_empty() {
             self.settle().await?;
             return Ok(0);
         }
-        let facts = self.folding.cut(&mut self.ahead).await?;
+        let mut facts = self.folding.cut(&mut self.ahead).await?;
         let mut source = Source::Behind(&mut self.writing);
-        let changes = Arc::new(self.folding.fold(&facts, &mut source).await?);
-        self.settle().await?;
+        let changes = self.folding.fold(&facts, &mut source).await?;
         let length = facts.len();
-        let mut rest = not_folded(facts, &changes);
-        let written = Written {
-            changes: changes.clone(),
-            events: length - rest.len(),
-        };
-        self.writing.task = Some((tokio::spawn(self.write(changes.clone())), written));
-        self.folding.committed(&changes);
+        let mut rest = not_folded(&mut facts, &changes);
         rest.append(&mut self.ahead);
         self.ahead = rest;
+        let next = changes.checkpoint;
+        let batch = self.batch(changes);
+        self.writing.begin(batch, facts).await?;
+        self.folding.committed(next);
         Ok(length)
     }
 
@@ -172,9 +234,7 @@ impl Pipeline {
         if let Some(reading) = self.reading.take() {
             reading.abort();
         }
-        if let Some((task, _)) = self.writing.task.take() {
-            let _ = task.await;
-        }
+        self.writing.let_go().await;
     }
 
     /// Sees to it that the next facts are there, if there are any, and begins to read those after them.
@@ -200,12 +260,9 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Writes what a batch changed, with the checkpoint, in one transaction.
-    fn write(
-        &self,
-        changes: Arc<Changes>,
-    ) -> impl Future<Output = Result<(), ProjectError>> + Send + use<> {
-        let batch = Batch {
+    /// What a batch changed, to be written with the checkpoint in one transaction.
+    fn batch(&self, changes: Changes) -> Batch {
+        Batch {
             db: self.folding.reader.database().clone(),
             id: self.folding.reader.id(),
             ledger: self.folding.ledger.clone(),
@@ -215,8 +272,7 @@ impl Pipeline {
             active: (!changes.activations.is_empty())
                 .then(|| self.folding.active(changes.checkpoint.next)),
             changes,
-        };
-        async move { batch.write().await }
+        }
     }
 }
 
@@ -239,7 +295,7 @@ struct Batch {
     metrics: Option<Arc<Metrics>>,
     /// The catalog that it activated.
     active: Option<Arc<Catalog>>,
-    changes: Arc<Changes>,
+    changes: Changes,
 }
 
 impl Batch {

@@ -329,12 +329,12 @@ async fn fold(
     let mut ahead = read_facts(records)?;
     let read = ahead.len();
     while !ahead.is_empty() {
-        let facts = folding.cut(&mut ahead).await?;
+        let mut facts = folding.cut(&mut ahead).await?;
         let changes = folding.fold(&facts, &mut Source::Within(tx)).await?;
         folding.write(tx, &changes, failed).await?;
         // Should the transaction fail, so does the rebuild, and the next one reads where it stands.
-        folding.committed(&changes);
-        let mut rest = not_folded(facts, &changes);
+        folding.committed(changes.checkpoint);
+        let mut rest = not_folded(&mut facts, &changes);
         rest.append(&mut ahead);
         ahead = rest;
     }

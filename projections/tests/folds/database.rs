@@ -2,7 +2,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test reports by panicking")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use projections::catalogs::Catalogs;
@@ -11,7 +11,7 @@ use projections::entity::{Entity, Key};
 use projections::fact::Fact;
 use projections::fold::{
     self, Changes, Checkpoint, Deadline, DueFound, DuePage, Fold, Known, Line, Link, Linked,
-    Loaded, Look, Needs, Numbers, Quarantined, Scope, Task, TaskOf, World,
+    Loaded, Look, Needs, Numbers, Quarantined, Scope, Task, TaskOf, UNWRITTEN, World,
 };
 use projections::incident::Incident;
 use projections::verdict::Verdict;
@@ -270,16 +270,16 @@ impl Rows {
 
     /// Folds facts that may be several batches; `world` is what is remembered of those before.
     pub(crate) fn fold(&mut self, way: &Way<'_>, world: World, facts: &[Fact]) -> World {
-        self.fold_behind(way, world, facts, &mut None)
+        self.fold_behind(way, world, facts, &mut OnTheWay::default())
     }
 
-    /// The same; `before` is how the rows were before the last batch, while that is on its way.
+    /// The same, while batches are on their way.
     fn fold_behind(
         &mut self,
         way: &Way<'_>,
         mut world: World,
         facts: &[Fact],
-        before: &mut Option<Self>,
+        before: &mut OnTheWay,
     ) -> World {
         let mut rest = facts;
         while !rest.is_empty() {
@@ -300,12 +300,12 @@ impl Rows {
     ) {
         let (mut rest, mut cuts) = (facts, cuts.iter().cycle());
         let mut world = World::of_nothing().within(most);
-        let mut before = None;
+        let mut before = OnTheWay::default();
         while !rest.is_empty() {
             let cut = cuts.next().expect("endless");
             let (batch, after) = rest.split_at(rest.len().min(cut.length));
             if cut.forget {
-                (world, before) = (World::default(), None);
+                (world, before) = (World::default(), OnTheWay::default());
             }
             world = self.fold_behind(&way(cut.foreseen), world, batch, &mut before);
             rest = after;
@@ -318,10 +318,10 @@ impl Rows {
         way: &Way<'_>,
         world: World,
         facts: &[Fact],
-        before: &mut Option<Self>,
+        before: &mut OnTheWay,
     ) -> (World, usize) {
         let load = |rows: &Self, needs: &Needs| {
-            let before = before.as_ref().filter(|_| needs.are_names());
+            let before = before.rows().filter(|_| needs.are_names());
             before.unwrap_or(rows).load(needs)
         };
         let mut fold = Fold::begin(
@@ -347,11 +347,31 @@ impl Rows {
             fold = next.supply(needs, loaded);
             if ends {
                 let (changes, world) = fold.finish();
-                *before = changes.activations.is_empty().then(|| self.clone());
+                before.push(changes.activations.is_empty().then(|| self.clone()));
                 self.write(changes);
                 return (world, facts.len() - rest.len());
             }
         }
+    }
+}
+
+/// How the rows were before each of the last batches, as many as may be on their way; `None` where one activated a
+/// catalog.
+#[derive(Debug, Default)]
+struct OnTheWay(VecDeque<Option<Rows>>);
+
+impl OnTheWay {
+    fn push(&mut self, rows: Option<Rows>) {
+        self.0.push_back(rows);
+        if self.0.len() > usize::from(UNWRITTEN) {
+            self.0.pop_front();
+        }
+    }
+
+    /// How they may still be, unless one that is on its way activated a catalog.
+    fn rows(&self) -> Option<&Rows> {
+        let all = self.0.iter().all(Option::is_some);
+        self.0.front().filter(|_| all)?.as_ref()
     }
 }
 

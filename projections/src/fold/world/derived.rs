@@ -51,7 +51,7 @@ impl World {
             followed.old.clone_from(&followed.known);
         }
         // As verdicts: it is derived, comes back once, and is never asked for again.
-        let batch = self.batch;
-        self.derived.retain(|_, one| one.used == batch);
+        let oldest = self.unwritten();
+        self.derived.retain(|_, one| one.used >= oldest);
     }
 }

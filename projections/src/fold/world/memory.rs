@@ -18,6 +18,9 @@ pub(super) const ENTRY: usize = 256;
 /// That of a look-up, and of an entity that it finds.
 pub(super) const LOOK: usize = 128;
 
+/// How many batches may be on their way into the database while the next is folded: what they used stays known here.
+pub const UNWRITTEN: u8 = 2;
+
 impl Default for World {
     /// Knows nothing: whatever is asked is to be looked up.
     fn default() -> Self {
@@ -90,7 +93,7 @@ impl World {
     }
 
     /// Lets what was used longest ago go, where there is too much: of entities, and of look-ups, which are small and asked
-    /// for again and again. What this batch used stays: it may not be written yet.
+    /// for again and again. What is not written yet stays.
     pub(super) fn shrink(&mut self) {
         if self.weight > self.most {
             let uses = self.entities.values();
@@ -118,7 +121,7 @@ impl World {
     fn oldest(&self, mut uses: Vec<(u64, usize)>) -> u64 {
         uses.sort_unstable_by(|a, b| b.cmp(a));
         let mut kept = 0;
-        let mut oldest = self.batch;
+        let mut oldest = self.unwritten();
         for (used, weight) in uses {
             kept += weight;
             if kept > self.most / 4 * 3 {
@@ -126,7 +129,13 @@ impl World {
             }
             oldest = used;
         }
-        oldest.min(self.batch)
+        oldest.min(self.unwritten())
+    }
+
+    /// The first batch that may be on its way while the next is folded. What it used, and those after it, is not to be
+    /// let go.
+    pub(super) fn unwritten(&self) -> u64 {
+        (self.batch + 1).saturating_sub(u64::from(UNWRITTEN))
     }
 
     pub(super) fn forget(&mut self, which: impl Fn(&Key) -> bool) {

@@ -6,6 +6,7 @@ use hashbrown::{DefaultHashBuilder, HashSet};
 
 use crate::entity::KeyRef;
 use crate::fold::needs::LookRef;
+use crate::fold::tasks::TaskOf;
 
 /// How many fingerprints are kept, each of 16 bytes or so. Beyond it everything unknown is looked up again.
 const MOST: usize = 8 << 20;
@@ -27,6 +28,8 @@ pub(super) enum Of<'a> {
     Look(LookRef<'a>),
     /// The key of a verdict that a rule may clear.
     Waiting(&'a str),
+    /// A task that was open.
+    Task(&'a TaskOf),
 }
 
 impl Seen {

@@ -1,6 +1,7 @@
 //! Tasks: which are open, of those that were asked for.
 
 use super::World;
+use super::seen::Of;
 use crate::fold::changes::Changes;
 use crate::fold::tasks::{Task, TaskOf};
 
@@ -16,7 +17,7 @@ pub(super) struct Open {
 impl World {
     /// Whether it is known here which task is open, if any is.
     pub(in crate::fold) fn knows_task(&self, of: &TaskOf) -> bool {
-        self.tasks.contains_key(of)
+        self.tasks.contains_key(of) || self.never(Of::Task(of))
     }
 
     /// The open task, where that is known here and there is one.
@@ -35,12 +36,13 @@ impl World {
 
     /// Notes that a task is open from here on, or none.
     pub(in crate::fold) fn note_task(&mut self, of: TaskOf, task: Option<Task>) {
+        self.see(Of::Task(&of));
         let open = self.tasks.entry(of).or_default();
         open.now = task;
         open.used = self.batch;
     }
 
-    /// Writes down what changed of them. What the last batch used is kept: it may not be written yet.
+    /// Writes down what changed of them. What the last batches used is kept: they may not be written yet.
     pub(super) fn finish_tasks(&mut self, changes: &mut Changes) {
         let otherwise = self.tasks.values_mut().filter(|one| one.now != one.old);
         for one in otherwise {
@@ -51,7 +53,7 @@ impl World {
         let of = |one: &Task| one.of.clone();
         changes.tasks_closed.sort_by_key(of);
         changes.tasks_opened.sort_by_key(of);
-        let batch = self.batch;
-        self.tasks.retain(|_, one| one.used == batch);
+        let oldest = self.unwritten();
+        self.tasks.retain(|_, one| one.used >= oldest);
     }
 }

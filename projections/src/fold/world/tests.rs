@@ -153,7 +153,7 @@ proptest! {
                     if let Some(room) = room {
                         said.insert("room".to_owned(), json!(format!("l{room}")));
                     }
-                    world.put(&key, Some(entity(u64::from(id), said.clone())), places(), 1);
+                    world.put(&key, Some(entity(u64::from(id), said.clone())), places());
                     now.insert(key, entity(u64::from(id), said));
                 }
                 Act::Look(place, value, count) => {
@@ -189,15 +189,19 @@ proptest! {
 
 #[test]
 fn what_was_used_longest_ago_is_let_go_first() {
-    let mut world = World::default();
-    let (old, new) = (key(0), key(1));
-    for key in [&old, &new] {
-        world.put(key, Some(entity(1, Map::new())), places(), MOST / 2 + 1);
+    let most = 3 * ENTRY;
+    let mut world = World::default().within(most);
+    let all: Vec<_> = (0..4).map(key).collect();
+    for key in &all {
+        world.put(key, Some(entity(1, Map::new())), places());
         world.finish(&mut Changes::default());
     }
-    assert_eq!(world.entity(old.by_ref()), None);
-    assert!(world.entity(new.by_ref()).is_some());
-    assert!(world.weight <= MOST);
+    let here: Vec<bool> = all
+        .iter()
+        .map(|key| world.entity(key.by_ref()).is_some())
+        .collect();
+    assert_eq!(here, [false, false, true, true]);
+    assert!(world.weight <= most);
 }
 
 #[test]
@@ -215,13 +219,13 @@ fn what_was_never_seen_is_not_looked_up() {
     };
     assert!(world.lacks(needs()).is_empty());
     let said = Map::from_iter([("room".to_owned(), json!("l0"))]);
-    world.put(&here, Some(entity(1, said)), places(), 1);
+    world.put(&here, Some(entity(1, said)), places());
     world.finish(&mut Changes::default());
     assert!(world.lacks(needs()).is_empty());
 
     // What was let go is looked up, and nothing else is.
-    for id in 2..4 {
-        world.put(&key(id), Some(entity(1, Map::new())), places(), 1);
+    for id in 2..5 {
+        world.put(&key(id), Some(entity(1, Map::new())), places());
         world.finish(&mut Changes::default());
     }
     let lacks = world.lacks(needs());

@@ -134,9 +134,9 @@ impl World {
             self.waiting.clear();
         }
         // A verdict is derived, comes back once, and is never asked for again; what is open stands beside its entity.
-        // Those of the last batch are kept: it may not be written yet.
-        let batch = self.batch;
-        self.verdicts.retain(|_, one| one.used == batch);
+        // Those of the last batches are kept: they may not be written yet.
+        let oldest = self.unwritten();
+        self.verdicts.retain(|_, one| one.used >= oldest);
     }
 }
 
