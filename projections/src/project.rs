@@ -167,8 +167,8 @@ impl Projector {
         }
     }
 
-    /// Folds one batch, while the one before is written, and gives its length; 0 where there is nothing to fold, and then
-    /// everything is written. An error may be about the batch before.
+    /// Folds one batch, while those before it are written, and gives its length; 0 where there is nothing to fold, and
+    /// then everything is written. An error may be about a batch before.
     pub async fn go_on(&mut self) -> Result<usize, ProjectError> {
         if !self.certain {
             self.find_place().await?;
