@@ -5,9 +5,9 @@
 //!
 //! A step asks for what it lacks. It looks at one event; what it needs and was not given stands in
 //! [`Step::Lacks`], with the fold as it was before: whoever drives it loads that, gives it to [`Fold::supply`] and
-//! takes the same step again. What can be foreseen for a whole batch is asked for at once ([`Fold::foresee`]); a step that lacks
-//! something tries the next ones as well and asks for what they lack, so that one load serves many of them. What was given
-//! stays known from batch to batch in a [`World`], as the steps changed it.
+//! takes the same step again. What can be foreseen for a whole batch is asked for at once ([`Fold::foresee`]); a step
+//! that lacks something tries the next ones as well and asks for what they lack, so that one load serves many of them.
+//! What was given stays known from batch to batch in a [`World`], as the steps changed it.
 //!
 //! A step, in order: every deadline that lies before the event fires (`due`); the entity is advanced
 //! ([`crate::entity`]); the event is judged ([`judge`]); a verdict that came back is matched (`returned`); the checkpoint

@@ -58,15 +58,15 @@ impl Acyclic {
             return Ok(Vec::new());
         };
         let mut back = Back::new(start.id);
-        back.lost = !self.named;
+        back.way.lost = !self.named;
         let mut onward = Onward::new(start);
         loop {
             let first = back.seen.len() <= onward.reached.len().max(FEW);
-            if back.goes_on() && (first || !onward.goes_on()) {
+            if back.way.goes_on() && (first || !onward.way.goes_on()) {
                 back.step(self, start.id, case.known);
-            } else if onward.goes_on() {
+            } else if onward.way.goes_on() {
                 if let Some(judged_from) = onward.step(self, start.id, case.known) {
-                    case.needs.append(&mut onward.lacks);
+                    case.needs.append(&mut onward.way.lacks);
                     return Ok(vec![Broke {
                         judged_from,
                         ..case.broke()
@@ -75,12 +75,12 @@ impl Acyclic {
             } else {
                 break;
             }
-            if back.is_over() || onward.is_over() {
+            if back.way.is_over() || onward.way.is_over() {
                 return Ok(Vec::new());
             }
         }
-        case.needs.append(&mut onward.lacks);
-        case.needs.append(&mut back.lacks);
+        case.needs.append(&mut onward.way.lacks);
+        case.needs.append(&mut back.way.lacks);
         if case.needs.is_empty() {
             return Err(Failure::TooMany);
         }
@@ -92,21 +92,19 @@ impl Acyclic {
     }
 }
 
-/// The way along the references.
-struct Onward<'k> {
-    /// What was reached, its position, and from where.
-    reached: BTreeMap<String, (u64, String)>,
-    next: Vec<View<'k>>,
+/// A way, on either side.
+struct Way<N> {
+    /// From where it goes on.
+    next: Vec<N>,
     /// What is not known.
     lacks: BTreeSet<Need>,
-    /// Whether it is longer than anybody goes.
+    /// Whether it will not tell: it is longer than anybody goes, or against the references it came back.
     lost: bool,
 }
 
-impl<'k> Onward<'k> {
-    fn new(start: View<'k>) -> Self {
+impl<N> Way<N> {
+    fn from(start: N) -> Self {
         Self {
-            reached: BTreeMap::new(),
             next: vec![start],
             lacks: BTreeSet::new(),
             lost: false,
@@ -117,14 +115,30 @@ impl<'k> Onward<'k> {
         !self.lost && !self.next.is_empty()
     }
 
-    /// Whether it came to its end without coming back.
+    /// Whether it came to its end, and the start was not on it.
     fn is_over(&self) -> bool {
         !self.lost && self.next.is_empty() && self.lacks.is_empty()
+    }
+}
+
+/// Along the references.
+struct Onward<'k> {
+    /// What was reached, its position, and from where.
+    reached: BTreeMap<String, (u64, String)>,
+    way: Way<View<'k>>,
+}
+
+impl<'k> Onward<'k> {
+    fn new(start: View<'k>) -> Self {
+        Self {
+            reached: BTreeMap::new(),
+            way: Way::from(start),
+        }
     }
 
     /// Goes to what one entity names; gives the positions on the way where that is the start.
     fn step(&mut self, rule: &Acyclic, start: &str, known: &'k dyn Known) -> Option<Vec<u64>> {
-        let view = self.next.pop()?;
+        let view = self.way.next.pop()?;
         for id in index_values(view.attributes, &rule.field) {
             if id == start {
                 return Some(way(&self.reached, view.id));
@@ -133,16 +147,16 @@ impl<'k> Onward<'k> {
                 continue;
             }
             if self.reached.len() >= MOST {
-                self.lost = true;
+                self.way.lost = true;
                 return None;
             }
             match known.entity(&rule.kind, &id) {
                 None => {
-                    self.lacks.insert(Need::Entity(rule.kind.clone(), id));
+                    self.way.lacks.insert(Need::Entity(rule.kind.clone(), id));
                 }
                 Some(Some(one)) => {
                     self.reached.insert(id, (one.seq, view.id.to_owned()));
-                    self.next.push(one);
+                    self.way.next.push(one);
                 }
                 // Nothing leads on from what is not there.
                 Some(None) => {}
@@ -152,39 +166,24 @@ impl<'k> Onward<'k> {
     }
 }
 
-/// The way against them.
+/// Against them.
 struct Back {
     /// Who leads to the start.
     seen: BTreeSet<String>,
-    next: Vec<String>,
-    /// What is not known.
-    lacks: BTreeSet<Need>,
-    /// Whether it is longer than anybody goes, or came back: then the way onward will tell.
-    lost: bool,
+    way: Way<String>,
 }
 
 impl Back {
     fn new(start: &str) -> Self {
         Self {
             seen: BTreeSet::new(),
-            next: vec![start.to_owned()],
-            lacks: BTreeSet::new(),
-            lost: false,
+            way: Way::from(start.to_owned()),
         }
-    }
-
-    fn goes_on(&self) -> bool {
-        !self.lost && !self.next.is_empty()
-    }
-
-    /// Whether everybody who leads to the start is known, and the start is not among them.
-    fn is_over(&self) -> bool {
-        !self.lost && self.next.is_empty() && self.lacks.is_empty()
     }
 
     /// Goes to those who name one entity.
     fn step(&mut self, rule: &Acyclic, start: &str, known: &dyn Known) {
-        let Some(id) = self.next.pop() else {
+        let Some(id) = self.way.next.pop() else {
             return;
         };
         let mut naming = Lookup {
@@ -192,33 +191,31 @@ impl Back {
             fields: vec![(rule.field.clone(), id)],
             most: 0,
         };
-        // Who is named by very many is not looked at from there.
-        match known.count(&naming) {
-            None => drop(self.lacks.insert(Need::Count(naming))),
-            Some(0) => {}
-            Some(count) => {
-                let most = u64::try_from(MOST - self.seen.len().min(MOST));
-                match u32::try_from(count) {
-                    Ok(all) if most.is_ok_and(|most| count <= most) => naming.most = all,
-                    _ => {
-                        self.lost = true;
-                        return;
-                    }
-                }
-                let Some(found) = known.matching(&naming) else {
-                    self.lacks.insert(Need::Matching(naming));
-                    return;
-                };
-                for one in found {
-                    if one.id == start {
-                        self.lost = true;
-                        return;
-                    }
-                    if !self.seen.contains(one.id) {
-                        self.seen.insert(one.id.to_owned());
-                        self.next.push(one.id.to_owned());
-                    }
-                }
+        let Some(count) = known.count(&naming) else {
+            self.way.lacks.insert(Need::Count(naming));
+            return;
+        };
+        if count == 0 {
+            return;
+        }
+        // Whom very many name is not looked at from there.
+        naming.most = u32::try_from(count).unwrap_or(u32::MAX);
+        let all = usize::try_from(count).unwrap_or(usize::MAX);
+        if all > MOST.saturating_sub(self.seen.len()) {
+            self.way.lost = true;
+            return;
+        }
+        let Some(found) = known.matching(&naming) else {
+            self.way.lacks.insert(Need::Matching(naming));
+            return;
+        };
+        for one in found {
+            if one.id == start {
+                self.way.lost = true;
+                return;
+            }
+            if self.seen.insert(one.id.to_owned()) {
+                self.way.next.push(one.id.to_owned());
             }
         }
     }
