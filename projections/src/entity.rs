@@ -1,8 +1,10 @@
 //! The state of one entity, and how an event advances it.
 
-use std::sync::Arc;
+use std::cmp::Ordering;
+use std::hash::{BuildHasher as _, Hash, Hasher};
+use std::sync::{Arc, LazyLock};
 
-use hashbrown::Equivalent;
+use hashbrown::{DefaultHashBuilder, Equivalent};
 use schema::kind::{EventDef, Kind};
 use schema::rule::View;
 use serde_json::{Map, Value};
@@ -10,45 +12,123 @@ use serde_json::{Map, Value};
 use crate::fact::Fact;
 use crate::verdict;
 
-/// Which entity.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Hashes names by a seed of this process's own: an identifier comes from outside.
+static HASHER: LazyLock<DefaultHashBuilder> = LazyLock::new(DefaultHashBuilder::default);
+
+/// Which entity. A name is looked up again and again, so it keeps its hash.
+#[derive(Debug, Clone)]
 pub struct Key {
-    /// `<package>.<entity>`.
-    pub kind: String,
-    /// The identifier (CloudEvents `subject`).
-    pub id: String,
+    kind: Arc<str>,
+    id: Arc<str>,
+    hash: u64,
 }
 
 /// The name of an entity, to look it up by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy)]
 pub struct KeyRef<'a> {
-    /// `<package>.<entity>`.
-    pub kind: &'a str,
-    /// The identifier.
-    pub id: &'a str,
+    kind: &'a str,
+    id: &'a str,
+    hash: u64,
 }
 
 impl Key {
+    /// The entity of a kind (`<package>.<entity>`) with this identifier (CloudEvents `subject`).
+    pub fn new(kind: impl Into<Arc<str>>, id: impl Into<Arc<str>>) -> Self {
+        let (kind, id) = (kind.into(), id.into());
+        let hash = KeyRef::new(&kind, &id).hash;
+        Self { kind, id, hash }
+    }
+
+    /// `<package>.<entity>`.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// The identifier.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// The same, to look it up by.
     pub fn by_ref(&self) -> KeyRef<'_> {
         KeyRef {
             kind: &self.kind,
             id: &self.id,
+            hash: self.hash,
         }
     }
 }
 
-impl KeyRef<'_> {
+impl<'a> KeyRef<'a> {
+    /// The entity of a kind with this identifier.
+    pub fn new(kind: &'a str, id: &'a str) -> Self {
+        let hash = HASHER.hash_one((kind, id));
+        Self { kind, id, hash }
+    }
+
+    /// `<package>.<entity>`.
+    pub fn kind(self) -> &'a str {
+        self.kind
+    }
+
+    /// The identifier.
+    pub fn id(self) -> &'a str {
+        self.id
+    }
+
     /// The same, to keep.
     pub fn to_key(self) -> Key {
         Key {
-            kind: self.kind.to_owned(),
-            id: self.id.to_owned(),
+            kind: self.kind.into(),
+            id: self.id.into(),
+            hash: self.hash,
         }
     }
 }
 
-// A name that is kept and one that is looked up hash alike: their members do, and stand in the same order.
+impl PartialEq for KeyRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        // Mostly it is the same name in the same place, and that need not be read.
+        let same = |one: &str, two: &str| std::ptr::eq(one, two) || one == two;
+        self.hash == other.hash && same(self.id, other.id) && same(self.kind, other.kind)
+    }
+}
+
+impl Eq for KeyRef<'_> {}
+
+impl Hash for KeyRef<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.by_ref() == other.by_ref()
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.by_ref().hash(state);
+    }
+}
+
+/// By kind, and then by identifier.
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.kind(), self.id()).cmp(&(other.kind(), other.id()))
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl Equivalent<Arc<Key>> for KeyRef<'_> {
     fn equivalent(&self, key: &Arc<Key>) -> bool {
         *self == key.by_ref()
@@ -133,8 +213,8 @@ impl Entity {
             Status::Unknown { seq } => (*seq, 0, 0),
         };
         View {
-            kind: &key.kind,
-            id: &key.id,
+            kind: key.kind(),
+            id: key.id(),
             status: self.status.name(),
             since_seq,
             since_us,

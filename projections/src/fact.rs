@@ -73,10 +73,10 @@ impl Fact {
             }
         };
         let key = (!header.subject.is_empty()).then(|| {
-            Arc::new(Key {
-                kind: event_type.kind().to_string(),
-                id: header.subject.clone(),
-            })
+            Arc::new(Key::new(
+                event_type.kind().text().clone(),
+                header.subject.as_str(),
+            ))
         });
         Ok(Self {
             header,
@@ -110,10 +110,7 @@ impl Fact {
         if self.event_type.kind().package.as_str() != "ledger" {
             return self.key.as_deref().cloned();
         }
-        Some(Key {
-            kind: self.text("kind")?.to_owned(),
-            id: self.text("id")?.to_owned(),
-        })
+        Some(Key::new(self.text("kind")?, self.text("id")?))
     }
 
     /// The incident that an event is about which tells of one.
@@ -138,11 +135,8 @@ impl Fact {
     /// The verdict that came back with this event, raised or cleared: its id, and the entity that it says it is about.
     pub fn returned(&self) -> Option<(&str, Option<Key>)> {
         let (kind, id) = self.header.subject.split_once('/').unwrap_or_default();
-        let about = Key {
-            kind: kind.to_owned(),
-            id: id.to_owned(),
-        };
-        let about = Some(about).filter(|about| !about.id.is_empty());
+        let about = Key::new(kind, id);
+        let about = Some(about).filter(|about| !about.id().is_empty());
         if self.is_own(verdict::ENTITY, "raised") {
             return Some((&self.header.id, about));
         }

@@ -173,7 +173,7 @@ impl<'a> Fold<'a> {
                 .iter()
                 .filter(|fact| rules.await_entities_of(fact.event_type.kind()));
             let keys = awaited.filter_map(|fact| fact.key.as_ref());
-            needs.waiting.extend(keys.map(|key| key.id.clone()));
+            needs.waiting.extend(keys.map(|key| key.id().to_owned()));
             needs
                 .waiting
                 .retain(|key| self.world.waiting(key).is_none());

@@ -61,18 +61,12 @@ pub struct Word {
 impl Incident {
     /// The entity that it is about, to look it up by.
     pub fn about(&self) -> KeyRef<'_> {
-        KeyRef {
-            kind: &self.kind,
-            id: &self.id,
-        }
+        KeyRef::new(&self.kind, &self.id)
     }
 
     /// The entity that it is about.
     pub fn key(&self) -> Key {
-        Key {
-            kind: self.kind.clone(),
-            id: self.id.clone(),
-        }
+        Key::new(self.kind.as_str(), self.id.as_str())
     }
 
     /// Whether it still is one.

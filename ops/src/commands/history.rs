@@ -54,10 +54,7 @@ impl History {
         let when = self.past.when()?;
         let config = app.config()?;
         let reader = connect::views(&config).await?;
-        let key = Key {
-            kind: self.kind.to_string(),
-            id: self.id,
-        };
+        let key = Key::new(self.kind.to_string(), self.id);
         let from = self.since.first(&reader).await?;
         let most = self.limit.most();
         let db = reader.database();
@@ -69,7 +66,7 @@ impl History {
                 .rows
                 .is_empty()
         {
-            return Err(missing(&key.kind, &key.id));
+            return Err(missing(key.kind(), key.id()));
         }
         let mut rows = app.rows(COLUMNS);
         for row in &found.rows {

@@ -234,10 +234,7 @@ async fn list(app: &App, all: bool) -> Outcome {
         let line = query::history(
             reader.database(),
             &config.ledger,
-            &projections::entity::Key {
-                kind: KIND.to_owned(),
-                id: state.id.clone(),
-            },
+            &projections::entity::Key::new(KIND, state.id.as_str()),
             When::Now,
         )
         .await?;

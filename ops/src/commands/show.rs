@@ -89,10 +89,7 @@ impl Show {
         let config = app.config()?;
         match (&self.kind, &self.id) {
             (Some(kind), Some(id)) => {
-                let key = Key {
-                    kind: kind.to_string(),
-                    id: id.clone(),
-                };
+                let key = Key::new(kind.to_string(), id.as_str());
                 self.entity(app, &config, &key).await
             }
             (kind, _) => {
@@ -106,11 +103,13 @@ impl Show {
         let reader = connect::views(config).await?;
         let (db, ledger) = (reader.database(), &config.ledger);
         let which = Which {
-            kind: Some(&key.kind),
-            id: Some(&key.id),
+            kind: Some(key.kind()),
+            id: Some(key.id()),
         };
         let states = query::state(db, ledger, which, When::Now).await?;
-        let state = states.first().ok_or_else(|| missing(&key.kind, &key.id))?;
+        let state = states
+            .first()
+            .ok_or_else(|| missing(key.kind(), key.id()))?;
         let names = query::names(db, ledger, key, self.limit.most()).await?;
         let named_by = query::named_by(db, ledger, key, self.limit.most()).await?;
         let asked = Violations {

@@ -85,8 +85,8 @@ impl Fold<'_> {
             for class in &dropped.classes {
                 let resolved = Resolved {
                     class: class.clone(),
-                    kind: about.kind.clone(),
-                    id: about.id.clone(),
+                    kind: about.kind().to_owned(),
+                    id: about.id().to_owned(),
                     redacted: false,
                 };
                 self.resolve_incident(&resolved, LET_GO, fact);

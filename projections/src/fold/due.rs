@@ -87,10 +87,7 @@ impl Fold<'_> {
         catalog: &Catalog,
     ) -> Result<(Outcome, Missed), Box<Needs>> {
         let ask = Ask::new(&self.world, catalog);
-        let about = KeyRef {
-            kind: &due.kind,
-            id: &due.id,
-        };
+        let about = KeyRef::new(&due.kind, &due.id);
         let Some(entity) = ask.view(about) else {
             return Err(Box::new(ask.into_needs()));
         };

@@ -11,10 +11,7 @@ impl Fold<'_> {
     /// Opens an incident, or adds a cause to the one that is open. What this touches is loaded.
     pub(super) fn open_incident(&mut self, opened: Opened, fact: &Fact) {
         let seq = fact.header.seq;
-        let key = Key {
-            kind: opened.kind,
-            id: opened.id,
-        };
+        let key = Key::new(opened.kind, opened.id);
         let last = self.world.incident(key.by_ref(), &opened.class).cloned();
         if let Some(open) = last.as_ref().filter(|one| one.is_open()) {
             // One event is one cause, whatever else it breaks.
@@ -24,10 +21,10 @@ impl Fold<'_> {
             return;
         }
         let incident = Incident {
-            incident: Incident::id_of(&opened.class, &key.kind, &key.id, seq),
+            incident: Incident::id_of(&opened.class, key.kind(), key.id(), seq),
             class: opened.class,
-            kind: key.kind,
-            id: key.id,
+            kind: key.kind().to_owned(),
+            id: key.id().to_owned(),
             severity: opened.severity.as_str().to_owned(),
             rule: opened.rule,
             judged: true,
@@ -52,10 +49,7 @@ impl Fold<'_> {
 
     /// Resolves the incident that is open, if one is.
     pub(super) fn resolve_incident(&mut self, resolved: &Resolved, how: &str, fact: &Fact) {
-        let key = Key {
-            kind: resolved.kind.clone(),
-            id: resolved.id.clone(),
-        };
+        let key = Key::new(resolved.kind.as_str(), resolved.id.as_str());
         let last = self.world.incident(key.by_ref(), &resolved.class).cloned();
         let Some(mut incident) = last.filter(Incident::is_open) else {
             return;

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ledger::Header;
@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use crate::entity::{Broken, Entity, Key, KeyRef};
 use crate::fact::Fact;
 use crate::fold::needs::{Look, Needs};
-use crate::fold::world::World;
+use crate::fold::world::{Ids, World};
 use crate::fold::{Clearing, Fold, Known};
 use crate::incident::MENDED;
 use crate::verdict::{self, How, Verdict};
@@ -43,7 +43,7 @@ impl<'w> Ask<'w> {
     }
 
     /// The identifiers that a look-up finds after this event, by the positions of the entities' first events.
-    pub fn look(&self, look: &Look) -> Option<&'w BTreeMap<u64, String>> {
+    pub(super) fn look(&self, look: &Look) -> Option<&'w Ids> {
         let known = self.world.look(look);
         if known.is_none() {
             self.needs.borrow_mut().looks.insert(look.clone());
@@ -85,7 +85,7 @@ impl<'w> Ask<'w> {
 
     /// Whether a verdict about an entity is open that a rule may clear. Mostly there is none, and nothing to mend.
     fn has_open(&self, kind: &str, id: &str) -> bool {
-        let open = self.world.open(KeyRef { kind, id });
+        let open = self.world.open(KeyRef::new(kind, id));
         open.is_some_and(|open| !open.is_empty())
     }
 
@@ -99,7 +99,7 @@ impl<'w> Ask<'w> {
     }
 
     /// What all these look-ups find, the last created first; `None` where one of them is not known.
-    fn meet(&self, looks: &[Look]) -> Option<impl Iterator<Item = &'w String> + use<'w>> {
+    fn meet(&self, looks: &[Look]) -> Option<impl Iterator<Item = &'w Arc<Key>> + use<'w>> {
         // All are asked for, so that they are loaded at once.
         let found: Vec<_> = looks.iter().map(|look| self.look(look)).collect();
         let mut found: Vec<_> = found.into_iter().collect::<Option<_>>()?;
@@ -120,10 +120,7 @@ impl<'w> Ask<'w> {
 
 impl rule::Known for Ask<'_> {
     fn entity(&self, kind: &KindName, id: &str) -> Option<Option<View<'_>>> {
-        self.view(KeyRef {
-            kind: kind.text(),
-            id,
-        })
+        self.view(KeyRef::new(kind.text(), id))
     }
 
     fn matching(&self, lookup: &Lookup) -> Option<Vec<View<'_>>> {
@@ -132,15 +129,13 @@ impl rule::Known for Ask<'_> {
         };
         let most = usize::try_from(lookup.most).unwrap_or(usize::MAX);
         let ids = self.meet(&looks)?.take(most);
-        let views: Vec<_> = ids
-            .map(|id| rule::Known::entity(self, &lookup.kind, id))
-            .collect();
+        let views: Vec<_> = ids.map(|key| self.view(key.by_ref())).collect();
         let views: Option<Vec<_>> = views.into_iter().collect();
         Some(views?.into_iter().flatten().collect())
     }
 
     fn due_us(&self, rule: &RuleKey, kind: &str, id: &str, key: &str) -> Option<Option<i64>> {
-        let about = KeyRef { kind, id };
+        let about = KeyRef::new(kind, id);
         let known = self.world.due_us(about, rule, key);
         if known.is_none() {
             let about = Arc::new(about.to_key());
@@ -244,7 +239,7 @@ pub(super) fn outcome(judged: Judged, fact: &Fact, catalog: &Catalog, ask: &Ask<
         ask.view(raised.verdict.about());
     }
     let is_hidden = |kind: &str, id: &str| {
-        let about = ask.view(KeyRef { kind, id });
+        let about = ask.view(KeyRef::new(kind, id));
         about.flatten().is_some_and(|view| view.redacted)
     };
     let held = judged.held.into_iter();
@@ -303,7 +298,7 @@ fn event<'f>(
 ) -> Event<'f> {
     let header = &fact.header;
     Event {
-        kind: &key.kind,
+        kind: key.kind(),
         verb: fact.event_type.verb().as_str(),
         id: &header.id,
         subject: &header.subject,
@@ -348,7 +343,12 @@ pub(super) fn context(header: &Header) -> Map<String, Value> {
 /// What the lifecycle says of an event.
 fn finding(moment: &Moment<'_>, broken: &Broken) -> Finding {
     let key = moment.key;
-    Finding::of_the_ledger(&key.kind, &key.id, broken.rule, broken.judged_from.clone())
+    Finding::of_the_ledger(
+        key.kind(),
+        key.id(),
+        broken.rule,
+        broken.judged_from.clone(),
+    )
 }
 
 fn raise(fact: &Fact, catalog: &Catalog, finding: Finding) -> Raised {
@@ -385,10 +385,7 @@ impl Fold<'_> {
             self.take_in_raised(raised);
         }
         for held in outcome.held {
-            let key = KeyRef {
-                kind: &held.kind,
-                id: &held.id,
-            };
+            let key = KeyRef::new(&held.kind, &held.id);
             let by = held.by.to_string();
             self.mend(key, seq, |one| {
                 one.found_by.as_ref() == Some(&by) && !held.broken.contains(&one.verdict.detail_key)
@@ -452,10 +449,7 @@ impl Fold<'_> {
             return;
         }
         let by = armed.by.to_string();
-        let key = KeyRef {
-            kind: &armed.kind,
-            id: &armed.id,
-        };
+        let key = KeyRef::new(&armed.kind, &armed.id);
         for item in mended {
             self.mend(key, seq, |one| {
                 one.found_by.as_ref() == Some(&by) && one.verdict.detail_key == item
@@ -472,10 +466,7 @@ impl Fold<'_> {
         let same = |one: &Known| {
             one.found_by.as_ref() == Some(&by) && one.verdict.detail_key == with.detail_key
         };
-        let open = self.world.open(KeyRef {
-            kind: &with.kind,
-            id: &with.id,
-        });
+        let open = self.world.open(KeyRef::new(&with.kind, &with.id));
         !open.is_some_and(|open| open.values().any(same))
     }
 

@@ -82,7 +82,7 @@ impl<'a> LookRef<'a> {
     /// The one that finds an entity by this link.
     pub(super) fn of(key: &'a Key, link: &'a Link) -> Self {
         Self {
-            kind: &key.kind,
+            kind: key.kind(),
             field: &link.field,
             target_kind: &link.target_kind,
             target_id: &link.target_id,

@@ -38,6 +38,7 @@ use memory::{ENTRY, Used, weight};
 use seen::{Of, Seen};
 
 pub(super) use deadlines::Next;
+pub(super) use looks::Ids;
 pub use memory::UNWRITTEN;
 
 /// What is known, of all that was asked for.
@@ -57,7 +58,7 @@ pub struct World {
     /// Causes that are new in this batch.
     causes: BTreeSet<(String, u64)>,
     /// By the positions of the entities' first events.
-    looks: HashMap<Look, Used<BTreeMap<u64, String>>>,
+    looks: HashMap<Look, Used<Ids>>,
     counts: HashMap<Look, Used<u64>>,
     /// What there ever was, where that is known.
     seen: Option<Seen>,
@@ -160,6 +161,12 @@ impl World {
         let slot = self.entities.get_mut(&key)?;
         slot.used.store(self.batch, Relaxed);
         Some(slot)
+    }
+
+    /// The name under which an entity is kept: whoever keeps this one finds it without reading it.
+    fn kept(&self, key: KeyRef<'_>) -> Option<Arc<Key>> {
+        let (key, _) = self.entities.get_key_value(&key)?;
+        Some(key.clone())
     }
 
     fn knows(&self, key: KeyRef<'_>) -> bool {
@@ -282,7 +289,7 @@ impl World {
         catalog: &Catalog,
     ) {
         for (key, entity) in found {
-            let kind: Option<KindName> = key.kind.parse().ok();
+            let kind: Option<KindName> = key.kind().parse().ok();
             let places = kind.map_or(&[][..], |kind| catalog.indexed(&kind));
             let links = link::links(places, entity.status.name(), &entity.attributes);
             let weight = ENTRY + weight(&entity);
@@ -348,9 +355,11 @@ impl World {
     /// Puts an entity in that changed, of a kind that is indexed at these places. Look-ups find it from here on as it is
     /// now.
     pub(super) fn put(&mut self, key: &Arc<Key>, entity: Option<Entity>, places: &[Indexed]) {
-        if !self.entities.contains_key(&key.by_ref()) {
+        let kept = self.kept(key.by_ref());
+        if kept.is_none() {
             self.see(Of::Entity(key.by_ref()));
         }
+        let key = &kept.unwrap_or_else(|| key.clone());
         let slot = self.entities.entry(key.clone()).or_default();
         if slot.before.is_none() {
             slot.before = Some((slot.exists, slot.links.clone()));
@@ -383,7 +392,7 @@ impl World {
             self.look_ups_move(key, created, places, &old, &new);
         }
         if existed != exists {
-            self.moves(key, created, LookRef::all(&key.kind), exists);
+            self.moves(key, created, LookRef::all(key.kind()), exists);
         }
     }
 
@@ -403,7 +412,7 @@ impl World {
             let (Some((existed, before)), Some(entity)) = (slot.before.take(), &slot.entity) else {
                 continue;
             };
-            if !reindexed.contains(&key.kind) && before != slot.links {
+            if !reindexed.contains(key.kind()) && before != slot.links {
                 let (gone, new) = link::difference(&before, &slot.links);
                 let of = |link| Linked {
                     key: key.clone(),
@@ -435,7 +444,7 @@ impl World {
                 .retain(|look, _| !reindexed.contains(&*look.kind));
             self.counts
                 .retain(|look, _| !reindexed.contains(&*look.kind));
-            self.forget(|key| reindexed.contains(&key.kind));
+            self.forget(|key| reindexed.contains(key.kind()));
         }
         self.shrink();
         self.batch += 1;

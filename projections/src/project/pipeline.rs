@@ -93,6 +93,7 @@ impl Writing {
         let before = self.last.replace(last);
         let written = Written::of(&batch.changes, facts.len());
         let write = async move {
+            drop(facts);
             if let Some(before) = before {
                 // Whoever waits for that one is told why.
                 before.await.map_err(|_| ProjectError::Ending)?;
@@ -100,7 +101,6 @@ impl Writing {
             batch.write().await?;
             // Nobody may wait for it.
             let _ = done.send(());
-            drop(facts);
             Ok(())
         };
         self.tasks.push_back((tokio::spawn(write), written));

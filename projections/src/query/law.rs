@@ -42,10 +42,7 @@ impl Wordless {
     }
 
     fn key(&self) -> Key {
-        Key {
-            kind: self.row.kind.clone(),
-            id: self.row.id.clone(),
-        }
+        Key::new(self.row.kind.as_str(), self.row.id.as_str())
     }
 }
 

@@ -69,7 +69,7 @@ pub async fn names(
     let failed = db.error("reading what an entity names");
     let (sql, id) = (include_str!("../sql/living.sql"), reader.id());
     let client = db.client().await?;
-    let living = client.query_opt(sql, &[&id, &key.kind, &key.id]).await;
+    let living = client.query_opt(sql, &[&id, &key.kind(), &key.id()]).await;
     // Looking for the catalog takes a connection of its own.
     drop(client);
     let Some(living) = living.map_err(&failed)? else {
@@ -81,7 +81,7 @@ pub async fn names(
         None => None,
     };
     let catalog = active.map_or_else(|| Ok(Catalog::bootstrap()), |active| compile(&active))?;
-    let kind = key.kind.parse().ok();
+    let kind = key.kind().parse().ok();
     let places = kind.map_or(&[][..], |kind| catalog.indexed(&kind));
     // We wrote it, and PostgreSQL checked that it is JSON.
     let attributes: Map<String, Value> = serde_json::from_str(living.get(2)).unwrap_or_default();
@@ -118,7 +118,7 @@ pub async fn named_by(
         field: row.get(2),
         status: row.get(3),
     };
-    list(db, ledger, sql, &[&key.kind, &key.id], limit, read).await
+    list(db, ledger, sql, &[&key.kind(), &key.id()], limit, read).await
 }
 
 /// References to what is not there, of all entities or those of a kind.

@@ -43,8 +43,8 @@ pub async fn histories(
     let client = db.client().await?;
     let parameters: [&(dyn ToSql + Sync); 7] = [
         &reader.id(),
-        &key.kind,
-        &key.id,
+        &key.kind(),
+        &key.id(),
         &bigint(from),
         &size,
         &happened,

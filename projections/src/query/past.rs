@@ -144,8 +144,8 @@ async fn events(
     until: i64,
 ) -> Result<Vec<(usize, u64)>, QueryError> {
     let db = reader.database();
-    let kinds: Vec<&str> = keys.iter().map(|key| key.kind.as_str()).collect();
-    let ids: Vec<&str> = keys.iter().map(|key| key.id.as_str()).collect();
+    let kinds: Vec<&str> = keys.iter().map(|key| key.kind()).collect();
+    let ids: Vec<&str> = keys.iter().map(|key| key.id()).collect();
     let client = db.client().await?;
     let parameters: [&(dyn ToSql + Sync); 4] = [&reader.id(), &kinds, &ids, &until];
     let rows = client

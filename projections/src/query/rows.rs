@@ -42,7 +42,7 @@ pub struct StateRow {
 }
 
 impl StateRow {
-    pub(super) fn new(key: Key, entity: Entity) -> Self {
+    pub(super) fn new(key: &Key, entity: Entity) -> Self {
         let (status, status_seq, since) = match entity.status {
             Status::Is {
                 name,
@@ -53,8 +53,8 @@ impl StateRow {
             Status::None | Status::Unknown { .. } => (None, None, None),
         };
         Self {
-            kind: key.kind,
-            id: key.id,
+            kind: key.kind().to_owned(),
+            id: key.id().to_owned(),
             status,
             attributes: entity.attributes,
             seq: entity.seq,

@@ -46,10 +46,7 @@ pub async fn states(
         rows: Vec::new(),
         more: false,
     };
-    let mut after = Key {
-        kind: String::new(),
-        id: String::new(),
-    };
+    let mut after = Key::new("", "");
     let mut page = PAGE.min(limit.saturating_add(1));
     loop {
         let found = read(&reader, asked, when, size, &after, page).await?;
@@ -65,7 +62,7 @@ pub async fn states(
                 listed.more = true;
                 return explained(&reader, listed).await;
             }
-            listed.rows.push(StateRow::new(key, entity));
+            listed.rows.push(StateRow::new(&key, entity));
         }
         if whole {
             return explained(&reader, listed).await;
@@ -132,8 +129,8 @@ async fn read(
         &asked.which.kind,
         &asked.which.id,
         &bigint(size),
-        &after.kind,
-        &after.id,
+        &after.kind(),
+        &after.id(),
         &status,
         &bigint(from),
         &bigint(page),

@@ -25,12 +25,7 @@ impl Kept {
         if u64::try_from(self.spots.len()) != Ok(fact.header.seq) {
             return;
         }
-        let nobody = || {
-            Arc::new(Key {
-                kind: fact.event_type.kind().to_string(),
-                id: String::new(),
-            })
-        };
+        let nobody = || Arc::new(Key::new(fact.event_type.kind().text().clone(), ""));
         let key = fact.key.clone().unwrap_or_else(nobody);
         let known = self.keys.get(&key).cloned();
         let key = known.unwrap_or_else(|| {
@@ -66,7 +61,7 @@ impl Kept {
             let spots = self.spots.get(from..end).unwrap_or_default();
             for (seq, (key, recorded_us)) in (first..).zip(spots) {
                 let over = least.as_ref().is_none_or(|(at_us, terms)| {
-                    let term = terms.get(key.kind.as_str());
+                    let term = terms.get(key.kind());
                     term.is_some_and(|term| recorded_us.saturating_add(*term) <= *at_us)
                 });
                 if !over && blocked.least.is_none_or(|known| seq < known) {
@@ -80,8 +75,8 @@ impl Kept {
                 }
                 let spot = Spot {
                     seq,
-                    kind: &key.kind,
-                    id: &key.id,
+                    kind: key.kind(),
+                    id: key.id(),
                     recorded_us: *recorded_us,
                 };
                 let hold = self.coverage.holds().at(&spot, naming.seq);

@@ -47,7 +47,7 @@ pub(super) struct Memory {
 
 fn look_of(key: &Key, link: &Link) -> Look {
     Look {
-        kind: key.kind.as_str().into(),
+        kind: key.kind().into(),
         field: link.field.clone(),
         target_kind: link.target_kind.clone(),
         target_id: link.target_id.clone(),
@@ -55,10 +55,7 @@ fn look_of(key: &Key, link: &Link) -> Look {
 }
 
 fn about(deadline: &Deadline) -> Key {
-    Key {
-        kind: deadline.due.kind.clone(),
-        id: deadline.due.id.clone(),
-    }
+    Key::new(deadline.due.kind.as_str(), deadline.due.id.as_str())
 }
 
 impl Memory {
@@ -143,9 +140,9 @@ impl Memory {
     pub(super) fn write(&mut self, changes: Changes) {
         for one in changes.entities {
             if one.new {
-                let all = Look::all(&one.key.kind);
+                let all = Look::all(one.key.kind());
                 let ids = self.looks.entry(all).or_default();
-                ids.insert(one.entity.created_seq, one.key.id.clone());
+                ids.insert(one.entity.created_seq, one.key.id().to_owned());
             }
             self.entities.insert(one.key, one.entity);
         }
@@ -188,7 +185,7 @@ impl Memory {
     fn link(&mut self, key: &Arc<Key>, link: Link) {
         if let Some(entity) = self.entities.get(key) {
             let ids = self.looks.entry(look_of(key, &link)).or_default();
-            ids.insert(entity.created_seq, key.id.clone());
+            ids.insert(entity.created_seq, key.id().to_owned());
         }
         self.links.entry(key.clone()).or_default().insert(link);
     }
@@ -242,7 +239,7 @@ impl Memory {
         let keys: Vec<Arc<Key>> = self
             .entities
             .keys()
-            .filter(|key| key.kind == kind)
+            .filter(|key| key.kind() == kind)
             .cloned()
             .collect();
         self.looks

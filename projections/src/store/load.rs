@@ -77,8 +77,8 @@ async fn about(
     if needs.entities.is_empty() {
         return Ok(<[Vec<Row>; 4]>::default());
     }
-    let kinds: Vec<&str> = needs.entities.iter().map(|key| key.kind.as_str()).collect();
-    let ids: Vec<&str> = needs.entities.iter().map(|key| key.id.as_str()).collect();
+    let kinds: Vec<&str> = needs.entities.iter().map(|key| key.kind()).collect();
+    let ids: Vec<&str> = needs.entities.iter().map(|key| key.id()).collect();
     let keys: [&(dyn ToSql + Sync); 3] = [&projection, &kinds, &ids];
     let (entities, open, incidents, deadlines) = tokio::try_join!(
         rows(tx, include_str!("../sql/load_entities.sql"), &keys),
@@ -115,8 +115,8 @@ async fn named(
 
 /// A name, and the entity that it is about.
 fn keyed(row: &Row) -> (String, Key) {
-    let (kind, id) = (row.get(1), row.get(2));
-    (row.get(0), Key { kind, id })
+    let (kind, id): (&str, &str) = (row.get(1), row.get(2));
+    (row.get(0), Key::new(kind, id))
 }
 
 /// Which of the positions that an event names must not be deleted.
@@ -362,10 +362,7 @@ pub(crate) fn entity(row: &Row) -> (Key, Entity) {
         redacted_seq: row.get::<_, Option<i64>>(10).map(count),
     };
     (
-        Key {
-            kind: row.get(0),
-            id: row.get(1),
-        },
+        Key::new(row.get::<_, &str>(0), row.get::<_, &str>(1)),
         entity,
     )
 }

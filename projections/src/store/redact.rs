@@ -35,10 +35,7 @@ pub(crate) async fn redact(
     let mut by_key: BTreeMap<Key, Vec<&Gone<'_>>> = BTreeMap::new();
     for one in gone {
         let spot = one.found.spot();
-        let key = Key {
-            kind: spot.kind.to_owned(),
-            id: spot.id.to_owned(),
-        };
+        let key = Key::new(spot.kind, spot.id);
         by_key.entry(key).or_default().push(one);
     }
     history(tx, projection, &by_key).await?;
@@ -51,7 +48,7 @@ pub(crate) async fn redact(
         let Some(gone) = by_key.get(&key) else {
             continue;
         };
-        let name = key.kind.parse().ok();
+        let name = key.kind().parse().ok();
         let kind = name.as_ref().and_then(|name| catalog.kind(name));
         let mut attributes = entity.attributes.clone();
         for one in gone {
@@ -71,7 +68,13 @@ pub(crate) async fn redact(
             .await?;
         tx.execute(
             &statement,
-            &[&projection, &key.kind, &key.id, &text, &first.map(bigint)],
+            &[
+                &projection,
+                &key.kind(),
+                &key.id(),
+                &text,
+                &first.map(bigint),
+            ],
         )
         .await?;
         let places = name.as_ref().map_or(&[][..], |name| catalog.indexed(name));
@@ -103,8 +106,8 @@ async fn history(
     let (mut kinds, mut ids, mut seqs) = (Vec::new(), Vec::new(), Vec::new());
     for (key, gone) in by_key {
         for one in gone {
-            kinds.push(key.kind.as_str());
-            ids.push(key.id.as_str());
+            kinds.push(key.kind());
+            ids.push(key.id());
             seqs.push(bigint(one.found.seq));
         }
     }

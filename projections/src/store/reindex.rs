@@ -40,10 +40,7 @@ pub(super) async fn reindex(
             // We wrote it, and PostgreSQL checked that it is JSON.
             let attributes: Map<String, Value> =
                 serde_json::from_str(row.get(1)).unwrap_or_default();
-            let key = Arc::new(Key {
-                kind: kind.clone(),
-                id: row.get(0),
-            });
+            let key = Arc::new(Key::new(kind.as_str(), row.get::<_, &str>(0)));
             for link in links(&reindex.places, row.get(2), &attributes) {
                 found.push(Linked {
                     key: key.clone(),

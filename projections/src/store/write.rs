@@ -102,8 +102,8 @@ async fn new_entities(
             .bigint(unknown_seq)
             .bigint(entity.redacted_seq.map(bigint))
             .integer(projection)
-            .text(&key.kind)
-            .text(&key.id)
+            .text(key.kind())
+            .text(key.id())
             .optional_text(name)
             .text(&attributes(entity))
             .bigint(status_recorded(entity))
@@ -144,8 +144,8 @@ async fn old_entities(
     let mut c = Columns::default();
     for Changed { key, entity, .. } in entities {
         let (status_seq, since_us, unknown_seq, name) = status(entity);
-        c.kinds.push(&key.kind);
-        c.ids.push(&key.id);
+        c.kinds.push(key.kind());
+        c.ids.push(key.id());
         c.statuses.push(name);
         c.status_seqs.push(status_seq);
         c.since.push(since_us);
@@ -184,6 +184,9 @@ async fn history(tx: &Transaction<'_>, projection: i32, lines: &[Line]) -> Resul
     if lines.is_empty() {
         return Ok(());
     }
+    // In the order of their index, so that lines of one entity go to one page of it.
+    let mut lines: Vec<&Line> = lines.iter().collect();
+    lines.sort_unstable_by_key(|line| (line.source, line.seq));
     let mut rows = Rows::new(14);
     for line in lines {
         rows.row()
@@ -194,8 +197,8 @@ async fn history(tx: &Transaction<'_>, projection: i32, lines: &[Line]) -> Resul
             .integer(projection)
             .boolean(line.entry.legal)
             .boolean(line.redacted)
-            .text(&line.key.kind)
-            .text(&line.key.id)
+            .text(line.key.kind())
+            .text(line.key.id())
             .text(&line.event_type)
             .optional_text(line.entry.from.as_deref())
             .optional_text(line.entry.to.as_deref())
@@ -232,8 +235,8 @@ pub(super) async fn write_links<'a>(
         rows.row()
             .bigint(bigint(*created_seq))
             .integer(projection)
-            .text(&key.kind)
-            .text(&key.id)
+            .text(key.kind())
+            .text(key.id())
             .text(&link.field)
             .text(&link.target_kind)
             .text(&link.target_id);
@@ -250,7 +253,7 @@ pub(super) async fn delete_links(
         links.iter().map(|one| value(&one.link)).collect()
     };
     let sources = links.iter().map(|one| bigint(one.created_seq));
-    let kinds: Vec<&str> = links.iter().map(|one| one.key.kind.as_str()).collect();
+    let kinds: Vec<&str> = links.iter().map(|one| one.key.kind()).collect();
     let parameters: [&(dyn ToSql + Sync); 6] = [
         &projection,
         &sources.collect::<Vec<i64>>(),

@@ -241,7 +241,7 @@ proptest! {
         // Links follow from attributes and catalog.
         let catalog = catalogs.at(living.checkpoint.next);
         let derived: BTreeSet<(Key, Link)> = living.entities.iter().flat_map(|(key, entity)| {
-            let places = catalog.indexed(&key.kind.parse().expect("a kind"));
+            let places = catalog.indexed(&key.kind().parse().expect("a kind"));
             fold::links(places, entity.status.name(), &entity.attributes).into_iter().map(|link| (key.clone(), link))
         }).collect();
         prop_assert_eq!(&living.links, &derived);
@@ -260,7 +260,7 @@ proptest! {
         prop_assert_eq!(&rebuilt, &living);
 
         // One package's rows are those of the whole.
-        let house = |key: &Key| key.kind.starts_with("house.");
+        let house = |key: &Key| key.kind().starts_with("house.");
         let mut package = Rows::default();
         let scope = Scope::Package(Name::new("house").expect("legal"));
         let way = Way { catalogs: &catalogs, scope: &scope, foreseen: Foreseen::All };

@@ -79,14 +79,14 @@ impl Rows {
         let here = self
             .entities
             .iter()
-            .filter(|(key, _)| *key.kind == *look.kind);
+            .filter(|(key, _)| *key.kind() == *look.kind);
         here.filter(|(key, _)| {
             all || self
                 .links
                 .iter()
                 .any(|(from, link)| from == *key && says(link))
         })
-        .map(|(key, entity)| (entity.created_seq, key.id.clone()))
+        .map(|(key, entity)| (entity.created_seq, key.id().to_owned()))
         .collect()
     }
 
@@ -143,7 +143,7 @@ impl Rows {
             deadlines: (self.deadlines.iter())
                 .filter(|one| {
                     let Due { kind, id, .. } = &one.due;
-                    (needs.entities.iter()).any(|key| (&key.kind, &key.id) == (kind, id))
+                    (needs.entities.iter()).any(|key| (key.kind(), key.id()) == (kind, id))
                 })
                 .cloned()
                 .collect(),
@@ -201,8 +201,8 @@ impl Rows {
         }
         for one in changes.reindex {
             let kind = one.kind.to_string();
-            self.links.retain(|(key, _)| key.kind != kind);
-            for (key, entity) in self.entities.iter().filter(|(key, _)| key.kind == kind) {
+            self.links.retain(|(key, _)| key.kind() != kind);
+            for (key, entity) in self.entities.iter().filter(|(key, _)| key.kind() == kind) {
                 let new = fold::links(&one.places, entity.status.name(), &entity.attributes);
                 self.links
                     .extend(new.into_iter().map(|link| (key.clone(), link)));

@@ -237,8 +237,8 @@ proptest! {
                     })
                 }
                 Act::Closed(which) => {
-                    let tasks = living.entities.keys().filter(|key| key.kind == "ledger.task");
-                    let tasks: Vec<String> = tasks.map(|key| key.id.clone()).collect();
+                    let tasks = living.entities.keys().filter(|key| key.kind() == "ledger.task");
+                    let tasks: Vec<String> = tasks.map(|key| key.id().to_owned()).collect();
                     let Some(task) = tasks.get(which % tasks.len().max(1)) else { continue };
                     happened(seq, now, 1, None, &Said {
                         event_type: "ledger.task.closed".to_owned(),

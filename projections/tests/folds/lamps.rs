@@ -270,7 +270,7 @@ proptest! {
         }
 
         for (key, entity) in &one_by_one.entities {
-            check_lamp(&model.lamps[&key.id], entity);
+            check_lamp(&model.lamps[key.id()], entity);
         }
         prop_assert_eq!(one_by_one.entities.len(), model.lamps.len());
         let legal: Vec<Option<bool>> = one_by_one.history.iter().map(|line| line.entry.legal).collect();

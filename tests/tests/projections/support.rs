@@ -287,8 +287,5 @@ pub fn body(number: u64, id: &str, verb: &str, data: &Value) -> Vec<u8> {
 }
 
 pub fn key(id: &str) -> Key {
-    Key {
-        kind: ENVIRONMENT.to_owned(),
-        id: id.to_owned(),
-    }
+    Key::new(ENVIRONMENT, id)
 }

@@ -68,10 +68,7 @@ impl Show {
         let incident = find(&config, &self.incident).await?;
         let reader = connect::reader(&config).await?;
         let (db, ledger) = (reader.database(), &config.ledger);
-        let key = Key {
-            kind: "ledger.incident".to_owned(),
-            id: incident.incident.clone(),
-        };
+        let key = Key::new("ledger.incident", incident.incident.as_str());
         let told = query::histories(db, ledger, &key, 0, None, When::Now).await?;
         let told: Vec<u64> = told.rows.iter().map(|row| row.seq).collect();
         let mut events = lines(&reader, &incident.causes, Some("cause")).await?;

@@ -132,10 +132,7 @@ impl World {
                 armed_seq: due.armed_seq,
                 fired,
             };
-            let key = Key {
-                kind: due.kind,
-                id: due.id,
-            };
+            let key = Key::new(due.kind, due.id);
             if let Some(slot) = self.entities.get_mut(&key.by_ref()) {
                 slot.due.insert((due.by, due.key), set);
                 slot.weight += ENTRY;
@@ -172,10 +169,7 @@ impl World {
         if self.timers.is_empty() {
             return false;
         }
-        let key = Key {
-            kind: due.kind.clone(),
-            id: due.id.clone(),
-        };
+        let key = Key::new(due.kind.as_str(), due.id.as_str());
         let timer = (due.by.clone(), due.key.clone());
         self.timers.contains_key(&(key, timer))
     }
@@ -183,10 +177,7 @@ impl World {
     /// It has fired, and will not again at this moment.
     pub(in crate::fold) fn fired(&mut self, due: &Due) {
         self.unfired.remove(due);
-        let key = KeyRef {
-            kind: &due.kind,
-            id: &due.id,
-        };
+        let key = KeyRef::new(&due.kind, &due.id);
         let set = Set {
             due_us: due.due_us,
             armed_seq: due.armed_seq,
@@ -198,10 +189,7 @@ impl World {
     /// Takes in the deadlines of a rule about an entity, which is known here, in place of those that it had. Gives the
     /// keys of which what was raised is mended.
     pub(in crate::fold) fn arm(&mut self, armed: &Armed, seq: u64) -> Vec<String> {
-        let key = KeyRef {
-            kind: &armed.kind,
-            id: &armed.id,
-        };
+        let key = KeyRef::new(&armed.kind, &armed.id);
         let slot = self.entities.get(&key);
         let set = slot.into_iter().flat_map(|slot| &slot.due);
         let set: Vec<(String, Set)> = set
@@ -286,8 +274,8 @@ impl World {
 fn due(key: KeyRef<'_>, (by, item): &Timer, set: &Set) -> Due {
     Due {
         due_us: set.due_us,
-        kind: key.kind.to_owned(),
-        id: key.id.to_owned(),
+        kind: key.kind().to_owned(),
+        id: key.id().to_owned(),
         by: by.clone(),
         key: item.clone(),
         armed_seq: set.armed_seq,

@@ -10,12 +10,15 @@ use schema::Indexed;
 use super::World;
 use super::memory::{LOOK, Used, used};
 use super::seen::Of;
-use crate::entity::Key;
+use crate::entity::{Key, KeyRef};
 use crate::fold::link::{self, Link};
 use crate::fold::needs::{Look, LookRef};
 
 /// What a look-up finds that has never found anything.
-static NOTHING: BTreeMap<u64, String> = BTreeMap::new();
+static NOTHING: Ids = Ids::new();
+
+/// Whom a look-up finds, by the positions of their first events. The names are those under which the entities are kept.
+pub(in crate::fold) type Ids = BTreeMap<u64, Arc<Key>>;
 
 impl World {
     pub(super) fn supply_looks(
@@ -24,11 +27,20 @@ impl World {
         mut found: HashMap<Look, BTreeMap<u64, String>>,
     ) {
         for look in asked {
-            let mut ids = found.remove(&look).unwrap_or_default();
+            let ids = found.remove(&look).unwrap_or_default().into_iter();
+            let mut ids: Ids = ids
+                .map(|(created, id)| {
+                    let key = KeyRef::new(&look.kind, &id);
+                    (
+                        created,
+                        self.kept(key).unwrap_or_else(|| key.to_key().into()),
+                    )
+                })
+                .collect();
             for (key, created, then, now) in self.moved(&look) {
                 match (then, now) {
                     (true, false) => ids.remove(&created),
-                    (false, true) => ids.insert(created, key.id.clone()),
+                    (false, true) => ids.insert(created, key),
                     _ => None,
                 };
             }
@@ -55,7 +67,7 @@ impl World {
     /// The entities of a look-up's kind that this batch has changed: whether it found them before, and finds them now.
     pub(super) fn moved(&self, look: &Look) -> Vec<(Arc<Key>, u64, bool, bool)> {
         let mut moved = Vec::new();
-        for key in self.changed.iter().filter(|key| *key.kind == *look.kind) {
+        for key in self.changed.iter().filter(|key| key.kind() == &*look.kind) {
             if let Some(slot) = self.entities.get(&key.by_ref())
                 && let (Some((existed, before)), Some(entity)) = (&slot.before, &slot.entity)
             {
@@ -73,7 +85,7 @@ impl World {
     }
 
     /// What a look-up finds, where that is known here.
-    pub(in crate::fold) fn look(&self, look: &Look) -> Option<&BTreeMap<u64, String>> {
+    pub(in crate::fold) fn look(&self, look: &Look) -> Option<&Ids> {
         if let Some(known) = self.looks.get(look) {
             known.used.store(self.batch, Relaxed);
             return Some(&known.what);
@@ -98,7 +110,7 @@ impl World {
     /// What rules ask for finds an entity by its links of now, and not by those that it had.
     pub(super) fn look_ups_move(
         &mut self,
-        key: &Key,
+        key: &Arc<Key>,
         created: u64,
         places: &[Indexed],
         old: &[Link],
@@ -117,21 +129,21 @@ impl World {
     }
 
     /// A look-up finds an entity from here on, or no longer.
-    pub(super) fn moves(&mut self, key: &Key, created: u64, look: LookRef<'_>, found: bool) {
+    pub(super) fn moves(&mut self, key: &Arc<Key>, created: u64, look: LookRef<'_>, found: bool) {
         if found && self.see(Of::Look(look)) && !self.unsure.contains(look.kind) {
             // Its first: all that it finds is known from here on.
             self.looked += LOOK;
             if look.is_all() {
                 self.counts.insert(look.to_look(), used(0, self.batch));
             } else {
-                let nothing = used(BTreeMap::new(), self.batch);
+                let nothing = used(Ids::new(), self.batch);
                 self.looks.insert(look.to_look(), nothing);
             }
         }
         if let Some(Used { what: ids, .. }) = self.looks.get_mut(&look) {
             if found {
                 self.looked += LOOK / 2;
-                ids.insert(created, key.id.clone());
+                ids.insert(created, key.clone());
             } else {
                 self.looked = self.looked.saturating_sub(LOOK / 2);
                 ids.remove(&created);

@@ -7,12 +7,13 @@ use hashbrown::{HashMap, HashSet};
 
 use super::World;
 use super::deadlines::Horizon;
+use super::looks::Ids;
 use super::seen::{Of, Seen};
 use crate::entity::{Entity, Key};
 
 /// How much is kept between batches of entities, and as much of look-ups, in bytes of attributes and a flat sum for every
 /// entry. In memory it is a few times as much.
-pub(super) const MOST: usize = 64 << 20;
+pub(super) const MOST: usize = 128 << 20;
 /// The flat sum of an entity.
 pub(super) const ENTRY: usize = 256;
 /// That of a look-up, and of an entity that it finds.
@@ -157,7 +158,7 @@ pub(super) fn used<T>(what: T, batch: u64) -> Used<T> {
     }
 }
 
-pub(super) fn weight_of(ids: &BTreeMap<u64, String>) -> usize {
+pub(super) fn weight_of(ids: &Ids) -> usize {
     LOOK + ids.len() * LOOK / 2
 }
 
