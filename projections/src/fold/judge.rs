@@ -51,7 +51,7 @@ impl<'w> Ask<'w> {
         known
     }
 
-    /// How many a look-up finds after this event. Cheaper than [`Ask::look`] where they are many.
+    /// How many a look-up finds after this event. Cheaper than looking them up where they are many.
     pub fn count(&self, look: &Look) -> Option<u64> {
         let known = self.world.count(look);
         if known.is_none() {
