@@ -134,15 +134,16 @@ impl Fact {
 
     /// The verdict that came back with this event, raised or cleared: its id, and the entity that it says it is about.
     pub fn returned(&self) -> Option<(&str, Option<Key>)> {
-        let (kind, id) = self.header.subject.split_once('/').unwrap_or_default();
-        let about = Key::new(kind, id);
-        let about = Some(about).filter(|about| !about.id().is_empty());
+        let about = || {
+            let (kind, id) = self.header.subject.split_once('/')?;
+            (!id.is_empty()).then(|| Key::new(kind, id))
+        };
         if self.is_own(verdict::ENTITY, "raised") {
-            return Some((&self.header.id, about));
+            return Some((&self.header.id, about()));
         }
         if self.is_own(verdict::ENTITY, "cleared") {
             let named = Cleared::violation_of(&self.header.id);
-            return Some((named.or_else(|| self.text("violation"))?, about));
+            return Some((named.or_else(|| self.text("violation"))?, about()));
         }
         None
     }
