@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use hashbrown::{DefaultHashBuilder, Equivalent};
 use schema::kind::{EventDef, Kind};
+use schema::merge::{self, Changing, Was};
 use schema::rule::View;
 use serde_json::{Map, Value};
 
@@ -167,6 +168,21 @@ impl Status {
             Self::None | Self::Unknown { .. } => None,
         }
     }
+
+    /// The position that led to it, when it began by that event's word, and when that was recorded, in µs; 0 where that is
+    /// not known.
+    fn since(&self) -> (u64, i64, i64) {
+        match self {
+            Self::None => (0, 0, 0),
+            Self::Is {
+                seq,
+                since_us,
+                recorded_us,
+                ..
+            } => (*seq, *since_us, *recorded_us),
+            Self::Unknown { seq } => (*seq, 0, 0),
+        }
+    }
 }
 
 /// When an event happened.
@@ -202,16 +218,7 @@ pub struct Entity {
 impl Entity {
     /// What rules see of it.
     pub fn view<'a>(&'a self, key: &'a Key) -> View<'a> {
-        let (since_seq, since_us, since_recorded_us) = match &self.status {
-            Status::None => (0, 0, 0),
-            Status::Is {
-                seq,
-                since_us,
-                recorded_us,
-                ..
-            } => (*seq, *since_us, *recorded_us),
-            Status::Unknown { seq } => (*seq, 0, 0),
-        };
+        let (since_seq, since_us, since_recorded_us) = self.status.since();
         View {
             kind: key.kind(),
             id: key.id(),
@@ -220,6 +227,7 @@ impl Entity {
             since_us,
             since_recorded_us,
             attributes: &self.attributes,
+            was: &[],
             created_seq: self.created_seq,
             created_us: self.created.occurred_us,
             created_recorded_us: self.created.recorded_us,
@@ -227,6 +235,50 @@ impl Entity {
             changed_us: self.changed.occurred_us,
             changed_recorded_us: self.changed.recorded_us,
             redacted: self.redacted_seq.is_some(),
+        }
+    }
+}
+
+/// What an event changed of an entity, as it was before it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Before<'k> {
+    status: Status,
+    was: Was<'k>,
+    seq: u64,
+    changed: Times,
+    events: u64,
+    redacted_seq: Option<u64>,
+}
+
+impl Before<'_> {
+    /// What rules see of the entity as it was, by what they see of it now.
+    pub fn view<'a>(&'a self, now: View<'a>) -> View<'a> {
+        let (since_seq, since_us, since_recorded_us) = self.status.since();
+        View {
+            status: self.status.name(),
+            since_seq,
+            since_us,
+            since_recorded_us,
+            was: &self.was,
+            seq: self.seq,
+            changed_us: self.changed.occurred_us,
+            changed_recorded_us: self.changed.recorded_us,
+            redacted: self.redacted_seq.is_some(),
+            ..now
+        }
+    }
+
+    /// The entity as it was, by what it is now.
+    #[must_use]
+    pub fn take_back(self, mut now: Entity) -> Entity {
+        merge::take_back(&mut now.attributes, self.was);
+        Entity {
+            status: self.status,
+            seq: self.seq,
+            changed: self.changed,
+            events: self.events,
+            redacted_seq: self.redacted_seq,
+            ..now
         }
     }
 }
@@ -255,9 +307,11 @@ pub struct Broken {
 
 /// What an event did to its entity.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Advance {
+pub struct Advance<'k> {
     /// The state after it; `None` for a kind whose entities have none.
     pub entity: Option<Entity>,
+    /// What of that was otherwise before it; `None` for the entity's first event.
+    pub before: Option<Before<'k>>,
     /// The line of history.
     pub entry: Entry,
     /// What it broke.
@@ -269,7 +323,7 @@ pub struct Advance {
 ///
 /// `kind` is that of the catalog of the event's position. Deleted data changes no attribute; where it would
 /// have named the status, the status is unknown until an event gives the next one, and nothing is judged.
-pub fn advance(before: Option<Entity>, fact: &Fact, kind: Option<&Kind>) -> Advance {
+pub fn advance<'k>(before: Option<Entity>, fact: &Fact, kind: Option<&'k Kind>) -> Advance<'k> {
     if kind.is_some_and(|kind| kind.stateless) {
         let entry = Entry {
             from: None,
@@ -279,6 +333,7 @@ pub fn advance(before: Option<Entity>, fact: &Fact, kind: Option<&Kind>) -> Adva
         };
         return Advance {
             entity: None,
+            before: None,
             entry,
             broken: Vec::new(),
         };
@@ -299,42 +354,55 @@ pub fn advance(before: Option<Entity>, fact: &Fact, kind: Option<&Kind>) -> Adva
         events: 0,
         redacted_seq: None,
     });
-    (entity.seq, entity.changed) = (seq, times);
+    let (status, entry, broken) = match kind {
+        Some(kind) => transition(&entity.status, existed, fact, kind),
+        None => unjudged(&entity.status),
+    };
+    let mut changing = Changing::new(&mut entity.attributes);
+    if let Some(kind) = kind {
+        let (verb, data) = (fact.event_type.verb(), fact.data.as_ref());
+        let data = data.map(|data| &data.value);
+        if let Some(data) = data {
+            kind.merge(&mut changing, verb, data);
+        }
+        kind.mark(
+            &mut changing,
+            verb,
+            data,
+            &fact.header.actor,
+            times.occurred_us,
+        );
+    }
+    let before = Before {
+        was: changing.into_was(),
+        status: std::mem::replace(&mut entity.status, status),
+        seq: std::mem::replace(&mut entity.seq, seq),
+        changed: std::mem::replace(&mut entity.changed, times),
+        events: entity.events,
+        redacted_seq: entity.redacted_seq,
+    };
     entity.events += 1;
     if fact.data.is_none() {
         entity.redacted_seq.get_or_insert(seq);
     }
-    let Some(kind) = kind else {
-        let name = entity.status.name().map(str::to_owned);
-        let entry = Entry {
-            from: name.clone(),
-            to: name,
-            claimed: None,
-            legal: Some(true),
-        };
-        return Advance {
-            entity: Some(entity),
-            entry,
-            broken: Vec::new(),
-        };
-    };
-    let (status, entry, broken) = transition(&entity.status, existed, fact, kind);
-    entity.status = status;
-    if let Some(data) = &fact.data {
-        kind.merge(&mut entity.attributes, fact.event_type.verb(), &data.value);
-    }
-    kind.mark(
-        &mut entity.attributes,
-        fact.event_type.verb(),
-        fact.data.as_ref().map(|data| &data.value),
-        &fact.header.actor,
-        fact.header.occurred_us,
-    );
     Advance {
         entity: Some(entity),
+        before: existed.then_some(before),
         entry,
         broken,
     }
+}
+
+/// At an event of a kind that the catalog does not have.
+fn unjudged(status: &Status) -> (Status, Entry, Vec<Broken>) {
+    let name = status.name().map(str::to_owned);
+    let entry = Entry {
+        from: name.clone(),
+        to: name,
+        claimed: None,
+        legal: Some(true),
+    };
+    (status.clone(), entry, Vec::new())
 }
 
 fn transition(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hashbrown::HashMap;
 use ledger::digest::Hash;
 use ledger::{Header, Record};
 use schema::EventType;
@@ -46,9 +47,38 @@ pub struct Unreadable {
     what: String,
 }
 
+fn parsed(header: &Header) -> Result<EventType, Unreadable> {
+    EventType::parse(&header.event_type).ok_or_else(|| Unreadable {
+        seq: header.seq,
+        what: format!("{:?} is no type", header.event_type),
+    })
+}
+
 impl Fact {
     /// Reads a record.
     pub fn read(record: Record) -> Result<Self, Unreadable> {
+        let event_type = parsed(&record.header)?;
+        Self::of(record, event_type)
+    }
+
+    /// Reads records. They are of few types, each of which is parsed once.
+    pub fn read_all(records: Vec<Record>) -> Result<Vec<Self>, Unreadable> {
+        let mut types: HashMap<String, EventType> = HashMap::new();
+        let read = |record: Record| {
+            let text = &record.header.event_type;
+            let event_type = if let Some(known) = types.get(text) {
+                known.clone()
+            } else {
+                let parsed = parsed(&record.header)?;
+                types.insert(text.clone(), parsed.clone());
+                parsed
+            };
+            Self::of(record, event_type)
+        };
+        records.into_iter().map(read).collect()
+    }
+
+    fn of(record: Record, event_type: EventType) -> Result<Self, Unreadable> {
         let Record {
             header,
             chain,
@@ -59,8 +89,6 @@ impl Fact {
             seq: header.seq,
             what,
         };
-        let event_type = EventType::parse(&header.event_type)
-            .ok_or_else(|| unreadable(format!("{:?} is no type", header.event_type)))?;
         let data = match body {
             None => None,
             Some(body) => {

@@ -102,8 +102,9 @@ pub struct Fold<'a> {
     catalogs: &'a Catalogs,
     scope: &'a Scope,
     checkpoint: Checkpoint,
-    world: World,
-    changes: Changes,
+    // A step gives the fold away and gets it back; what is large of it stays where it is.
+    world: Box<World>,
+    changes: Box<Changes>,
     /// How many deadlines this batch may fire yet.
     fires: usize,
     /// When the last fact was recorded that is known to be in this batch, in µs.
@@ -151,8 +152,8 @@ impl<'a> Fold<'a> {
             catalogs,
             scope,
             checkpoint,
-            world,
-            changes: Changes::default(),
+            world: Box::new(world),
+            changes: Box::default(),
             fires: due::MOST,
             last_us: i64::MIN,
             ahead: AHEAD.0,
@@ -320,7 +321,7 @@ impl<'a> Fold<'a> {
 
     /// Ends the batch. The world is for the next one, if this one is written.
     pub fn finish(self) -> (Changes, World) {
-        let (mut changes, mut world) = (self.changes, self.world);
+        let (mut changes, mut world) = (*self.changes, *self.world);
         changes.checkpoint = self.checkpoint;
         world.finish(&mut changes);
         (changes, world)
@@ -330,21 +331,16 @@ impl<'a> Fold<'a> {
     /// it was not to be kept, which is for events alone that rules are judged at.
     fn advance(&mut self, key: &Arc<Key>, fact: &Fact, catalog: &Catalog, keep: bool) -> Needs {
         let kind = catalog.kind(fact.event_type.kind());
-        let before = self.world.take(key);
-        // Where it is judged, something may be lacking, and then the entity is put back as it was.
-        let kept = before.as_ref().filter(|_| *self.scope == Scope::All);
-        let kept = kept.cloned();
+        let places = catalog.indexed(fact.event_type.kind());
         let stateless = kind.is_some_and(|kind| kind.stateless);
         let state = if stateless {
-            self.world.put_back(key, before);
             None
         } else {
-            before.map(Arc::unwrap_or_clone)
+            self.world.take(key)
         };
         let advance = advance(state, fact, kind);
         let source = advance.entity.as_ref().map(|entity| entity.created_seq);
         if let Some(entity) = advance.entity {
-            let places = catalog.indexed(fact.event_type.kind());
             self.world.put(key, Some(entity), places);
         }
         if *self.scope == Scope::All {
@@ -359,14 +355,15 @@ impl<'a> Fold<'a> {
                 catalog,
             };
             let ask = Ask::new(&self.world, catalog);
-            let outcome = judge::judge(moment, kept.as_ref(), &ask);
+            let outcome = judge::judge(moment, advance.before.as_ref(), &ask);
             let lacks = ask.into_needs();
-            if stateless && !(keep && lacks.is_empty()) {
-                return lacks;
-            }
             if !(keep && lacks.is_empty()) {
-                let places = catalog.indexed(fact.event_type.kind());
-                self.world.put(key, kept.map(Arc::unwrap_or_clone), places);
+                if !stateless {
+                    let now = self.world.take(key);
+                    let before = advance.before.zip(now);
+                    let before = before.map(|(before, now)| before.take_back(now));
+                    self.world.put(key, before, places);
+                }
                 return lacks;
             }
             self.take_in(outcome, fact);
@@ -377,7 +374,7 @@ impl<'a> Fold<'a> {
             recorded_us: fact.header.recorded_us,
             key: key.clone(),
             source,
-            event_type: fact.header.event_type.clone(),
+            event_type: fact.event_type.clone(),
             actor: fact.header.actor.clone(),
             redacted: fact.data.is_none(),
             entry: advance.entry,

@@ -13,6 +13,7 @@ use ledger::read::{ReadError, Reader};
 use ledger::redaction::{Applied, REDACTION};
 use ledger::retention::{self, Found};
 use schema::kind::Shape;
+use schema::merge::Changing;
 use schema::{Catalog, EventDef, EventType, Field, Kind};
 use serde_json::{Map, Value};
 
@@ -154,7 +155,7 @@ pub(crate) fn without_said(
     };
     if asked_for && let Some(event_type) = EventType::parse(event_type) {
         let mut own = Map::new();
-        kind.merge(&mut own, event_type.verb(), said);
+        kind.merge(&mut Changing::new(&mut own), event_type.verb(), said);
         for (name, value) in own {
             let is_now = attributes.get(&name);
             let overwritten = is_now.is_some_and(|now| !value.is_object() && *now != value);

@@ -11,7 +11,10 @@ use crate::name::{KindName, Name};
 ///
 /// The text is hashed as it was received: `x.y.z` and `x.y.z.v1` mean the same and hash differently.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct EventType {
+pub struct EventType(Arc<Parts>);
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Parts {
     text: Arc<str>,
     kind: KindName,
     verb: Name,
@@ -36,48 +39,48 @@ impl EventType {
                 digits.parse().ok()?
             }
         };
-        Some(Self {
+        Some(Self(Arc::new(Parts {
             text: text.into(),
             kind: KindName::new(package, entity),
             verb,
             version,
-        })
+        })))
     }
 
     /// The type as it was received.
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// The same, to keep: a copy costs no allocation.
     pub fn text(&self) -> &Arc<str> {
-        &self.text
+        &self.0.text
     }
 
     /// The kind that the event belongs to.
     pub fn kind(&self) -> &KindName {
-        &self.kind
+        &self.0.kind
     }
 
     /// What happened to the entity.
     pub fn verb(&self) -> &Name {
-        &self.verb
+        &self.0.verb
     }
 
     /// The version of the event's shape, from 1.
     pub fn version(&self) -> u32 {
-        self.version
+        self.0.version
     }
 
     /// The type without its version: `<package>.<entity>.<verb>`, the last three names of the NATS subject.
     pub fn unversioned(&self) -> String {
-        format!("{}.{}", self.kind, self.verb)
+        format!("{}.{}", self.kind(), self.verb())
     }
 }
 
 impl fmt::Display for EventType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self.as_str())
     }
 }
 

@@ -21,7 +21,7 @@ pub mod json;
 pub mod kind;
 pub mod lifecycle;
 mod load;
-mod merge;
+pub mod merge;
 pub mod message;
 pub mod name;
 mod named;

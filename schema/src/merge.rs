@@ -8,11 +8,85 @@ use crate::kind::{Kind, Times};
 use crate::name::Name;
 use crate::time;
 
+/// What attributes were before an event, of those that it changed, by their names, each once: null where there was
+/// none. Attributes themselves are never null.
+pub type Was<'k> = Vec<(&'k str, Value)>;
+
+/// An entity's attributes while an event changes them.
+#[derive(Debug)]
+pub struct Changing<'k, 'a> {
+    attributes: &'a mut Map<String, Value>,
+    was: Was<'k>,
+}
+
+impl<'k, 'a> Changing<'k, 'a> {
+    /// Nothing has changed yet.
+    pub fn new(attributes: &'a mut Map<String, Value>) -> Self {
+        Self {
+            attributes,
+            was: Was::new(),
+        }
+    }
+
+    /// What they were.
+    pub fn into_was(self) -> Was<'k> {
+        self.was
+    }
+
+    fn keep(&mut self, name: &'k str, was: impl FnOnce() -> Value) {
+        if self.was.iter().all(|(known, _)| *known != name) {
+            self.was.push((name, was()));
+        }
+    }
+
+    fn set(&mut self, name: &'k str, value: Cow<'_, Value>) {
+        let was = match self.attributes.get_mut(name) {
+            Some(said) if *said == *value => return,
+            Some(said) => std::mem::replace(said, value.into_owned()),
+            None => {
+                self.attributes.insert(name.to_owned(), value.into_owned());
+                Value::Null
+            }
+        };
+        self.keep(name, || was);
+    }
+
+    fn remove(&mut self, name: &'k str) {
+        if let Some(was) = self.attributes.remove(name) {
+            self.keep(name, || was);
+        }
+    }
+
+    /// One that changes in its members or items.
+    fn within(&mut self, name: &'k str) -> &mut Value {
+        if self.attributes.contains_key(name) {
+            let was = self.attributes.get(name).cloned();
+            self.keep(name, || was.unwrap_or_default());
+        } else {
+            self.keep(name, Value::default);
+        }
+        self.attributes.entry(name).or_insert(Value::Null)
+    }
+}
+
+/// Puts attributes back as they were.
+pub fn take_back(attributes: &mut Map<String, Value>, was: Was<'_>) {
+    for (name, value) in was {
+        if value.is_null() {
+            attributes.remove(name);
+        } else if let Some(said) = attributes.get_mut(name) {
+            *said = value;
+        } else {
+            attributes.insert(name.to_owned(), value);
+        }
+    }
+}
+
 impl Kind {
     /// Merges what an event says of the entity into its attributes: the fields that the event carries, and those
     /// that its own become where it does not carry them. Its other evidence, the names of statuses and members that
     /// the kind does not know stay in the event alone. An entity that is named is kept as its identifier.
-    pub fn merge(&self, attributes: &mut Map<String, Value>, verb: &Name, data: &Value) {
+    pub fn merge<'k>(&'k self, attributes: &mut Changing<'k, '_>, verb: &Name, data: &Value) {
         let (Some(event), Some(data)) = (self.event(verb), data.as_object()) else {
             return;
         };
@@ -21,11 +95,10 @@ impl Kind {
                 continue;
             };
             let patch = field.shape.plain(patch);
-            if patch.is_null() {
-                attributes.remove(&field.name);
-            } else {
-                let target = attributes.entry(field.name.clone()).or_insert(Value::Null);
-                patch_value(target, &patch);
+            match *patch {
+                Value::Null => attributes.remove(&field.name),
+                Value::Object(_) => patch_value(attributes.within(&field.name), &patch),
+                _ => attributes.set(&field.name, patch),
             }
         }
         for field in event.evidence() {
@@ -34,7 +107,7 @@ impl Kind {
                 continue;
             };
             if let Some(value) = said(&field.name) {
-                attributes.insert(name.clone(), field.shape.plain(value).into_owned());
+                attributes.set(name, field.shape.plain(value));
             }
         }
     }
@@ -43,9 +116,9 @@ impl Kind {
 impl Kind {
     /// What an event leaves in its entity beside its data: its actor (none where it is empty) and its own time, in
     /// µs since 1970. `data` is `None` where it was deleted: then what it may have said is left as it is.
-    pub fn mark(
-        &self,
-        attributes: &mut Map<String, Value>,
+    pub fn mark<'k>(
+        &'k self,
+        attributes: &mut Changing<'k, '_>,
         verb: &Name,
         data: Option<&Value>,
         actor: &str,
@@ -64,7 +137,8 @@ impl Kind {
         };
         let marks = &event.marks;
         if let Some(name) = marks.time_becomes.as_ref().filter(|name| !said(name)) {
-            attributes.insert(name.clone(), time::format_us(occurred_us).into());
+            let at = Value::from(time::format_us(occurred_us));
+            attributes.set(name, Cow::Owned(at));
         }
         if let (Some(times), Some(data)) = (&marks.times_become, data) {
             mark_times(attributes, times, data, occurred_us);
@@ -73,11 +147,10 @@ impl Kind {
             return;
         }
         if let Some(name) = marks.actor_becomes.as_ref().filter(|name| !said(name)) {
-            attributes.insert(name.clone(), actor.into());
+            attributes.set(name, Cow::Owned(actor.into()));
         }
         if let Some(name) = &marks.actor_joins {
-            let list = attributes.entry(name.clone()).or_insert(Value::Null);
-            match list {
+            match attributes.within(name) {
                 Value::Array(actors) if actors.iter().any(|one| one == actor) => {}
                 Value::Array(actors) => actors.push(actor.into()),
                 other => *other = Value::from(vec![actor]),
@@ -87,20 +160,26 @@ impl Kind {
 }
 
 /// Keeps the event's time under every name that it, or else its entity, says.
-fn mark_times(attributes: &mut Map<String, Value>, times: &Times, data: &Value, occurred_us: i64) {
+fn mark_times<'k>(
+    attributes: &mut Changing<'k, '_>,
+    times: &'k Times,
+    data: &Value,
+    occurred_us: i64,
+) {
     let said = data.as_object();
     let names = times.names.iter().find_map(|path| {
         let mut names = said.map_or_else(Vec::new, |data| path.values(data));
         if names.is_empty() {
-            names = path.values(attributes);
+            names = path.values(attributes.attributes);
         }
         let names: Vec<String> = names.into_iter().map(Cow::into_owned).collect();
         Some(names).filter(|names| !names.is_empty())
     });
     let at = time::format_us(occurred_us);
-    let kept = attributes
-        .entry(times.field.clone())
-        .or_insert_with(|| Value::Object(Map::new()));
+    let kept = attributes.within(&times.field);
+    if kept.is_null() {
+        *kept = Value::Object(Map::new());
+    }
     if let Value::Object(kept) = kept {
         for name in names.into_iter().flatten() {
             if !times.new || !kept.contains_key(&name) {

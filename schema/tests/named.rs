@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use schema::merge::Changing;
 use schema::{Kind, Name, Package};
 use serde_json::{Map, Value, json};
 
@@ -119,7 +120,12 @@ fn an_entity_is_named_by_its_identifier_or_an_object() {
         };
         assert_eq!(check(&data), Ok(()), "{data}");
         let mut attributes = Map::from_iter([("version".to_owned(), json!({"old": 1}))]);
-        kind().merge(&mut attributes, &Name::new("made").unwrap(), &data);
+        let kind = kind();
+        kind.merge(
+            &mut Changing::new(&mut attributes),
+            &Name::new("made").unwrap(),
+            &data,
+        );
         assert_eq!(attributes.get("version"), Some(&json!(name)));
     }
 }
@@ -147,7 +153,8 @@ fn what_becomes_a_field_is_kept_unless_the_field_is_said() {
         (json!({"new": "d", "commit": "e"}), "e"),
         (json!({"new": null}), "e"),
     ] {
-        kind().merge(&mut attributes, &moved, &data);
+        let kind = kind();
+        kind.merge(&mut Changing::new(&mut attributes), &moved, &data);
         assert_eq!(
             attributes,
             Map::from_iter([("commit".to_owned(), json!(commit))]),

@@ -10,7 +10,8 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use schema::kind::{Kind, Lifecycle, Members, Shape};
+use schema::kind::{Kind, Lifecycle, Marks, Members, Shape};
+use schema::merge::{self, Changing};
 use schema::{Name, Package, time};
 use serde_json::{Map, Value, json};
 
@@ -258,13 +259,46 @@ proptest! {
     fn merging_agrees_with_rfc_7396(before in data(), data in data()) {
         let kind = thing();
         let mut ours = before.clone();
-        kind.merge(&mut ours, &kind.events[0].verb, &Value::Object(data.clone()));
+        kind.merge(&mut Changing::new(&mut ours), &kind.events[0].verb, &Value::Object(data.clone()));
         let mut data = data;
         if let Some(name) = data.get("owner").and_then(owner) {
             data.insert("owner".to_owned(), Value::from(name));
         }
         let theirs = merge_patch(Value::Object(before), &Value::Object(data));
         prop_assert_eq!(Value::Object(ours), theirs);
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_an_event_changed_is_known_and_can_be_taken_back(
+        events in proptest::collection::vec((data(), "[a-b]{0,1}"), 1..4),
+    ) {
+        let mut kind = thing();
+        kind.events[0].marks = Marks {
+            actor_becomes: Some("word".to_owned()),
+            actor_joins: Some("actors".to_owned()),
+            time_becomes: Some("code".to_owned()),
+            times_become: None,
+        };
+        let verb = &kind.events[0].verb;
+        let mut attributes = Map::new();
+        for (data, actor) in events {
+            let (before, data) = (attributes.clone(), Value::Object(data));
+            let mut changing = Changing::new(&mut attributes);
+            kind.merge(&mut changing, verb, &data);
+            kind.mark(&mut changing, verb, Some(&data), &actor, 1);
+            let was = changing.into_was();
+            let names: BTreeSet<&String> = before.keys().chain(attributes.keys()).collect();
+            for name in names {
+                let said = was.iter().find(|(changed, _)| changed == name);
+                let said = said.map(|(_, value)| value).or(attributes.get(name));
+                prop_assert_eq!(said.filter(|value| !value.is_null()), before.get(name));
+            }
+            let mut again = attributes.clone();
+            merge::take_back(&mut again, was);
+            prop_assert_eq!(again, before);
+        }
     }
 }
 
@@ -294,10 +328,11 @@ fn evidence_statuses_and_unknown_members_are_not_merged() {
     let kind = package.kind("environment").unwrap();
     let mut attributes = Map::new();
     let created = json!({"name": "staging", "status": "provisioning", "owner": "ana", "quota": {"cpu": 1, "pods": null}});
-    kind.merge(&mut attributes, &Name::new("created").unwrap(), &created);
+    let mut changing = Changing::new(&mut attributes);
+    kind.merge(&mut changing, &Name::new("created").unwrap(), &created);
     let changed = json!({"from": "provisioning", "to": "ready", "reason": "done", "name": "other"});
     kind.merge(
-        &mut attributes,
+        &mut changing,
         &Name::new("status_changed").unwrap(),
         &changed,
     );

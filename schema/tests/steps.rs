@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use schema::merge::Changing;
 use schema::{Kind, Name, Package};
 use serde_json::{Map, Value, json};
 
@@ -29,7 +30,7 @@ fn a_boolean_says_the_status_and_stays_a_field() {
 
     let mut attributes = Map::new();
     kind.merge(
-        &mut attributes,
+        &mut Changing::new(&mut attributes),
         &Name::new("approval_toggled").unwrap(),
         &toggled,
     );
@@ -44,10 +45,14 @@ fn an_event_sets_a_field_by_one_of_its_own() {
     let kind = kind("delivery", "guardrail");
     let mut attributes = Map::new();
     let defined = json!({"metric_name": "api_p95", "threshold": 800});
-    kind.merge(&mut attributes, &Name::new("defined").unwrap(), &defined);
+    kind.merge(
+        &mut Changing::new(&mut attributes),
+        &Name::new("defined").unwrap(),
+        &defined,
+    );
     let changed = json!({"from": 800, "to": "5%", "reason": "KPI-7"});
     let verb = Name::new("threshold_changed").unwrap();
-    kind.merge(&mut attributes, &verb, &changed);
+    kind.merge(&mut Changing::new(&mut attributes), &verb, &changed);
     let wanted = json!({"metric_name": "api_p95", "threshold": "5%"});
     assert_eq!(Value::Object(attributes), wanted);
 }
@@ -58,7 +63,7 @@ fn an_event_leaves_who_acted_and_when() {
     let mut attributes = Map::new();
     let mut mark = |verb: &str, data: Option<&Value>, actor: &str| {
         change.mark(
-            &mut attributes,
+            &mut Changing::new(&mut attributes),
             &Name::new(verb).unwrap(),
             data,
             actor,
@@ -80,7 +85,7 @@ fn an_event_leaves_who_acted_and_when() {
     let wanted = json!({"drafted_by": "ben", "approvals": ["cleo", "dora"]});
     assert_eq!(Value::Object(attributes.clone()), wanted);
     change.mark(
-        &mut attributes,
+        &mut Changing::new(&mut attributes),
         &Name::new("applied").unwrap(),
         Some(&json!({})),
         "ben",
@@ -98,8 +103,9 @@ fn an_event_leaves_when_under_each_name() {
     let mut attributes = Map::new();
     let mut event = |verb: &str, data: &Value, at_us: i64| {
         let verb = Name::new(verb).unwrap();
-        bundle.merge(&mut attributes, &verb, data);
-        bundle.mark(&mut attributes, &verb, Some(data), "", at_us);
+        let mut changing = Changing::new(&mut attributes);
+        bundle.merge(&mut changing, &verb, data);
+        bundle.mark(&mut changing, &verb, Some(data), "", at_us);
         attributes["item_rotations"].clone()
     };
     let items = |names: &[&str]| {

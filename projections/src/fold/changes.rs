@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ledger::digest::Hash;
 use schema::rule::Due;
-use schema::{Indexed, KindName};
+use schema::{EventType, Indexed, KindName};
 
 use crate::derived::{Derived, Expected};
 use crate::entity::{Entity, Entry, Key};
@@ -102,7 +102,7 @@ pub struct Line {
     /// The position of that entity's first event; `None` where its kind has no state.
     pub source: Option<u64>,
     /// The event's type, as received.
-    pub event_type: String,
+    pub event_type: EventType,
     /// Who acted.
     pub actor: String,
     /// Whether the data was deleted before this fold saw it.

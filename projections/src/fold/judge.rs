@@ -16,7 +16,7 @@ use schema::rule::{
 use schema::{Catalog, KindName};
 use serde_json::{Map, Value};
 
-use crate::entity::{Broken, Entity, Key, KeyRef};
+use crate::entity::{Before, Broken, Entity, Key, KeyRef};
 use crate::fact::Fact;
 use crate::fold::needs::{Look, Needs};
 use crate::fold::world::{Ids, World};
@@ -91,7 +91,7 @@ impl<'w> Ask<'w> {
 
     /// The look-ups that a rule's comes to, one a field. Nothing is at a place that the catalog does not index.
     fn looks(&self, lookup: &Lookup) -> Option<Vec<Look>> {
-        let look = |(path, value): &(String, String)| {
+        let look = |(path, value): &(Arc<str>, String)| {
             let place = self.catalog.looked_up(&lookup.kind, path)?;
             Some(Look::new(lookup.kind.text().clone(), place, value))
         };
@@ -129,9 +129,15 @@ impl rule::Known for Ask<'_> {
         };
         let most = usize::try_from(lookup.most).unwrap_or(usize::MAX);
         let ids = self.meet(&looks)?.take(most);
-        let views: Vec<_> = ids.map(|key| self.view(key.by_ref())).collect();
-        let views: Option<Vec<_>> = views.into_iter().collect();
-        Some(views?.into_iter().flatten().collect())
+        let (mut views, mut known) = (Vec::new(), true);
+        // All are asked for, so that they are loaded at once.
+        for key in ids {
+            match self.view(key.by_ref()) {
+                Some(view) => views.extend(view),
+                None => known = false,
+            }
+        }
+        known.then_some(views)
     }
 
     fn due_us(&self, rule: &RuleKey, kind: &str, id: &str, key: &str) -> Option<Option<i64>> {
@@ -211,7 +217,7 @@ pub(super) fn has_rules(fact: &Fact, catalog: &Catalog) -> bool {
 
 /// Judges an event. Where `ask` was asked for what is not loaded, the outcome is thrown away and the event is judged
 /// again.
-pub(super) fn judge(moment: Moment<'_>, before: Option<&Arc<Entity>>, ask: &Ask<'_>) -> Outcome {
+pub(super) fn judge(moment: Moment<'_>, before: Option<&Before<'_>>, ask: &Ask<'_>) -> Outcome {
     let lifecycle = moment.broken.iter().map(|one| finding(&moment, one));
     let lifecycle: Vec<Finding> = lifecycle.collect();
     let mut judged = Judged::default();
@@ -265,7 +271,7 @@ pub(super) fn outcome(judged: Judged, fact: &Fact, catalog: &Catalog, ask: &Ask<
 
 fn by_rules(
     moment: Moment<'_>,
-    before: Option<&Arc<Entity>>,
+    before: Option<&Before<'_>>,
     lifecycle: &[Finding],
     ask: &Ask<'_>,
 ) -> Step {
@@ -274,10 +280,15 @@ fn by_rules(
     } = moment;
     let (kind, verb) = (fact.event_type.kind(), fact.event_type.verb());
     let (data, context) = (plain(fact, catalog), context(&fact.header));
+    let entity = ask.view(key.by_ref()).flatten();
     let inputs = Inputs {
         event: event(fact, key, &data, &context),
-        entity: ask.view(key.by_ref()).flatten(),
-        before: before.map(|entity| entity.view(key)),
+        entity,
+        before: match before {
+            Some(before) => entity.map(|now| before.view(now)),
+            // What is left of a kind that once had a state is as it was.
+            None => entity.filter(|now| now.seq != fact.header.seq),
+        },
     };
     catalog.rules().judge(kind, verb, &inputs, lifecycle, ask)
 }

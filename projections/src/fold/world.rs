@@ -71,6 +71,8 @@ pub struct World {
     unfired: BTreeSet<Due>,
     horizon: Horizon,
     tasks: HashMap<TaskOf, tasks::Open>,
+    /// The tasks that changed in this batch, as they were before it.
+    tasks_changed: BTreeMap<TaskOf, Option<Task>>,
     numbers: HashMap<Numbers, numbers::Highest>,
     /// The deadlines that changed in this batch, as they were before it.
     timers: BTreeMap<(Key, Timer), Option<Set>>,
@@ -341,15 +343,10 @@ impl World {
     }
 
     /// Takes an entity out to be changed; [`World::put`] brings it back.
-    pub(super) fn take(&mut self, key: &Arc<Key>) -> Option<Arc<Entity>> {
-        self.entities.get_mut(&key.by_ref())?.entity.take()
-    }
-
-    /// Puts an entity back as it is, without having changed it.
-    pub(super) fn put_back(&mut self, key: &Arc<Key>, entity: Option<Arc<Entity>>) {
-        if let Some(slot) = self.entities.get_mut(&key.by_ref()) {
-            slot.entity = entity;
-        }
+    pub(super) fn take(&mut self, key: &Arc<Key>) -> Option<Entity> {
+        let entity = self.entities.get_mut(&key.by_ref())?.entity.take();
+        // A batch that is not written yet may hold it as it was then.
+        entity.map(Arc::unwrap_or_clone)
     }
 
     /// Puts an entity in that changed, of a kind that is indexed at these places. Look-ups find it from here on as it is

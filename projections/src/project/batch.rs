@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use deadpool_postgres::Transaction;
-use ledger::Record;
 use ledger::db::{Database, DbError};
 use ledger::read::{ActiveCatalog, Reader};
 use schema::{Activation, Catalog, ENGINE, LedgerName};
 
 use crate::catalogs::Catalogs;
-use crate::fact::{Fact, Unreadable};
+use crate::fact::Fact;
 use crate::fold::{self, Changes, Checkpoint, Fold, Scope, World};
 use crate::project::error::ProjectError;
 use crate::project::pipeline::Source;
@@ -35,10 +34,6 @@ pub(super) async fn take_over(db: &Database, reader: &Reader) -> Result<Place, D
         .await
         .map_err(db.error("taking over the views"))?;
     Ok(Place::from_row(&row))
-}
-
-pub(super) fn read_facts(records: Vec<Record>) -> Result<Vec<Fact>, Unreadable> {
-    records.into_iter().map(Fact::read).collect()
 }
 
 /// What of a batch's facts was left to the next one, because very much was due before it.

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use crate::fact::Fact;
 use crate::fold::{Changes, Checkpoint, Loaded, Needs, UNWRITTEN};
 use crate::metrics::Metrics;
-use crate::project::batch::{BATCH, Folding, not_folded, read_facts};
+use crate::project::batch::{BATCH, Folding, not_folded};
 use crate::project::error::ProjectError;
 use crate::store::{self, Place, State};
 use crate::view;
@@ -281,7 +281,7 @@ async fn read(reader: Reader, from: u64, end: u64) -> Result<Vec<Fact>, ProjectE
     if limit == 0 {
         return Ok(Vec::new());
     }
-    Ok(read_facts(reader.records(from, limit).await?)?)
+    Ok(Fact::read_all(reader.records(from, limit).await?)?)
 }
 
 /// A batch to be written.

@@ -13,8 +13,9 @@ use ledger::read::Reader;
 use schema::{LedgerName, Name};
 use tokio::time::Instant;
 
+use crate::fact::Fact;
 use crate::fold::Scope;
-use crate::project::batch::{BATCH, Folding, compile, engine, not_folded, read_facts};
+use crate::project::batch::{BATCH, Folding, compile, engine, not_folded};
 use crate::project::compare::{Difference, differences};
 use crate::project::error::ProjectError;
 use crate::project::pipeline::{Pipeline, Source};
@@ -326,7 +327,7 @@ async fn fold(
         return Ok(0);
     }
     let records = folding.reader.records(folding.next(), limit).await?;
-    let mut ahead = read_facts(records)?;
+    let mut ahead = Fact::read_all(records)?;
     let read = ahead.len();
     while !ahead.is_empty() {
         let mut facts = folding.cut(&mut ahead).await?;

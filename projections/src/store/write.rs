@@ -199,7 +199,7 @@ async fn history(tx: &Transaction<'_>, projection: i32, lines: &[Line]) -> Resul
             .boolean(line.redacted)
             .text(line.key.kind())
             .text(line.key.id())
-            .text(&line.event_type)
+            .text(line.event_type.as_str())
             .optional_text(line.entry.from.as_deref())
             .optional_text(line.entry.to.as_deref())
             .optional_text(line.entry.claimed.as_deref())

@@ -144,13 +144,17 @@ fn of_constant(constant: &Constant) -> Value<'_> {
 }
 
 fn member<'a>(of: &Value<'a>, name: &str) -> Result<Value<'a>, Failure> {
-    let members = match of {
-        Value::Null => return Ok(Value::Null),
-        Value::Entity(view) => Some(view.attributes),
-        other => other.members(),
+    let value = match of {
+        Value::Null => None,
+        Value::Entity(view) => view.field(name),
+        other => {
+            let members = other.members();
+            members
+                .ok_or_else(|| Failure::Type(of.type_name()))?
+                .get(name)
+        }
     };
-    let members = members.ok_or_else(|| Failure::Type(of.type_name()))?;
-    Ok(members.get(name).map_or(Value::Null, Value::of))
+    Ok(value.map_or(Value::Null, Value::of))
 }
 
 fn of_entity<'a>(of: &Value<'a>, what: OfEntity) -> Result<Value<'a>, Failure> {

@@ -25,6 +25,9 @@ pub struct View<'a> {
     pub since_recorded_us: i64,
     /// Its fields: every event's merged into those before.
     pub attributes: &'a Map<String, serde_json::Value>,
+    /// Where it is seen as it was before an event, what the fields were that the event changed, by their names; null where
+    /// there was none. The others are those of `attributes`.
+    pub was: &'a [(&'a str, serde_json::Value)],
     /// The position of its first event.
     pub created_seq: u64,
     /// When that happened, by its own word, µs.
@@ -39,6 +42,15 @@ pub struct View<'a> {
     pub changed_recorded_us: i64,
     /// Whether data of one of its events was deleted, so that fields may be missing.
     pub redacted: bool,
+}
+
+impl<'a> View<'a> {
+    /// One of its fields.
+    pub(crate) fn field(&self, name: &str) -> Option<&'a serde_json::Value> {
+        let was = self.was.iter().find(|(changed, _)| *changed == name);
+        was.map(|(_, value)| value)
+            .or_else(|| self.attributes.get(name))
+    }
 }
 
 /// A value. `Json` is an array or an object; everything else has a variant of its own.

@@ -1,6 +1,7 @@
 //! Rules with all their names resolved: every condition checked against the kinds and settings of a catalog.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::compiled::{Compiled, Does, FindBy, Finder, Opens, Whom};
 use super::declare::{self, By, Condition, Find, Incident, On, Opening, Resolve, Rule};
@@ -356,11 +357,11 @@ impl<'c> Compiler<'c> {
         fields: &[(String, Condition)],
         scope: &Scope<'_>,
         line: usize,
-    ) -> Result<Vec<(String, Node)>, Broken> {
+    ) -> Result<Vec<(Arc<str>, Node)>, Broken> {
         let mut nodes = Vec::new();
         for (path, condition) in fields {
             self.indexed_path(kind, path, line)?;
-            nodes.push((path.clone(), self.key(condition, scope)?));
+            nodes.push((path.as_str().into(), self.key(condition, scope)?));
         }
         Ok(nodes)
     }

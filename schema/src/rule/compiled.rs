@@ -1,5 +1,7 @@
 //! Rules as they are judged: every name resolved, every condition checked.
 
+use std::sync::Arc;
+
 use super::declare::{Incident, On, Rule};
 use super::inputs::RuleKey;
 use super::shape::Shape;
@@ -87,8 +89,8 @@ pub(super) struct Finder {
 #[derive(Debug, Clone)]
 pub(super) enum FindBy {
     Id(Node),
-    Where(Vec<(String, Node)>),
-    Count(Vec<(String, Node)>),
+    Where(Vec<(Arc<str>, Node)>),
+    Count(Vec<(Arc<str>, Node)>),
 }
 
 impl FindBy {

@@ -113,10 +113,8 @@ impl<'a> Reader<'a> {
                     }
                 }
                 FindBy::Where(fields) | FindBy::Count(fields) => {
-                    let fields: Vec<(&str, &Node)> = fields
-                        .iter()
-                        .map(|(path, node)| (path.as_str(), node))
-                        .collect();
+                    let fields: Vec<(&str, &Node)> =
+                        fields.iter().map(|(path, node)| (&**path, node)).collect();
                     self.finds(&finder.kind, &fields);
                 }
             }
@@ -135,7 +133,7 @@ impl<'a> Reader<'a> {
             self.walk(node);
         }
         if let Shape::Reference(reference) = shape.as_ref() {
-            let pair = (Place::Field(reference.field.clone()), Place::Id);
+            let pair = (Place::Field(reference.field.text().to_string()), Place::Id);
             let (owner, kind) = (self.compiled.owner.clone(), reference.kind.clone());
             self.join(owner, kind, vec![pair], Vec::new(), Vec::new());
         }
@@ -173,7 +171,7 @@ impl<'a> Reader<'a> {
         };
         let pairs: Vec<(Place, Place)> = fields
             .iter()
-            .filter_map(|(path, node)| Some((place(node)?.1, Place::Field(path.clone()))))
+            .filter_map(|(path, node)| Some((place(node)?.1, Place::Field(path.to_string()))))
             .collect();
         if !pairs.is_empty() {
             self.join_others(&pairs, &[]);
@@ -434,7 +432,7 @@ impl Reader<'_> {
             && place(node).is_some()
             && constant(other) == Some(Value::from(1))
         {
-            self.hints.alone.push((kind.clone(), field.clone()));
+            self.hints.alone.push((kind.clone(), field.to_string()));
         }
     }
 

@@ -73,7 +73,7 @@ pub struct Lookup {
     pub kind: KindName,
     /// Fields (dotted paths; `status`; `nodes[].node_id` for any item) and the value that each has, as text. None
     /// means every entity of the kind.
-    pub fields: Vec<(String, String)>,
+    pub fields: Vec<(Arc<str>, String)>,
     /// How many at most, the last created first.
     pub most: u32,
 }

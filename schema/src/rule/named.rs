@@ -3,6 +3,7 @@
 use super::compile::{Broken, Compiler};
 use super::declare::{Find, On, Rule};
 use crate::diagnostic::listed;
+use crate::indexed::Path;
 use crate::kind::{EventDef, Kind};
 use crate::load::table::nearest;
 use crate::name::KindName;
@@ -135,6 +136,18 @@ impl<'c> Compiler<'c> {
         self.path(kind, path, line)?;
         self.indexed.insert((kind.name.clone(), path.to_owned()));
         Ok(())
+    }
+
+    /// The way to a field, parsed once for all events.
+    pub(super) fn parsed_path(&mut self, path: &str, line: usize) -> Result<Path, Broken> {
+        Path::parse(path).ok_or_else(|| {
+            let message = format!("`{path}` is no way to a field: a name in it is empty");
+            self.report(
+                line,
+                message,
+                "write the names of members with dots between them",
+            )
+        })
     }
 
     /// What a field names, by what the kind or one of the rule's events says of it; and whether it is the event's.

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -18,6 +19,7 @@ use super::{FROM_MISMATCH, ILLEGAL};
 use crate::catalog::Catalog;
 use crate::cel::View;
 use crate::kind::Kind;
+use crate::merge::Changing;
 use crate::name::{KindName, Name};
 
 /// An entity as it is kept.
@@ -62,9 +64,10 @@ impl Entity {
             entity.status = Some(to);
             entity.since = at;
         }
-        declared.merge(&mut entity.attributes, verb, event.data);
+        let mut changing = Changing::new(&mut entity.attributes);
+        declared.merge(&mut changing, verb, event.data);
         let (data, actor, at_us) = (event.data, event.actor, event.occurred_us);
-        declared.mark(&mut entity.attributes, verb, Some(data), actor, at_us);
+        declared.mark(&mut changing, verb, Some(data), actor, at_us);
         (entity, also)
     }
 
@@ -87,6 +90,7 @@ impl Entity {
             since_us: self.since.1,
             since_recorded_us: self.since.2,
             attributes: &self.attributes,
+            was: &[],
             created_seq: self.created.0,
             created_us: self.created.1,
             created_recorded_us: self.created.2,
@@ -426,7 +430,7 @@ impl World {
         let mut found: Vec<&Entity> = all
             .map(|(_, entity)| entity)
             .filter(|entity| {
-                let has = |(path, value): &(String, String)| {
+                let has = |(path, value): &(Arc<str>, String)| {
                     entity.values(path).iter().any(|one| one == value)
                 };
                 lookup.fields.iter().all(has)

@@ -119,7 +119,7 @@ impl<'a> State<'a> {
         let Some(stock) = self.stocks.get(kind) else {
             return Vec::new();
         };
-        let fields = [(path.to_owned(), value.to_owned())];
+        let fields = [(path.into(), value.to_owned())];
         stock.found(&fields)
     }
 

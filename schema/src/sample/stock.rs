@@ -1,6 +1,7 @@
 //! The entities of a kind that are known, found by their identifiers and by what rules look them up by.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use crate::kind::Kind;
 use crate::rule::Entity;
@@ -90,16 +91,16 @@ impl<'a> Stock<'a> {
     }
 
     /// The last created first.
-    pub(super) fn found(&self, fields: &[(String, String)]) -> Vec<&Entity> {
-        let has = |entity: &&Entity, fields: &[(String, String)]| {
-            let says = |(path, value): &(String, String)| entity.values(path).contains(value);
+    pub(super) fn found(&self, fields: &[(Arc<str>, String)]) -> Vec<&Entity> {
+        let has = |entity: &&Entity, fields: &[(Arc<str>, String)]| {
+            let says = |(path, value): &(Arc<str>, String)| entity.values(path).contains(value);
             fields.iter().all(says)
         };
         let Some(((path, value), rest)) = fields.split_first() else {
             let all = self.order.iter().rev();
             return all.filter_map(|id| self.entities.get(id)).collect();
         };
-        let number = self.paths.iter().position(|one| one == path);
+        let number = self.paths.iter().position(|one| **one == **path);
         let ids = number.and_then(|number| self.index.get(&(number, value.clone())));
         let all = ids.into_iter().flat_map(|ids| ids.values().rev());
         let all = all.filter_map(|id| self.entities.get(id));

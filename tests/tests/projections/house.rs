@@ -183,7 +183,7 @@ impl House {
         let mut judge = projections::rejudge::Rejudge::new(&main());
         let mut report = ledger::report::Report::new();
         let records = self.reader().await.records(0, 10_000).await.expect("read");
-        let facts: Result<Vec<_>, _> = records.into_iter().map(Fact::read).collect();
+        let facts: Result<Vec<_>, _> = Fact::read_all(records);
         let facts = facts.expect("they can be read");
         judge.take(&facts, &mut report).expect("judged");
         judge.finish(&mut report);

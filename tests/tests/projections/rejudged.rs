@@ -17,7 +17,7 @@ pub async fn judged(fixture: &Fixture, page: u64) -> (Vec<(u64, String)>, Counts
         if records.is_empty() {
             break;
         }
-        let facts: Result<Vec<Fact>, _> = records.into_iter().map(Fact::read).collect();
+        let facts: Result<Vec<Fact>, _> = Fact::read_all(records);
         judge
             .take(&facts.expect("facts"), &mut report)
             .expect("judged");

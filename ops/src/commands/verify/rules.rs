@@ -97,7 +97,7 @@ fn whole(path: &Path, first: &Record) -> Result<LedgerName, Failure> {
 }
 
 fn take(judge: &mut Rejudge, records: Vec<Record>, report: &mut Report) -> Result<(), Failure> {
-    let facts: Result<Vec<Fact>, _> = records.into_iter().map(Fact::read).collect();
+    let facts: Result<Vec<Fact>, _> = Fact::read_all(records);
     let broke = "the chain cannot be judged anew";
     judge.take(&facts.context(broke)?, report).context(broke)
 }

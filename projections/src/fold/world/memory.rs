@@ -43,6 +43,7 @@ impl Default for World {
             horizon: Horizon::default(),
             timers: BTreeMap::new(),
             tasks: HashMap::new(),
+            tasks_changed: BTreeMap::new(),
             numbers: HashMap::new(),
             changed: Vec::new(),
             batch: 0,

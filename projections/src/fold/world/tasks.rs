@@ -5,12 +5,14 @@ use super::seen::Of;
 use crate::fold::changes::Changes;
 use crate::fold::tasks::{Task, TaskOf};
 
+/// How many are remembered from batch to batch. Deadlines that are missed again and again ask for the same ones.
+const MOST: usize = 1 << 16;
+
 /// The open task of a class and entity, or that there is none.
 #[derive(Debug, Default)]
 pub(super) struct Open {
     now: Option<Task>,
-    /// As the batch before left it.
-    old: Option<Task>,
+    /// The last batch that asked for it or changed it.
     used: u64,
 }
 
@@ -25,35 +27,32 @@ impl World {
         self.tasks.get(of)?.now.as_ref()
     }
 
-    pub(super) fn supply_task(&mut self, of: TaskOf, found: Option<Task>) {
-        let open = Open {
-            old: found.clone(),
-            now: found,
-            used: self.batch,
-        };
-        self.tasks.entry(of).or_insert(open);
+    pub(super) fn supply_task(&mut self, of: TaskOf, now: Option<Task>) {
+        let used = self.batch;
+        self.tasks.entry(of).or_insert(Open { now, used });
     }
 
     /// Notes that a task is open from here on, or none.
     pub(in crate::fold) fn note_task(&mut self, of: TaskOf, task: Option<Task>) {
         self.see(Of::Task(&of));
-        let open = self.tasks.entry(of).or_default();
-        open.now = task;
+        let open = self.tasks.entry(of.clone()).or_default();
+        let before = std::mem::replace(&mut open.now, task);
         open.used = self.batch;
+        self.tasks_changed.entry(of).or_insert(before);
     }
 
     /// Writes down what changed of them. What the last batches used is kept: they may not be written yet.
     pub(super) fn finish_tasks(&mut self, changes: &mut Changes) {
-        let otherwise = self.tasks.values_mut().filter(|one| one.now != one.old);
-        for one in otherwise {
-            let old = std::mem::replace(&mut one.old, one.now.clone());
-            changes.tasks_closed.extend(old);
-            changes.tasks_opened.extend(one.now.clone());
+        for (of, before) in std::mem::take(&mut self.tasks_changed) {
+            let now = self.task(&of).cloned();
+            if now != before {
+                changes.tasks_closed.extend(before);
+                changes.tasks_opened.extend(now);
+            }
         }
-        let of = |one: &Task| one.of.clone();
-        changes.tasks_closed.sort_by_key(of);
-        changes.tasks_opened.sort_by_key(of);
-        let oldest = self.unwritten();
-        self.tasks.retain(|_, one| one.used >= oldest);
+        if self.tasks.len() > MOST {
+            let oldest = self.unwritten();
+            self.tasks.retain(|_, one| one.used >= oldest);
+        }
     }
 }

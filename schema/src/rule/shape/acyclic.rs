@@ -1,13 +1,13 @@
 //! `acyclic`: references between entities of a kind lead nowhere in a circle.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 use super::{Broke, Case};
 use crate::cel::{Failure, View};
+use crate::indexed::Path;
 use crate::name::KindName;
 use crate::rule::compile::{Broken, Compiler};
 use crate::rule::declare::Rule;
-use crate::rule::index_values;
 use crate::rule::inputs::{Known, Lookup, Need};
 
 /// How many entities are gone through at most, on each side.
@@ -18,7 +18,7 @@ const FEW: usize = 64;
 #[derive(Debug, Clone)]
 pub(crate) struct Acyclic {
     kind: KindName,
-    field: String,
+    field: Path,
     /// Whether the field is declared as a reference: then who names an entity was always written down.
     named: bool,
 }
@@ -44,7 +44,7 @@ impl Acyclic {
         }
         Ok(Self {
             kind: kind.name.clone(),
-            field: field.to_owned(),
+            field: compiler.parsed_path(field, rule.line)?,
             named,
         })
     }
@@ -88,7 +88,7 @@ impl Acyclic {
     }
 
     fn leads_on(&self, entity: &View<'_>) -> bool {
-        !index_values(entity.attributes, &self.field).is_empty()
+        !self.field.values(entity.attributes).is_empty()
     }
 }
 
@@ -124,14 +124,14 @@ impl<N> Way<N> {
 /// Along the references.
 struct Onward<'k> {
     /// What was reached, its position, and from where.
-    reached: BTreeMap<String, (u64, String)>,
+    reached: HashMap<&'k str, (u64, &'k str)>,
     way: Way<View<'k>>,
 }
 
 impl<'k> Onward<'k> {
     fn new(start: View<'k>) -> Self {
         Self {
-            reached: BTreeMap::new(),
+            reached: HashMap::new(),
             way: Way::from(start),
         }
     }
@@ -139,11 +139,11 @@ impl<'k> Onward<'k> {
     /// Goes to what one entity names; gives the positions on the way where that is the start.
     fn step(&mut self, rule: &Acyclic, start: &str, known: &'k dyn Known) -> Option<Vec<u64>> {
         let view = self.way.next.pop()?;
-        for id in index_values(view.attributes, &rule.field) {
+        for id in rule.field.values(view.attributes) {
             if id == start {
                 return Some(way(&self.reached, view.id));
             }
-            if self.reached.contains_key(&id) {
+            if self.reached.contains_key(&*id) {
                 continue;
             }
             if self.reached.len() >= MOST {
@@ -152,10 +152,11 @@ impl<'k> Onward<'k> {
             }
             match known.entity(&rule.kind, &id) {
                 None => {
+                    let id = id.into_owned();
                     self.way.lacks.insert(Need::Entity(rule.kind.clone(), id));
                 }
                 Some(Some(one)) => {
-                    self.reached.insert(id, (one.seq, view.id.to_owned()));
+                    self.reached.insert(one.id, (one.seq, view.id));
                     self.way.next.push(one);
                 }
                 // Nothing leads on from what is not there.
@@ -188,7 +189,7 @@ impl Back {
         };
         let mut naming = Lookup {
             kind: rule.kind.clone(),
-            fields: vec![(rule.field.clone(), id)],
+            fields: vec![(rule.field.text().clone(), id)],
             most: 0,
         };
         let Some(count) = known.count(&naming) else {
@@ -222,7 +223,7 @@ impl Back {
 }
 
 /// The positions on the way to an entity.
-fn way(reached: &BTreeMap<String, (u64, String)>, last: &str) -> Vec<u64> {
+fn way(reached: &HashMap<&str, (u64, &str)>, last: &str) -> Vec<u64> {
     let mut positions = Vec::new();
     let mut at = last;
     while let Some((seq, from)) = reached.get(at) {

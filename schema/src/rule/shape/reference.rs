@@ -4,17 +4,18 @@ use super::{Broke, Case};
 use crate::cel::check::Scope;
 use crate::cel::node::{Node, Root};
 use crate::cel::{Failure, types};
+use crate::indexed::Path;
 use crate::name::KindName;
+use crate::rule::MOST_ITEMS;
 use crate::rule::compile::{Broken, Compiler};
 use crate::rule::declare::{Condition, Rule};
 use crate::rule::inputs::Need;
-use crate::rule::{MOST_ITEMS, index_values};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Reference {
     /// The kind of what is named.
     pub(crate) kind: KindName,
-    pub(crate) field: String,
+    pub(crate) field: Path,
     /// Whether the field is the event's own, which the entity does not keep.
     of_event: bool,
     /// What the target has to be besides.
@@ -44,7 +45,7 @@ impl Reference {
         let scope = scope.with("target", types::entity(target), Root::Other);
         Ok(Self {
             kind: kind.clone(),
-            field: field.to_owned(),
+            field: compiler.parsed_path(field, rule.line)?,
             of_event,
             is: compiler.truth(is, &scope)?,
         })
@@ -57,7 +58,7 @@ impl Reference {
         } else {
             of_entity
         };
-        let mut named = members.map_or_else(Vec::new, |all| index_values(all, &self.field));
+        let mut named = members.map_or_else(Vec::new, |all| self.field.values(all));
         named.sort();
         named.dedup();
         if named.len() > MOST_ITEMS {
@@ -67,7 +68,7 @@ impl Reference {
         for (place, id) in named.iter().enumerate() {
             let Some(target) = case.known.entity(&self.kind, id) else {
                 case.needs
-                    .insert(Need::Entity(self.kind.clone(), id.clone()));
+                    .insert(Need::Entity(self.kind.clone(), id.to_string()));
                 continue;
             };
             let there = match &target {
@@ -77,7 +78,7 @@ impl Reference {
             if !there {
                 let short = id.chars().count() <= 128;
                 let detail_key = if short {
-                    id.clone()
+                    id.to_string()
                 } else {
                     format!("#{place}")
                 };

@@ -1,20 +1,23 @@
 //! `unique`: no two entities of a kind have the same values in some fields.
 
+use std::borrow::Cow;
+
 use super::{Broke, Case};
 use crate::cel::Failure;
 use crate::cel::check::Scope;
 use crate::cel::node::{Node, Root};
 use crate::cel::types;
+use crate::indexed::Path;
 use crate::name::KindName;
+use crate::rule::MOST_FOUND;
 use crate::rule::compile::{Broken, Compiler};
 use crate::rule::declare::{Condition, Rule};
 use crate::rule::inputs::{Lookup, Need};
-use crate::rule::{MOST_FOUND, index_values};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Unique {
     kind: KindName,
-    fields: Vec<String>,
+    fields: Vec<Path>,
     /// Which others count.
     among: Option<Node>,
 }
@@ -28,13 +31,15 @@ impl Unique {
         scope: &Scope<'_>,
     ) -> Result<Self, Broken> {
         let kind = compiler.own(rule)?;
+        let mut paths = Vec::new();
         for field in fields {
             compiler.indexed_path(kind, field, rule.line)?;
+            paths.push(compiler.parsed_path(field, rule.line)?);
         }
         let scope = scope.with("other", types::entity(kind), Root::Other);
         Ok(Self {
             kind: kind.name.clone(),
-            fields: fields.to_vec(),
+            fields: paths,
             among: compiler.truth(among, &scope)?,
         })
     }
@@ -45,15 +50,15 @@ impl Unique {
         };
         let mut values = Vec::new();
         for field in &self.fields {
-            let found = match (field.as_str(), entity.status) {
-                ("status", Some(status)) => vec![status.to_owned()],
-                _ => index_values(entity.attributes, field),
+            let found = match (&**field.text(), entity.status) {
+                ("status", Some(status)) => vec![Cow::Borrowed(status)],
+                _ => field.values(entity.attributes),
             };
             // What has no value, or several, is like nothing else.
             let [value] = found.as_slice() else {
                 return Ok(Vec::new());
             };
-            values.push((field.clone(), value.clone()));
+            values.push((field.text().clone(), value.to_string()));
         }
         let lookup = Lookup {
             kind: self.kind.clone(),
