@@ -5,6 +5,7 @@ mod copy;
 mod deadlines;
 mod incidents;
 mod load;
+mod order;
 mod place;
 mod redact;
 mod reindex;

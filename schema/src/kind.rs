@@ -290,11 +290,23 @@ impl EventDef {
     /// The entity's fields that the event carries and changes, without those that only name a status. A boolean
     /// that names one says something by itself as well, and is among them.
     pub fn changes(&self) -> impl Iterator<Item = &Field> {
-        self.members.fields.iter().take(self.carried).filter(|f| {
-            let name = Some(f.name.as_str());
-            let status = name == self.to_field.as_deref() || name == self.from_field.as_deref();
-            !status || matches!(f.shape, Shape::Boolean)
-        })
+        let carried = self.members.fields.iter().take(self.carried);
+        carried.filter(|field| self.is_kept(field))
+    }
+
+    /// The one of these fields that has a name.
+    pub(crate) fn change(&self, name: &str) -> Option<&Field> {
+        let (_, field) = self
+            .members
+            .find(name)
+            .filter(|(place, _)| *place < self.carried)?;
+        Some(field).filter(|field| self.is_kept(field))
+    }
+
+    fn is_kept(&self, field: &Field) -> bool {
+        let name = Some(field.name.as_str());
+        let status = name == self.to_field.as_deref() || name == self.from_field.as_deref();
+        !status || matches!(field.shape, Shape::Boolean)
     }
 
     /// The event's own fields.

@@ -90,8 +90,8 @@ impl Kind {
         let (Some(event), Some(data)) = (self.event(verb), data.as_object()) else {
             return;
         };
-        for field in event.changes() {
-            let Some(patch) = data.get(&field.name) else {
+        for (name, patch) in data {
+            let Some(field) = event.change(name) else {
                 continue;
             };
             let patch = field.shape.plain(patch);

@@ -10,7 +10,7 @@ use crate::derived::Expected;
 use crate::entity::{Entity, Status};
 use crate::fold::{Changed, Changes, Known, Line, Link, Linked};
 use crate::store::copy::Rows;
-use crate::store::{bigint, deadlines, incidents, reindex};
+use crate::store::{bigint, deadlines, incidents, order, reindex};
 use crate::verdict::Outgoing;
 
 /// Writes everything but the checkpoint. What does not wait for anything else is sent at once.
@@ -230,7 +230,7 @@ pub(super) async fn write_links<'a>(
         key,
         created_seq,
         link,
-    } in links
+    } in order::by_target(links)
     {
         rows.row()
             .bigint(bigint(*created_seq))
@@ -249,6 +249,7 @@ pub(super) async fn delete_links(
     projection: i32,
     links: &[Linked],
 ) -> Result<(), Error> {
+    let links = order::by_target(links.iter());
     let column = |value: fn(&Link) -> &str| -> Vec<&str> {
         links.iter().map(|one| value(&one.link)).collect()
     };
