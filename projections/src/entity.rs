@@ -5,8 +5,9 @@ use std::hash::{BuildHasher as _, Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
 use hashbrown::{DefaultHashBuilder, Equivalent};
+pub use schema::entity::{Before, Entity, Status, Times};
 use schema::kind::{EventDef, Kind};
-use schema::merge::{self, Changing, Was};
+use schema::merge::Changing;
 use schema::rule::View;
 use serde_json::{Map, Value};
 
@@ -48,6 +49,11 @@ impl Key {
     /// The identifier.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// What rules see of the entity that has this name.
+    pub fn view<'a>(&'a self, entity: &'a Entity) -> View<'a> {
+        View::new(&self.kind, &self.id, entity)
     }
 
     /// The same, to look it up by.
@@ -133,153 +139,6 @@ impl PartialOrd for Key {
 impl Equivalent<Arc<Key>> for KeyRef<'_> {
     fn equivalent(&self, key: &Arc<Key>) -> bool {
         *self == key.by_ref()
-    }
-}
-
-/// What is known of the status of an entity.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Status {
-    /// No event has given it one.
-    #[default]
-    None,
-    /// It is in this one.
-    Is {
-        /// The status.
-        name: String,
-        /// The position that led to it.
-        seq: u64,
-        /// When it began, by that event's word, in µs.
-        since_us: i64,
-        /// When that event was recorded, in µs.
-        recorded_us: i64,
-    },
-    /// The event that led to it was deleted before this fold saw it.
-    Unknown {
-        /// The position of that event.
-        seq: u64,
-    },
-}
-
-impl Status {
-    /// Its name, where it is known.
-    pub fn name(&self) -> Option<&str> {
-        match self {
-            Self::Is { name, .. } => Some(name),
-            Self::None | Self::Unknown { .. } => None,
-        }
-    }
-
-    /// The position that led to it, when it began by that event's word, and when that was recorded, in µs; 0 where that is
-    /// not known.
-    fn since(&self) -> (u64, i64, i64) {
-        match self {
-            Self::None => (0, 0, 0),
-            Self::Is {
-                seq,
-                since_us,
-                recorded_us,
-                ..
-            } => (*seq, *since_us, *recorded_us),
-            Self::Unknown { seq } => (*seq, 0, 0),
-        }
-    }
-}
-
-/// When an event happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Times {
-    /// By its own word, in µs.
-    pub occurred_us: i64,
-    /// When it was recorded, in µs.
-    pub recorded_us: i64,
-}
-
-/// The state of an entity after its last event.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Entity {
-    /// Its status.
-    pub status: Status,
-    /// Its fields: every event's merged into those before (RFC 7396).
-    pub attributes: Map<String, Value>,
-    /// The position of its first event.
-    pub created_seq: u64,
-    /// When that happened.
-    pub created: Times,
-    /// The position of its last event.
-    pub seq: u64,
-    /// When that happened.
-    pub changed: Times,
-    /// How many events it has.
-    pub events: u64,
-    /// The first of them whose data was deleted before this fold saw it: attributes may be missing from there on.
-    pub redacted_seq: Option<u64>,
-}
-
-impl Entity {
-    /// What rules see of it.
-    pub fn view<'a>(&'a self, key: &'a Key) -> View<'a> {
-        let (since_seq, since_us, since_recorded_us) = self.status.since();
-        View {
-            kind: key.kind(),
-            id: key.id(),
-            status: self.status.name(),
-            since_seq,
-            since_us,
-            since_recorded_us,
-            attributes: &self.attributes,
-            was: &[],
-            created_seq: self.created_seq,
-            created_us: self.created.occurred_us,
-            created_recorded_us: self.created.recorded_us,
-            seq: self.seq,
-            changed_us: self.changed.occurred_us,
-            changed_recorded_us: self.changed.recorded_us,
-            redacted: self.redacted_seq.is_some(),
-        }
-    }
-}
-
-/// What an event changed of an entity, as it was before it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Before<'k> {
-    status: Status,
-    was: Was<'k>,
-    seq: u64,
-    changed: Times,
-    events: u64,
-    redacted_seq: Option<u64>,
-}
-
-impl Before<'_> {
-    /// What rules see of the entity as it was, by what they see of it now.
-    pub fn view<'a>(&'a self, now: View<'a>) -> View<'a> {
-        let (since_seq, since_us, since_recorded_us) = self.status.since();
-        View {
-            status: self.status.name(),
-            since_seq,
-            since_us,
-            since_recorded_us,
-            was: &self.was,
-            seq: self.seq,
-            changed_us: self.changed.occurred_us,
-            changed_recorded_us: self.changed.recorded_us,
-            redacted: self.redacted_seq.is_some(),
-            ..now
-        }
-    }
-
-    /// The entity as it was, by what it is now.
-    #[must_use]
-    pub fn take_back(self, mut now: Entity) -> Entity {
-        merge::take_back(&mut now.attributes, self.was);
-        Entity {
-            status: self.status,
-            seq: self.seq,
-            changed: self.changed,
-            events: self.events,
-            redacted_seq: self.redacted_seq,
-            ..now
-        }
     }
 }
 

@@ -173,11 +173,9 @@ impl<'a> Fold<'a> {
             let awaited = facts
                 .iter()
                 .filter(|fact| rules.await_entities_of(fact.event_type.kind()));
-            let keys = awaited.filter_map(|fact| fact.key.as_ref());
-            needs.waiting.extend(keys.map(|key| key.id().to_owned()));
-            needs
-                .waiting
-                .retain(|key| self.world.waiting(key).is_none());
+            let ids = awaited.filter_map(|fact| Some(fact.key.as_ref()?.id()));
+            let ids = ids.filter(|id| self.world.waiting(id).is_none());
+            needs.waiting.extend(ids.map(str::to_owned));
             let last = facts.last().map(|fact| fact.header.recorded_us);
             needs.due = last.and_then(|us| self.world.lacks_due(us));
         }

@@ -12,6 +12,7 @@ pub mod describe;
 pub mod diagnostic;
 pub mod difference;
 pub mod draw;
+pub mod entity;
 pub mod envelope;
 pub mod event;
 mod example;

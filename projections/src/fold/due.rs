@@ -92,7 +92,7 @@ impl Fold<'_> {
             return Err(Box::new(ask.into_needs()));
         };
         // Nothing is concluded from what is not there.
-        if entity.is_some_and(|view| view.redacted) {
+        if entity.is_some_and(|view| view.redacted()) {
             return Ok(Default::default());
         }
         let header = &fact.header;

@@ -80,7 +80,7 @@ impl<'w> Ask<'w> {
             let key = Arc::new(key.to_key());
             self.needs.borrow_mut().entities.insert(key);
         }
-        found.map(|one| one.map(|(key, entity)| entity.view(key)))
+        found.map(|one| one.map(|(key, entity)| key.view(entity)))
     }
 
     /// Whether a verdict about an entity is open that a rule may clear. Mostly there is none, and nothing to mend.
@@ -246,7 +246,7 @@ pub(super) fn outcome(judged: Judged, fact: &Fact, catalog: &Catalog, ask: &Ask<
     }
     let is_hidden = |kind: &str, id: &str| {
         let about = ask.view(KeyRef::new(kind, id));
-        about.flatten().is_some_and(|view| view.redacted)
+        about.flatten().is_some_and(|view| view.redacted())
     };
     let held = judged.held.into_iter();
     outcome.held = held
@@ -285,9 +285,9 @@ fn by_rules(
         event: event(fact, key, &data, &context),
         entity,
         before: match before {
-            Some(before) => entity.map(|now| before.view(now)),
+            Some(before) => entity.map(|now| now.at(before)),
             // What is left of a kind that once had a state is as it was.
-            None => entity.filter(|now| now.seq != fact.header.seq),
+            None => entity.filter(|now| now.seq() != fact.header.seq),
         },
     };
     catalog.rules().judge(kind, verb, &inputs, lifecycle, ask)
@@ -336,8 +336,8 @@ pub(crate) fn which<'p>(
     let (data, context) = (plain(fact, catalog), context(&fact.header));
     let inputs = Inputs {
         event: event(fact, key, &data, &context),
-        entity: after.map(|entity| entity.view(key)),
-        before: before.map(|entity| entity.view(key)),
+        entity: after.map(|entity| key.view(entity)),
+        before: before.map(|entity| key.view(entity)),
     };
     let kind = fact.event_type.kind();
     catalog.rules().which(parts, said, kind, &inputs)

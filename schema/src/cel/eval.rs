@@ -4,7 +4,8 @@ use regex::Regex;
 
 use super::ast::Operator;
 use super::node::{Constant, Loop, Node, OfEntity, OfEvent, Root};
-use super::value::{Value, View, to_double};
+use super::value::{Value, to_double};
+use crate::entity::View;
 use crate::rule::Event;
 
 /// How many steps all conditions of one rule may take on one event.
@@ -168,19 +169,21 @@ fn of_entity<'a>(of: &Value<'a>, what: OfEntity) -> Result<Value<'a>, Failure> {
         OfEntity::Id => Value::text(view.id),
         OfEntity::Kind => Value::text(view.kind),
         OfEntity::Exists => Value::Bool(true),
-        OfEntity::Status => view.status.map_or(Value::Null, Value::text),
-        OfEntity::Since | OfEntity::SinceRecorded | OfEntity::SinceSeq if view.status.is_none() => {
+        OfEntity::Status => view.status().map_or(Value::Null, Value::text),
+        OfEntity::Since | OfEntity::SinceRecorded | OfEntity::SinceSeq
+            if view.status().is_none() =>
+        {
             Value::Null
         }
-        OfEntity::Since => Value::Time(view.since_us),
-        OfEntity::SinceRecorded => Value::Time(view.since_recorded_us),
-        OfEntity::SinceSeq => position(view.since_seq),
-        OfEntity::Created => Value::Time(view.created_us),
-        OfEntity::CreatedRecorded => Value::Time(view.created_recorded_us),
-        OfEntity::CreatedSeq => position(view.created_seq),
-        OfEntity::Changed => Value::Time(view.changed_us),
-        OfEntity::ChangedRecorded => Value::Time(view.changed_recorded_us),
-        OfEntity::Seq => position(view.seq),
+        OfEntity::Since => Value::Time(view.since().occurred_us),
+        OfEntity::SinceRecorded => Value::Time(view.since().recorded_us),
+        OfEntity::SinceSeq => position(view.since_seq()),
+        OfEntity::Created => Value::Time(view.created().occurred_us),
+        OfEntity::CreatedRecorded => Value::Time(view.created().recorded_us),
+        OfEntity::CreatedSeq => position(view.created_seq()),
+        OfEntity::Changed => Value::Time(view.changed().occurred_us),
+        OfEntity::ChangedRecorded => Value::Time(view.changed().recorded_us),
+        OfEntity::Seq => position(view.seq()),
     })
 }
 

@@ -23,7 +23,8 @@ mod tests;
 pub(crate) mod types;
 pub(crate) mod value;
 
+pub use crate::entity::View;
 pub use eval::{BUDGET, Failure};
 pub(crate) use eval::{Frame, evaluate, truth};
 pub(crate) use value::Value;
-pub use value::{View, parse_span_us};
+pub use value::parse_span_us;

@@ -6,52 +6,8 @@ use std::rc::Rc;
 
 use serde_json::Map;
 
+use crate::entity::View;
 use crate::time;
-
-/// What is known of an entity at a position.
-#[derive(Debug, Clone, Copy)]
-pub struct View<'a> {
-    /// `<package>.<entity>`.
-    pub kind: &'a str,
-    /// Its identifier.
-    pub id: &'a str,
-    /// Its status, where it has one that is known.
-    pub status: Option<&'a str>,
-    /// The position that led to the status.
-    pub since_seq: u64,
-    /// When the status began, by that event's word, µs.
-    pub since_us: i64,
-    /// When that event was recorded, µs.
-    pub since_recorded_us: i64,
-    /// Its fields: every event's merged into those before.
-    pub attributes: &'a Map<String, serde_json::Value>,
-    /// Where it is seen as it was before an event, what the fields were that the event changed, by their names; null where
-    /// there was none. The others are those of `attributes`.
-    pub was: &'a [(&'a str, serde_json::Value)],
-    /// The position of its first event.
-    pub created_seq: u64,
-    /// When that happened, by its own word, µs.
-    pub created_us: i64,
-    /// When that was recorded, µs.
-    pub created_recorded_us: i64,
-    /// The position of its last event.
-    pub seq: u64,
-    /// When that happened, by its own word, µs.
-    pub changed_us: i64,
-    /// When that was recorded, µs.
-    pub changed_recorded_us: i64,
-    /// Whether data of one of its events was deleted, so that fields may be missing.
-    pub redacted: bool,
-}
-
-impl<'a> View<'a> {
-    /// One of its fields.
-    pub(crate) fn field(&self, name: &str) -> Option<&'a serde_json::Value> {
-        let was = self.was.iter().find(|(changed, _)| *changed == name);
-        was.map(|(_, value)| value)
-            .or_else(|| self.attributes.get(name))
-    }
-}
 
 /// A value. `Json` is an array or an object; everything else has a variant of its own.
 #[derive(Debug, Clone)]

@@ -37,14 +37,14 @@ impl<'a> Found<'a> {
             Self::Count(_) | Self::Unknown => (None, None),
         };
         let many = many.into_iter().flatten().take(16);
-        one.into_iter().chain(many).map(|view| view.seq)
+        one.into_iter().chain(many).map(View::seq)
     }
 
     /// Whether something of it was deleted.
     pub(super) fn redacted(&self) -> bool {
         match self {
-            Self::One(view) => view.is_some_and(|view| view.redacted),
-            Self::Many(views) => views.iter().any(|view| view.redacted),
+            Self::One(view) => view.is_some_and(|view| view.redacted()),
+            Self::Many(views) => views.iter().any(View::redacted),
             Self::Count(_) | Self::Unknown => false,
         }
     }

@@ -205,7 +205,7 @@ impl<'a, 'o> Judging<'a, 'o> {
         self.judged.findings.push(Finding {
             detail_key: rule.or(class).unwrap_or_default().to_owned(),
             severity: Severity::Warning,
-            redacted: self.inputs.entity.is_some_and(|view| view.redacted),
+            redacted: self.inputs.entity.is_some_and(|view| view.redacted()),
             not_judged: Some(failure.to_string()),
             ..Finding::of_the_ledger(&about.kind, &about.id, NOT_JUDGED, vec![seq])
         });
@@ -372,7 +372,7 @@ impl<'a, 'o> Judging<'a, 'o> {
                 class: class.to_owned(),
                 kind,
                 id,
-                redacted: base.entity.is_some_and(|view| view.redacted),
+                redacted: base.entity.is_some_and(|view| view.redacted()),
             });
         }
         Ok(())
@@ -403,17 +403,17 @@ pub(super) fn finding<'a>(
     let base = case.base;
     let mut judged_from = broke.judged_from;
     judged_from.extend(case.found.iter().flat_map(Found::positions));
-    judged_from.extend(base.before.map(|view| view.seq));
+    judged_from.extend(base.before.map(|view| view.seq()));
     judged_from.push(base.inputs.event.seq);
     judged_from.sort_unstable();
     judged_from.dedup();
-    let hidden = base.entity.is_some_and(|view| view.redacted);
+    let hidden = base.entity.is_some_and(|view| view.redacted());
     let mut overridden_by = None;
     if let Some((number, node)) = &compiled.override_by {
         let views = case.found.get(*number).map_or_else(Vec::new, Found::views);
         for view in &views {
             if overridden_by.is_none() && case.holds_of(Some(node), Some(view))? {
-                overridden_by = Some(view.seq);
+                overridden_by = Some(view.seq());
             }
         }
     }

@@ -94,7 +94,7 @@ impl Opening<'_, '_> {
             id,
             severity,
             rule: rule.to_owned(),
-            redacted: self.base.entity.is_some_and(|view| view.redacted)
+            redacted: self.base.entity.is_some_and(|view| view.redacted())
                 || self.found.iter().any(Found::redacted),
             with: None,
         }))

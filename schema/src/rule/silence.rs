@@ -78,7 +78,7 @@ impl<'a> Silences<'a> {
             match self.known.entity(&silenced, &name) {
                 Some(entity) => {
                     let holds = entity.filter(|view| self.holds(view, rule, kind, id));
-                    found = found.or(holds.map(|view| view.seq));
+                    found = found.or(holds.map(|view| view.seq()));
                 }
                 None => {
                     needs.insert(Need::Entity(silenced.clone(), name));
@@ -90,21 +90,15 @@ impl<'a> Silences<'a> {
 
     /// Whether a silence is of this rule and entity, and not over.
     fn holds(&self, silence: &View<'_>, rule: &str, kind: &str, id: &str) -> bool {
-        let says = |name: &str| {
-            silence
-                .attributes
-                .get(name)
-                .and_then(|value| value.as_str())
-        };
+        let says = |name: &str| silence.field(name).and_then(|value| value.as_str());
         let until = silence
-            .attributes
-            .get("until_us")
+            .field("until_us")
             .and_then(serde_json::Value::as_i64);
         says("rule") == Some(rule)
             && says("kind").is_none_or(|one| one == kind)
             && says("id").is_none_or(|one| one == id)
             && until.is_none_or(|until| self.recorded_us < until)
-            && !silence.redacted
+            && !silence.redacted()
     }
 }
 

@@ -218,7 +218,7 @@ impl Rules {
         inputs: &Inputs<'_>,
     ) -> Option<bool> {
         let compiled = self.named(&by.owner, &by.id, &by.part)?;
-        let hidden = |view: &Option<View<'_>>| view.is_some_and(|view| view.redacted);
+        let hidden = |view: &Option<View<'_>>| view.is_some_and(|view| view.redacted());
         let later = matches!(&compiled.does, Does::Judge(shape, _) if matches!(**shape, shape::Shape::Deadline(_)));
         if later || hidden(&inputs.entity) || hidden(&inputs.before) {
             return None;

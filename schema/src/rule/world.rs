@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::inputs::{Event, Inputs, Known, Lookup, RuleKey};
 use super::judge::{
@@ -18,18 +18,15 @@ use super::publisher::{self, Numbered};
 use super::{FROM_MISMATCH, ILLEGAL};
 use crate::catalog::Catalog;
 use crate::cel::View;
+use crate::entity::{Entity as State, Status, Times};
 use crate::kind::Kind;
 use crate::merge::Changing;
 use crate::name::{KindName, Name};
 
 /// An entity as it is kept.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Entity {
-    pub(crate) status: Option<String>,
-    pub(crate) since: (u64, i64, i64),
-    pub(crate) attributes: Map<String, Value>,
-    pub(crate) created: (u64, i64, i64),
-    pub(crate) changed: (u64, i64, i64),
+    pub(crate) state: State,
     pub(crate) kind: String,
     pub(crate) id: String,
 }
@@ -43,62 +40,70 @@ impl Entity {
         event: &Event<'_>,
     ) -> (Self, Vec<Finding>) {
         let mut also = Vec::new();
-        let status = before.and_then(|entity| entity.status.clone());
-        let step = declared.step(status.as_deref(), verb, event.data);
+        let status = before.and_then(Self::status);
+        let step = declared.step(status, verb, event.data);
         if !step.legal {
             also.push(lifecycle(event, ILLEGAL));
         }
-        let claimed = step.from_claimed.as_ref();
-        if before.is_some() && claimed.is_some_and(|from| Some(from) != status.as_ref()) {
+        let claimed = step.from_claimed.as_deref();
+        if before.is_some() && claimed.is_some_and(|from| Some(from) != status) {
             also.push(lifecycle(event, FROM_MISMATCH));
         }
-        let at = (event.seq, event.occurred_us, event.recorded_us);
+        let (seq, at) = (
+            event.seq,
+            Times {
+                occurred_us: event.occurred_us,
+                recorded_us: event.recorded_us,
+            },
+        );
         let mut entity = before.cloned().unwrap_or_else(|| Self {
-            created: at,
+            state: State {
+                created_seq: seq,
+                created: at,
+                ..State::default()
+            },
             kind: event.kind.to_owned(),
             id: event.subject.to_owned(),
-            ..Self::default()
         });
-        entity.changed = at;
-        if let Some(to) = step.to {
-            entity.status = Some(to);
-            entity.since = at;
+        let state = &mut entity.state;
+        (state.seq, state.changed) = (seq, at);
+        if let Some(name) = step.to {
+            state.status = Status::Is {
+                name,
+                seq,
+                since_us: at.occurred_us,
+                recorded_us: at.recorded_us,
+            };
         }
-        let mut changing = Changing::new(&mut entity.attributes);
+        let mut changing = Changing::new(&mut state.attributes);
         declared.merge(&mut changing, verb, event.data);
-        let (data, actor, at_us) = (event.data, event.actor, event.occurred_us);
-        declared.mark(&mut changing, verb, Some(data), actor, at_us);
+        declared.mark(
+            &mut changing,
+            verb,
+            Some(event.data),
+            event.actor,
+            event.occurred_us,
+        );
         (entity, also)
+    }
+
+    /// Its status, where it has one.
+    pub(crate) fn status(&self) -> Option<&str> {
+        self.state.status.name()
     }
 
     /// The values at a dotted path, as an index keeps them.
     pub(crate) fn values(&self, path: &str) -> Vec<String> {
         if path == "status"
-            && let Some(status) = &self.status
+            && let Some(status) = self.status()
         {
-            return vec![status.clone()];
+            return vec![status.to_owned()];
         }
-        crate::rule::index_values(&self.attributes, path)
+        crate::rule::index_values(&self.state.attributes, path)
     }
 
     pub(crate) fn view(&self) -> View<'_> {
-        View {
-            kind: &self.kind,
-            id: &self.id,
-            status: self.status.as_deref(),
-            since_seq: self.since.0,
-            since_us: self.since.1,
-            since_recorded_us: self.since.2,
-            attributes: &self.attributes,
-            was: &[],
-            created_seq: self.created.0,
-            created_us: self.created.1,
-            created_recorded_us: self.created.2,
-            seq: self.changed.0,
-            changed_us: self.changed.1,
-            changed_recorded_us: self.changed.2,
-            redacted: false,
-        }
+        View::new(&self.kind, &self.id, &self.state)
     }
 }
 
@@ -224,8 +229,8 @@ impl World {
     /// Somebody closed a task: another of its class may be opened about the entity.
     fn close_task(&mut self, task: &(KindName, String)) {
         let closed = self.entities.get(task).and_then(|task| {
-            let text = |name: &str| Some(task.attributes.get(name)?.as_str()?.to_owned());
-            let opened = task.attributes.get("cause_seq")?.as_u64()?;
+            let text = |name: &str| Some(task.state.attributes.get(name)?.as_str()?.to_owned());
+            let opened = task.state.attributes.get("cause_seq")?.as_u64()?;
             Some(((text("class")?, text("kind")?, text("id")?), opened))
         });
         if let Some((of, opened)) = closed
@@ -436,7 +441,7 @@ impl World {
                 lookup.fields.iter().all(has)
             })
             .collect();
-        found.sort_by_key(|entity| std::cmp::Reverse(entity.created.0));
+        found.sort_by_key(|entity| std::cmp::Reverse(entity.state.created_seq));
         found
     }
 }

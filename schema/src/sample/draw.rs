@@ -87,7 +87,7 @@ impl<'a> Sampler<'a> {
         let (kind, event) = (self.kinds.get(plan.place)?.kind, plan.event);
         let member = plan.member.as_deref();
         let entity = member.and_then(|id| self.state.get(&kind.name, id));
-        let status = entity.and_then(|one| one.status.as_deref());
+        let status = entity.and_then(|one| one.status());
         let targets = targets(kind, event, status, self.are_few(kind));
         let which = below(&mut self.random, targets.len());
         let to = targets.get(which).map(String::as_str);
@@ -206,7 +206,9 @@ impl Pen<'_, '_> {
     /// What is said of the fields that others depend on.
     fn case_of(&self, data: &Map<String, Value>, fixed: &Map<String, Value>) -> String {
         let deciding = self.event.members.fields.iter().filter_map(|field| {
-            let known = self.entity.and_then(|one| one.attributes.get(&field.name));
+            let known = self
+                .entity
+                .and_then(|one| one.state.attributes.get(&field.name));
             let said = fixed.get(&field.name).or(data.get(&field.name)).or(known);
             let decides = self.guide.decides(&self.kind.name, &field.name);
             decides.then(|| said.and_then(Value::as_str).unwrap_or_default())
@@ -255,7 +257,9 @@ impl Pen<'_, '_> {
         let looked_up = self.state.looks_up(&self.kind.name, &field.name);
         let free = below(self.random, 8) < drawn || looked_up;
         let identifies = identifies(self.kind, &field.name);
-        let known = self.entity.and_then(|one| one.attributes.get(&field.name));
+        let known = self
+            .entity
+            .and_then(|one| one.state.attributes.get(&field.name));
         if self.manner == Manner::Kept
             && let Some(known) = known
         {
@@ -274,7 +278,7 @@ impl Pen<'_, '_> {
                 self.stands(&field.name, word);
                 return Some(word.clone());
             }
-            let known = self.entity.map(|one| &one.attributes);
+            let known = self.entity.map(|one| &one.state.attributes);
             let said = |name: &str| {
                 let of_entity = known.and_then(|known| known.get(name));
                 fixed.get(name).or(data.get(name)).or(of_entity)

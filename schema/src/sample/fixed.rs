@@ -86,7 +86,7 @@ pub(super) fn fixed(
     };
     if let Some(entity) = entity {
         for name in kind.identity.iter().flat_map(Identity::fields) {
-            if let Some(value) = entity.attributes.get(name).filter(|_| has(name)) {
+            if let Some(value) = entity.state.attributes.get(name).filter(|_| has(name)) {
                 fixed.insert(name.to_owned(), value.clone());
             }
         }
@@ -94,7 +94,7 @@ pub(super) fn fixed(
     if let (Some(field), Some(to)) = (&event.to_field, to) {
         fixed.insert(field.clone(), status_value(field, to));
     }
-    let status = entity.and_then(|one| one.status.as_deref());
+    let status = entity.and_then(|one| one.status());
     if let (Some(field), Some(from)) = (&event.from_field, status) {
         fixed.insert(field.clone(), status_value(field, from));
     }

@@ -182,7 +182,7 @@ impl Pen<'_, '_> {
 pub(super) fn said(entity: &Entity, place: &Place) -> Option<Value> {
     match place {
         Place::Id => Some(Value::from(entity.id.as_str())),
-        Place::Field(path) => match entity.attributes.get(path) {
+        Place::Field(path) => match entity.state.attributes.get(path) {
             Some(value) if !value.is_null() => Some(value.clone()),
             _ => entity.values(path).into_iter().next().map(Value::from),
         },

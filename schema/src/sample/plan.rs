@@ -62,7 +62,7 @@ impl<'a> Sampler<'a> {
         (0..4).find_map(|_| {
             let which = below(&mut self.random, known);
             let entity = self.state.nth(&kind.name, which)?;
-            let status = entity.status.as_deref();
+            let status = entity.status();
             let over = kind.lifecycle.as_ref().zip(status);
             let over = over.is_some_and(|(lifecycle, status)| lifecycle.is_terminal(status));
             // What could only be created anew seldom is.
@@ -81,7 +81,7 @@ impl<'a> Sampler<'a> {
         let entity = member
             .as_deref()
             .and_then(|id| self.state.get(&kind.name, id));
-        let status = entity.and_then(|one| one.status.clone());
+        let status = entity.and_then(|one| one.status().map(str::to_owned));
         let few = self.are_few(kind);
         let goes_on = |event: &EventDef| !event.creates && event.to_field.is_some();
         let moves = kind.events.iter().any(goes_on);

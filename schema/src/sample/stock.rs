@@ -33,7 +33,7 @@ impl<'a> Stock<'a> {
     /// Whether nothing may happen to an entity any more.
     pub(super) fn is_over(&self, entity: &Entity) -> bool {
         let lifecycle = self.kind.lifecycle.as_ref();
-        let status = entity.status.as_deref();
+        let status = entity.status();
         lifecycle
             .zip(status)
             .is_some_and(|(lifecycle, status)| lifecycle.is_terminal(status))
@@ -41,7 +41,7 @@ impl<'a> Stock<'a> {
 
     /// Puts an entity in its place, and gives what was there.
     pub(super) fn put(&mut self, entity: Entity) -> Option<Entity> {
-        let (id, age) = (entity.id.clone(), entity.created.0);
+        let (id, age) = (entity.id.clone(), entity.state.created_seq);
         let old = self.entities.remove(&id);
         for number in 0..self.paths.len() {
             let path = self.paths.get(number).copied().unwrap_or_default();
@@ -74,7 +74,7 @@ impl<'a> Stock<'a> {
         }
         for number in 0..self.paths.len() {
             let path = self.paths.get(number).copied().unwrap_or_default();
-            self.unlist(number, entity.values(path), entity.created.0);
+            self.unlist(number, entity.values(path), entity.state.created_seq);
         }
     }
 

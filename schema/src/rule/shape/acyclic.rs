@@ -88,7 +88,7 @@ impl Acyclic {
     }
 
     fn leads_on(&self, entity: &View<'_>) -> bool {
-        !self.field.values(entity.attributes).is_empty()
+        !self.field.values(entity.attributes()).is_empty()
     }
 }
 
@@ -139,7 +139,7 @@ impl<'k> Onward<'k> {
     /// Goes to what one entity names; gives the positions on the way where that is the start.
     fn step(&mut self, rule: &Acyclic, start: &str, known: &'k dyn Known) -> Option<Vec<u64>> {
         let view = self.way.next.pop()?;
-        for id in rule.field.values(view.attributes) {
+        for id in rule.field.values(view.attributes()) {
             if id == start {
                 return Some(way(&self.reached, view.id));
             }
@@ -156,7 +156,7 @@ impl<'k> Onward<'k> {
                     self.way.lacks.insert(Need::Entity(rule.kind.clone(), id));
                 }
                 Some(Some(one)) => {
-                    self.reached.insert(one.id, (one.seq, view.id));
+                    self.reached.insert(one.id, (one.seq(), view.id));
                     self.way.next.push(one);
                 }
                 // Nothing leads on from what is not there.

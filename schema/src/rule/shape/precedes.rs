@@ -105,7 +105,7 @@ impl Precedes {
         for view in counting {
             let other = match &self.other_time {
                 Some(node) => case.moment(node, Some(view))?,
-                None => Some(view.created_us),
+                None => Some(view.created().occurred_us),
             };
             if let Some((time, other)) = time.zip(other) {
                 known = true;

@@ -3,7 +3,7 @@
 use super::{Broke, Case};
 use crate::cel::check::Scope;
 use crate::cel::node::{Node, Root};
-use crate::cel::{Failure, types};
+use crate::cel::{Failure, View, types};
 use crate::indexed::Path;
 use crate::name::KindName;
 use crate::rule::MOST_ITEMS;
@@ -52,7 +52,7 @@ impl Reference {
     }
 
     pub(super) fn judge<'a>(&'a self, case: &mut Case<'_, 'a>) -> Result<Vec<Broke<'a>>, Failure> {
-        let of_entity = case.base.entity.map(|entity| entity.attributes);
+        let of_entity = case.base.entity.map(|entity| entity.attributes());
         let members = if self.of_event {
             case.base.inputs.event.data.as_object()
         } else {
@@ -82,7 +82,7 @@ impl Reference {
                 } else {
                     format!("#{place}")
                 };
-                let judged_from = target.iter().map(|view| view.seq).collect();
+                let judged_from = target.iter().map(View::seq).collect();
                 broken.push(Broke {
                     detail_key,
                     judged_from,

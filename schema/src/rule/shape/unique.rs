@@ -50,9 +50,9 @@ impl Unique {
         };
         let mut values = Vec::new();
         for field in &self.fields {
-            let found = match (&**field.text(), entity.status) {
+            let found = match (&**field.text(), entity.status()) {
                 ("status", Some(status)) => vec![Cow::Borrowed(status)],
-                _ => field.values(entity.attributes),
+                _ => field.values(entity.attributes()),
             };
             // What has no value, or several, is like nothing else.
             let [value] = found.as_slice() else {
@@ -72,7 +72,7 @@ impl Unique {
         let mut like = Vec::new();
         for other in others.iter().filter(|other| other.id != entity.id) {
             if case.holds_of(self.among.as_ref(), Some(other))? {
-                like.push(other.seq);
+                like.push(other.seq());
             }
         }
         if like.is_empty() {
