@@ -357,9 +357,10 @@ impl<'a> Fold<'a> {
             let lacks = ask.into_needs();
             if !(keep && lacks.is_empty()) {
                 if !stateless {
-                    let now = self.world.take(key);
-                    let before = advance.before.zip(now);
-                    let before = before.map(|(before, now)| before.take_back(now));
+                    // What began with this event is let go where it stands.
+                    let before = advance
+                        .before
+                        .and_then(|before| Some(before.take_back(self.world.take(key)?)));
                     self.world.put(key, before, places);
                 }
                 return lacks;

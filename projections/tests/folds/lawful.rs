@@ -13,12 +13,13 @@ use std::sync::Arc;
 
 use ledger::Header;
 use projections::fact::Fact;
-use projections::fold::Changes;
+use projections::fold::{Changes, Scope, World};
+use projections::verdict::Verdict;
 use schema::sample::{Sample, Sampler};
 use schema::{Catalog, Package};
 use serde_json::json;
 
-use crate::database::changes;
+use crate::database::{Foreseen, Rows, Way, activated, changes};
 use crate::records::record;
 
 /// 2026-09-21T14:13:20Z.
@@ -77,13 +78,16 @@ fn fact(place: usize, at_us: i64, sample: &Sample) -> Fact {
     Fact::read(record(header, Some(data))).unwrap()
 }
 
+fn facts(feed: &Feed) -> Vec<Fact> {
+    let facts = feed.iter().enumerate();
+    facts
+        .map(|(place, (at, one))| fact(place, *at, one))
+        .collect()
+}
+
 /// What these events change, as one batch.
 fn fold(catalog: &Catalog, feed: &Feed) -> Changes {
-    let facts = feed.iter().enumerate();
-    let facts: Vec<Fact> = facts
-        .map(|(place, (at, one))| fact(place, *at, one))
-        .collect();
-    changes(Arc::new(catalog.clone()), &facts)
+    changes(Arc::new(catalog.clone()), &facts(feed))
 }
 
 /// Verdicts by rule, but for what the fold says of those that the ledger did not publish in time.
@@ -146,4 +150,31 @@ fn few_events_break_a_rule_and_all_kinds_are_there() {
 fn without_an_unruly_share_hardly_anything_is_found() {
     let (each, _) = measured(0);
     assert!(each <= 0.002, "{each} verdicts an event");
+}
+
+#[test]
+fn what_is_tried_ahead_is_as_if_it_had_not_been() {
+    let packages = Package::builtin().expect("the built-in packages load");
+    let catalog = Arc::new(Catalog::of(&packages, json!({})).unwrap());
+    let mut feed = drawn(&catalog, 1000);
+    feed.truncate(1500);
+    let facts = facts(&feed);
+    // Nothing is known beforehand, so that nearly every step lacks something, and those after it are tried.
+    let way = Way {
+        catalogs: &activated(catalog.clone()),
+        scope: &Scope::All,
+        foreseen: Foreseen::Nothing,
+    };
+    let mut rows = Rows::after_activation();
+    for batch in facts.chunks(500) {
+        rows.fold(&way, World::default(), batch);
+    }
+    let told = |verdict: &Verdict| (verdict.violation(), verdict.judged_from.clone());
+    let found = rows.verdicts.values().map(|known| told(&known.verdict));
+    let found: BTreeSet<_> = found.collect();
+    let all = changes(catalog, &facts).verdicts;
+    let all: BTreeSet<_> = all.iter().map(|(_, known)| told(&known.verdict)).collect();
+    assert!(all.len() > 500, "{} verdicts", all.len());
+    let otherwise: Vec<_> = found.symmetric_difference(&all).take(3).collect();
+    assert!(otherwise.is_empty(), "{otherwise:?}");
 }
