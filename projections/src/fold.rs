@@ -40,7 +40,7 @@ use due::Fired;
 use judge::{Ask, Moment};
 
 pub use changes::{
-    Changed, Changes, Checkpoint, Clearing, Deadline, Known, Line, Linked, Quarantined, Reindex,
+    Changed, Changes, Checkpoint, Clearing, Deadline, Known, Line, Quarantined, Reindex, Relinked,
 };
 pub use link::{Link, links, target_id};
 pub use needs::{Blocked, DueFound, DuePage, Loaded, Look, Naming, Needs};
@@ -197,6 +197,7 @@ impl<'a> Fold<'a> {
         self.last_us = facts
             .last()
             .map_or(i64::MIN, |fact| fact.header.recorded_us);
+        self.changes.history.reserve(facts.len());
         for (taken, fact) in facts.iter().enumerate() {
             match self.step(fact)? {
                 Step::Taken(next) => self = next,

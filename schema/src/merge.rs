@@ -33,9 +33,9 @@ impl<'k, 'a> Changing<'k, 'a> {
         self.was
     }
 
-    fn keep(&mut self, name: &'k str, was: impl FnOnce() -> Value) {
+    fn keep(&mut self, name: &'k str, was: Value) {
         if self.was.iter().all(|(known, _)| *known != name) {
-            self.was.push((name, was()));
+            self.was.push((name, was));
         }
     }
 
@@ -48,23 +48,19 @@ impl<'k, 'a> Changing<'k, 'a> {
                 Value::Null
             }
         };
-        self.keep(name, || was);
+        self.keep(name, was);
     }
 
     fn remove(&mut self, name: &'k str) {
         if let Some(was) = self.attributes.remove(name) {
-            self.keep(name, || was);
+            self.keep(name, was);
         }
     }
 
     /// One that changes in its members or items.
     fn within(&mut self, name: &'k str) -> &mut Value {
-        if self.attributes.contains_key(name) {
-            let was = self.attributes.get(name).cloned();
-            self.keep(name, || was.unwrap_or_default());
-        } else {
-            self.keep(name, Value::default);
-        }
+        let was = self.attributes.get(name).cloned();
+        self.keep(name, was.unwrap_or_default());
         self.attributes.entry(name).or_insert(Value::Null)
     }
 }

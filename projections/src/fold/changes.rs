@@ -9,7 +9,7 @@ use schema::{EventType, Indexed, KindName};
 
 use crate::derived::{Derived, Expected};
 use crate::entity::{Entity, Entry, Key};
-use crate::fold::Link;
+use crate::fold::link::{self, Link};
 use crate::fold::publishers::Numbers;
 use crate::fold::tasks::Task;
 use crate::incident::Incident;
@@ -141,15 +141,29 @@ pub struct Changed {
     pub new: bool,
 }
 
-/// What an entity says at a place that is indexed.
+/// An entity whose links are others. Those that stay are among both.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Linked {
+pub struct Relinked {
     /// The entity.
     pub key: Arc<Key>,
     /// The position of its first event.
     pub created_seq: u64,
-    /// What it says.
-    pub link: Link,
+    /// What it said before, in order.
+    pub before: Arc<Vec<Link>>,
+    /// What it says, in order.
+    pub after: Arc<Vec<Link>>,
+}
+
+impl Relinked {
+    /// The links that are gone.
+    pub fn removed(&self) -> impl Iterator<Item = &Link> {
+        link::only(&self.before, &self.after)
+    }
+
+    /// The links that are new.
+    pub fn added(&self) -> impl Iterator<Item = &Link> {
+        link::only(&self.after, &self.before)
+    }
 }
 
 /// A kind whose indexed places are others from here on. After everything else of the batch was written, all links of
@@ -169,11 +183,9 @@ pub struct Changes {
     pub checkpoint: Checkpoint,
     /// The entities that changed, in the order of their names.
     pub entities: Vec<Changed>,
-    /// Links that are gone, in the order of entities and links.
-    pub unlinked: Vec<Linked>,
-    /// Links that are new, in the order of entities and links.
-    pub linked: Vec<Linked>,
-    /// Kinds whose links are to be derived anew; the two above have none of theirs.
+    /// Those of them whose links are others, in the order of their names.
+    pub relinked: Vec<Relinked>,
+    /// Kinds whose links are to be derived anew; the above has none of theirs.
     pub reindex: Vec<Reindex>,
     /// Lines of history, in the chain's order.
     pub history: Vec<Line>,

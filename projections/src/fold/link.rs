@@ -100,13 +100,10 @@ fn values<'a>(
     }
 }
 
-/// What is in the first list alone, and what in the second alone. Both are in order.
-pub(super) fn difference(before: &[Link], after: &[Link]) -> (Vec<Link>, Vec<Link>) {
-    let only = |these: &[Link], those: &[Link]| -> Vec<Link> {
-        let missing = |link: &&Link| those.binary_search(link).is_err();
-        these.iter().filter(missing).cloned().collect()
-    };
-    (only(before, after), only(after, before))
+/// What is in these and not in others, which are in order.
+pub(super) fn only<'a>(these: &'a [Link], others: &[Link]) -> impl Iterator<Item = &'a Link> {
+    let missing = |link: &&Link| others.binary_search(link).is_err();
+    these.iter().filter(missing)
 }
 
 #[cfg(test)]

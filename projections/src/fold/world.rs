@@ -27,7 +27,7 @@ use schema::{Catalog, Indexed, KindName};
 use crate::derived::{Derived, Expected};
 use crate::entity::{Entity, Key, KeyRef};
 use crate::fact::Fact;
-use crate::fold::changes::{Changed, Changes, Known, Linked};
+use crate::fold::changes::{Changed, Changes, Known, Relinked};
 use crate::fold::link::{self, Link};
 use crate::fold::needs::{Loaded, Look, LookRef, Needs};
 use crate::fold::publishers::Numbers;
@@ -92,12 +92,8 @@ pub struct World {
 struct Slot {
     entity: Option<Arc<Entity>>,
     links: Arc<Vec<Link>>,
-    /// The verdicts about it that a rule may clear yet, by their ids.
-    open: BTreeMap<String, Known>,
-    /// The last incident of each class about it.
-    incidents: BTreeMap<String, Incident>,
-    /// The deadlines that are set for it.
-    due: BTreeMap<Timer, Set>,
+    /// What most have none of, out of the way of those that have none.
+    about: Option<Box<About>>,
     /// Where it changed in this batch: whether it existed before, and its links then.
     before: Option<(bool, Arc<Vec<Link>>)>,
     /// Whether there is such an entity, also while it is taken out.
@@ -108,6 +104,33 @@ struct Slot {
     weight: usize,
     /// Of the entity.
     bulk: usize,
+}
+
+/// What follows from rules about an entity.
+#[derive(Debug, Default)]
+struct About {
+    /// The verdicts that a rule may clear yet, by their ids.
+    open: BTreeMap<String, Known>,
+    /// The last incident of each class.
+    incidents: BTreeMap<String, Incident>,
+    /// The deadlines that are set.
+    due: BTreeMap<Timer, Set>,
+}
+
+static NOTHING: About = About {
+    open: BTreeMap::new(),
+    incidents: BTreeMap::new(),
+    due: BTreeMap::new(),
+};
+
+impl Slot {
+    fn about(&self) -> &About {
+        self.about.as_deref().unwrap_or(&NOTHING)
+    }
+
+    fn about_mut(&mut self) -> &mut About {
+        self.about.get_or_insert_default()
+    }
 }
 
 /// One verdict, or that there is none.
@@ -241,7 +264,8 @@ impl World {
         }
         for incident in loaded.incidents {
             if let Some(slot) = self.entities.get_mut(&incident.about()) {
-                slot.incidents.insert(incident.class.clone(), incident);
+                let incidents = &mut slot.about_mut().incidents;
+                incidents.insert(incident.class.clone(), incident);
                 slot.weight += ENTRY;
                 self.weight += ENTRY;
             }
@@ -402,6 +426,7 @@ impl World {
             .collect();
         let mut keys = std::mem::take(&mut self.changed);
         keys.sort_unstable();
+        changes.entities.reserve(keys.len());
         for key in keys {
             let Some(slot) = self.entities.get_mut(&key.by_ref()) else {
                 continue;
@@ -409,15 +434,13 @@ impl World {
             let (Some((existed, before)), Some(entity)) = (slot.before.take(), &slot.entity) else {
                 continue;
             };
-            if !reindexed.contains(key.kind()) && before != slot.links {
-                let (gone, new) = link::difference(&before, &slot.links);
-                let of = |link| Linked {
+            if before != slot.links && !reindexed.contains(key.kind()) {
+                changes.relinked.push(Relinked {
                     key: key.clone(),
                     created_seq: entity.created_seq,
-                    link,
-                };
-                changes.unlinked.extend(gone.into_iter().map(of));
-                changes.linked.extend(new.into_iter().map(of));
+                    before,
+                    after: slot.links.clone(),
+                });
             }
             changes.entities.push(Changed {
                 key,

@@ -10,8 +10,8 @@ use super::kept::Kept;
 use crate::derived::Expected;
 use crate::entity::{Entity, Key};
 use crate::fold::{
-    Changes, Deadline, DueFound, DuePage, Known, Link, Linked, Loaded, Look, Needs, Numbers,
-    Reindex, Task, TaskOf, links,
+    Changes, Deadline, DueFound, DuePage, Known, Link, Loaded, Look, Needs, Numbers, Reindex, Task,
+    TaskOf, links,
 };
 use crate::incident::Incident;
 
@@ -146,11 +146,10 @@ impl Memory {
             }
             self.entities.insert(one.key, one.entity);
         }
-        for Linked { key, link, .. } in changes.unlinked {
-            self.unlink(&key, &link);
-        }
-        for Linked { key, link, .. } in changes.linked {
-            self.link(&key, link);
+        for one in changes.relinked {
+            one.removed().for_each(|link| self.unlink(&one.key, link));
+            one.added()
+                .for_each(|link| self.link(&one.key, link.clone()));
         }
         for (id, known) in changes.verdicts {
             self.verdict(id, known);

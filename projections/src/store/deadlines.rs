@@ -8,7 +8,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::fold::{Changes, Deadline};
 use crate::store::bigint;
-use crate::store::copy::Rows;
+use crate::store::copy::copy;
 use crate::store::write::run;
 
 /// Writes what a batch changed of them.
@@ -29,13 +29,9 @@ async fn deadlines(tx: &Transaction<'_>, projection: i32, changes: &Changes) -> 
     if !changes.disarmed.is_empty() {
         disarm(tx, projection, &changes.disarmed).await?;
     }
-    if changes.armed.is_empty() {
-        return Ok(());
-    }
-    let mut rows = Rows::new(10);
-    for Deadline { due, fired } in &changes.armed {
-        rows.row()
-            .bigint(due.due_us)
+    let sql = include_str!("../sql/copy_deadlines.sql");
+    copy(tx, sql, &changes.armed, |row, Deadline { due, fired }| {
+        row.bigint(due.due_us)
             .bigint(bigint(due.armed_seq))
             .integer(projection)
             .boolean(*fired)
@@ -45,9 +41,8 @@ async fn deadlines(tx: &Transaction<'_>, projection: i32, changes: &Changes) -> 
             .text(&due.by.id)
             .text(&due.by.part)
             .text(&due.key);
-    }
-    rows.send(tx, include_str!("../sql/copy_deadlines.sql"))
-        .await
+    })
+    .await
 }
 
 /// The highest numbers that publishers gave.
@@ -78,20 +73,16 @@ async fn tasks(tx: &Transaction<'_>, projection: i32, changes: &Changes) -> Resu
         )
         .await?;
     }
-    if changes.tasks_opened.is_empty() {
-        return Ok(());
-    }
-    let mut rows = Rows::new(6);
-    for one in &changes.tasks_opened {
-        rows.row()
-            .bigint(bigint(one.cause_seq))
+    let sql = include_str!("../sql/copy_tasks.sql");
+    copy(tx, sql, &changes.tasks_opened, |row, one| {
+        row.bigint(bigint(one.cause_seq))
             .integer(projection)
             .text(&one.of.class)
             .text(&one.of.kind)
             .text(&one.of.id)
             .text(&one.task);
-    }
-    rows.send(tx, include_str!("../sql/copy_tasks.sql")).await
+    })
+    .await
 }
 
 async fn disarm(tx: &Transaction<'_>, projection: i32, gone: &[Deadline]) -> Result<(), Error> {

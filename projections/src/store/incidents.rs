@@ -9,7 +9,7 @@ use tokio_postgres::types::ToSql;
 use crate::fold::Changes;
 use crate::incident::{Incident, Word};
 use crate::store::bigint;
-use crate::store::copy::Rows;
+use crate::store::copy::copy;
 use crate::store::write::run;
 
 /// Writes those that are new or changed.
@@ -21,7 +21,7 @@ pub(super) async fn write(
     let known = |one: &&Incident| changes.known_incidents.contains(&one.incident);
     let (old, new): (Vec<&Incident>, Vec<&Incident>) = changes.incidents.iter().partition(known);
     tokio::try_join!(
-        copy(tx, projection, &new),
+        insert(tx, projection, &new),
         update(tx, projection, &old),
         causes(tx, projection, &changes.causes),
     )?;
@@ -33,24 +33,24 @@ async fn causes(
     projection: i32,
     causes: &BTreeSet<(String, u64)>,
 ) -> Result<(), Error> {
-    if causes.is_empty() {
-        return Ok(());
-    }
-    let mut rows = Rows::new(3);
-    for (incident, cause_seq) in causes {
-        let row = rows.row().bigint(bigint(*cause_seq));
-        row.integer(projection).text(incident);
-    }
-    rows.send(tx, include_str!("../sql/copy_causes.sql")).await
+    let sql = include_str!("../sql/copy_causes.sql");
+    copy(tx, sql, causes, |row, (incident, cause_seq)| {
+        row.bigint(bigint(*cause_seq))
+            .integer(projection)
+            .text(incident);
+    })
+    .await
 }
 
-async fn copy(tx: &Transaction<'_>, projection: i32, incidents: &[&Incident]) -> Result<(), Error> {
-    if incidents.is_empty() {
-        return Ok(());
-    }
-    let mut rows = Rows::new(19);
-    for one in incidents {
-        let row = rows.row().integer(projection).text(&one.incident);
+/// Writes those that are new.
+async fn insert(
+    tx: &Transaction<'_>,
+    projection: i32,
+    incidents: &[&Incident],
+) -> Result<(), Error> {
+    let sql = include_str!("../sql/copy_incidents.sql");
+    copy(tx, sql, incidents, |row, one| {
+        row.integer(projection).text(&one.incident);
         row.text(&one.class).text(&one.kind).text(&one.id);
         row.text(&one.severity).text(one.status()).text(&one.rule);
         row.boolean(one.judged).bigint(bigint(one.opened_seq));
@@ -61,9 +61,8 @@ async fn copy(tx: &Transaction<'_>, projection: i32, incidents: &[&Incident]) ->
                 .bigint(at_us(word))
                 .optional_text(by(word));
         }
-    }
-    rows.send(tx, include_str!("../sql/copy_incidents.sql"))
-        .await
+    })
+    .await
 }
 
 /// What became of incidents that an earlier batch wrote.

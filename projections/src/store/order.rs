@@ -2,12 +2,15 @@
 //! processor's cache. Only how long it takes depends on this.
 
 use crate::entity::Key;
-use crate::fold::{Link, Linked};
+use crate::fold::{Link, Relinked};
+
+/// An entity, and what it says at a place that is indexed.
+pub(super) type Linked<'a> = (&'a Relinked, &'a Link);
 
 /// Links in the order of the index `views.link_target`.
-pub(super) fn by_target<'a>(links: impl Iterator<Item = &'a Linked>) -> Vec<&'a Linked> {
-    let place = |one: &Linked| place(&one.key, &one.link, one.created_seq);
-    let mut links: Vec<_> = links.map(|one| (place(one), one)).collect();
+pub(super) fn by_target<'a>(links: impl Iterator<Item = Linked<'a>>) -> Vec<Linked<'a>> {
+    let place = |(one, link): &Linked<'_>| place(&one.key, link, one.created_seq);
+    let mut links: Vec<_> = links.map(|one| (place(&one), one)).collect();
     links.sort_unstable_by_key(|(place, _)| *place);
     links.into_iter().map(|(_, one)| one).collect()
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio_postgres::Error;
 
 use crate::entity::Key;
-use crate::fold::{Link, Linked, Needs, links};
+use crate::fold::{Needs, Relinked, links};
 use crate::retention::without_said;
 use crate::store::{bigint, load, write};
 
@@ -81,8 +81,13 @@ pub(crate) async fn redact(
         let status = entity.status.name();
         let before = links(places, status, &entity.attributes);
         let after = links(places, status, &attributes);
-        let of = (Arc::new(key), entity.created_seq);
-        relink(tx, projection, of, &before, &after).await?;
+        let relinked = Relinked {
+            key: Arc::new(key),
+            created_seq: entity.created_seq,
+            before: Arc::new(before),
+            after: Arc::new(after),
+        };
+        write::relink(tx, projection, &[relinked]).await?;
     }
     let refused: Vec<i64> = gone
         .iter()
@@ -113,33 +118,5 @@ async fn history(
     }
     let sql = include_str!("../sql/redact_history.sql");
     tx.execute(sql, &[&projection, &kinds, &ids, &seqs]).await?;
-    Ok(())
-}
-
-async fn relink(
-    tx: &Transaction<'_>,
-    projection: i32,
-    (key, created_seq): (Arc<Key>, u64),
-    before: &[Link],
-    after: &[Link],
-) -> Result<(), Error> {
-    let only = |these: &[Link], those: &[Link]| -> Vec<Linked> {
-        let missing = these
-            .iter()
-            .filter(|link| those.binary_search(link).is_err());
-        let of = |link: &Link| Linked {
-            key: key.clone(),
-            created_seq,
-            link: link.clone(),
-        };
-        missing.map(of).collect()
-    };
-    let (gone, new) = (only(before, after), only(after, before));
-    if !gone.is_empty() {
-        write::delete_links(tx, projection, &gone).await?;
-    }
-    if !new.is_empty() {
-        write::write_links(tx, projection, new.iter()).await?;
-    }
     Ok(())
 }

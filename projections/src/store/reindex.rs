@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 use tokio_postgres::Error;
 
 use crate::entity::Key;
-use crate::fold::{Linked, Reindex, links};
+use crate::fold::{Reindex, Relinked, links};
 use crate::store::count;
-use crate::store::write::write_links;
+use crate::store::write::relink;
 
 /// Deletes the links of the kind and derives them from its entities, a page at a time.
 pub(super) async fn reindex(
@@ -35,20 +35,18 @@ pub(super) async fn reindex(
             return Ok(());
         };
         after = last.get(0);
-        let mut found: Vec<Linked> = Vec::new();
-        for row in &rows {
+        let found = rows.iter().map(|row| {
             // We wrote it, and PostgreSQL checked that it is JSON.
             let attributes: Map<String, Value> =
                 serde_json::from_str(row.get(1)).unwrap_or_default();
-            let key = Arc::new(Key::new(kind.as_str(), row.get::<_, &str>(0)));
-            for link in links(&reindex.places, row.get(2), &attributes) {
-                found.push(Linked {
-                    key: key.clone(),
-                    created_seq: count(row.get(3)),
-                    link,
-                });
+            Relinked {
+                key: Arc::new(Key::new(kind.as_str(), row.get::<_, &str>(0))),
+                created_seq: count(row.get(3)),
+                before: Arc::default(),
+                after: Arc::new(links(&reindex.places, row.get(2), &attributes)),
             }
-        }
-        write_links(tx, projection, found.iter()).await?;
+        });
+        let found: Vec<Relinked> = found.collect();
+        relink(tx, projection, &found).await?;
     }
 }

@@ -8,9 +8,10 @@ use tokio_postgres::types::ToSql;
 
 use crate::derived::Expected;
 use crate::entity::{Entity, Status};
-use crate::fold::{Changed, Changes, Known, Line, Link, Linked};
-use crate::store::copy::Rows;
-use crate::store::{bigint, deadlines, incidents, order, reindex};
+use crate::fold::{Changed, Changes, Known, Line, Link, Relinked};
+use crate::store::copy::copy;
+use crate::store::order::{self, Linked};
+use crate::store::{bigint, deadlines, incidents, reindex};
 use crate::verdict::Outgoing;
 
 /// Writes everything but the checkpoint. What does not wait for anything else is sent at once.
@@ -27,7 +28,7 @@ pub(crate) async fn changes(
             new_entities(tx, projection, &new),
             old_entities(tx, projection, &old),
             history(tx, projection, &changes.history),
-            links(tx, projection, changes),
+            relink(tx, projection, &changes.relinked),
             incidents::write(tx, projection, changes),
             derived(tx, projection, &changes.derived),
             verdicts(tx, projection, changes),
@@ -87,14 +88,10 @@ async fn new_entities(
     projection: i32,
     entities: &[&Changed],
 ) -> Result<(), Error> {
-    if entities.is_empty() {
-        return Ok(());
-    }
-    let mut rows = Rows::new(17);
-    for Changed { key, entity, .. } in entities {
+    let sql = include_str!("../sql/copy_entities.sql");
+    copy(tx, sql, entities, |row, Changed { key, entity, .. }| {
         let (status_seq, since_us, unknown_seq, name) = status(entity);
-        rows.row()
-            .bigint(bigint(entity.seq))
+        row.bigint(bigint(entity.seq))
             .bigint(bigint(entity.created_seq))
             .bigint(bigint(entity.events))
             .bigint(status_seq)
@@ -105,15 +102,14 @@ async fn new_entities(
             .text(key.kind())
             .text(key.id())
             .optional_text(name)
-            .text(&attributes(entity))
+            .json(&entity.attributes)
             .bigint(status_recorded(entity))
             .bigint(entity.created.occurred_us)
             .bigint(entity.created.recorded_us)
             .bigint(entity.changed.occurred_us)
             .bigint(entity.changed.recorded_us);
-    }
-    rows.send(tx, include_str!("../sql/copy_entities.sql"))
-        .await
+    })
+    .await
 }
 
 #[derive(Default)]
@@ -181,16 +177,12 @@ async fn old_entities(
 const NO_ENTITY: i64 = -1;
 
 async fn history(tx: &Transaction<'_>, projection: i32, lines: &[Line]) -> Result<(), Error> {
-    if lines.is_empty() {
-        return Ok(());
-    }
     // In the order of their index, so that lines of one entity go to one page of it.
     let mut lines: Vec<&Line> = lines.iter().collect();
     lines.sort_unstable_by_key(|line| (line.source, line.seq));
-    let mut rows = Rows::new(14);
-    for line in lines {
-        rows.row()
-            .bigint(bigint(line.seq))
+    let sql = include_str!("../sql/copy_history.sql");
+    copy(tx, sql, lines, |row, line| {
+        row.bigint(bigint(line.seq))
             .bigint(line.occurred_us)
             .bigint(line.recorded_us)
             .bigint(line.source.map_or(NO_ENTITY, bigint))
@@ -204,57 +196,47 @@ async fn history(tx: &Transaction<'_>, projection: i32, lines: &[Line]) -> Resul
             .optional_text(line.entry.to.as_deref())
             .optional_text(line.entry.claimed.as_deref())
             .text(&line.actor);
-    }
-    rows.send(tx, include_str!("../sql/copy_history.sql")).await
+    })
+    .await
 }
 
-/// Links that are gone, and links that are new.
-async fn links(tx: &Transaction<'_>, projection: i32, changes: &Changes) -> Result<(), Error> {
-    if !changes.unlinked.is_empty() {
-        delete_links(tx, projection, &changes.unlinked).await?;
-    }
-    if !changes.linked.is_empty() {
-        write_links(tx, projection, changes.linked.iter()).await?;
-    }
-    Ok(())
-}
-
-/// Writes links that are not there yet.
-pub(super) async fn write_links<'a>(
+/// Deletes the links that are gone, and writes those that are new.
+pub(super) async fn relink(
     tx: &Transaction<'_>,
     projection: i32,
-    links: impl Iterator<Item = &'a Linked>,
+    relinked: &[Relinked],
 ) -> Result<(), Error> {
-    let mut rows = Rows::new(7);
-    for Linked {
-        key,
-        created_seq,
-        link,
-    } in order::by_target(links)
-    {
-        rows.row()
-            .bigint(bigint(*created_seq))
+    let removed = |one| Relinked::removed(one).map(move |link| (one, link));
+    let removed = order::by_target(relinked.iter().flat_map(removed));
+    delete_links(tx, projection, &removed).await?;
+    let added = |one| Relinked::added(one).map(move |link| (one, link));
+    let added = order::by_target(relinked.iter().flat_map(added));
+    let sql = include_str!("../sql/copy_links.sql");
+    copy(tx, sql, added, |row, (one, link)| {
+        row.bigint(bigint(one.created_seq))
             .integer(projection)
-            .text(key.kind())
-            .text(key.id())
+            .text(one.key.kind())
+            .text(one.key.id())
             .text(&link.field)
             .text(&link.target_kind)
             .text(&link.target_id);
-    }
-    rows.send(tx, include_str!("../sql/copy_links.sql")).await
+    })
+    .await
 }
 
-pub(super) async fn delete_links(
+async fn delete_links(
     tx: &Transaction<'_>,
     projection: i32,
-    links: &[Linked],
+    links: &[Linked<'_>],
 ) -> Result<(), Error> {
-    let links = order::by_target(links.iter());
+    if links.is_empty() {
+        return Ok(());
+    }
     let column = |value: fn(&Link) -> &str| -> Vec<&str> {
-        links.iter().map(|one| value(&one.link)).collect()
+        links.iter().map(|(_, link)| value(link)).collect()
     };
-    let sources = links.iter().map(|one| bigint(one.created_seq));
-    let kinds: Vec<&str> = links.iter().map(|one| one.key.kind()).collect();
+    let sources = links.iter().map(|(one, _)| bigint(one.created_seq));
+    let kinds: Vec<&str> = links.iter().map(|(one, _)| one.key.kind()).collect();
     let parameters: [&(dyn ToSql + Sync); 6] = [
         &projection,
         &sources.collect::<Vec<i64>>(),
@@ -301,14 +283,10 @@ async fn new_verdicts(
     projection: i32,
     verdicts: &[&(String, Known)],
 ) -> Result<(), Error> {
-    if verdicts.is_empty() {
-        return Ok(());
-    }
-    let mut rows = Rows::new(17);
-    for (violation, known) in verdicts {
+    let sql = include_str!("../sql/copy_verdicts.sql");
+    copy(tx, sql, verdicts, |row, (violation, known)| {
         let verdict = &known.verdict;
-        rows.row()
-            .integer(projection)
+        row.integer(projection)
             .text(violation)
             .text(&verdict.rule)
             .text(&verdict.severity)
@@ -325,9 +303,8 @@ async fn new_verdicts(
             .optional_text(known.cleared.map(|one| one.how.as_str()))
             .bigint(known.cleared.map(|one| bigint(one.by_seq)))
             .bigint(told(known));
-    }
-    rows.send(tx, include_str!("../sql/copy_verdicts.sql"))
-        .await
+    })
+    .await
 }
 
 /// What became of verdicts that an earlier batch wrote.
@@ -373,20 +350,15 @@ async fn outbox(
     name: &LedgerName,
     changes: &Changes,
 ) -> Result<(), Error> {
-    let messages = messages(name, changes);
-    if !messages.is_empty() {
-        let mut rows = Rows::new(5);
-        for (at, message) in &messages {
-            rows.row()
-                .bigint(bigint(*at))
-                .integer(projection)
-                .text(&message.id)
-                .text(&message.subject)
-                .bytes(message.body.as_slice());
-        }
-        rows.send(tx, include_str!("../sql/copy_outbox.sql"))
-            .await?;
-    }
+    let sql = include_str!("../sql/copy_outbox.sql");
+    copy(tx, sql, messages(name, changes), |row, (at, message)| {
+        row.bigint(bigint(at))
+            .integer(projection)
+            .text(&message.id)
+            .text(&message.subject)
+            .bytes(message.body.as_slice());
+    })
+    .await?;
     if !changes.settled.is_empty() {
         let sql = include_str!("../sql/settle_outbox.sql");
         run(tx, sql, &[&projection, &changes.settled]).await?;

@@ -10,8 +10,8 @@ use projections::derived::Expected;
 use projections::entity::{Entity, Key};
 use projections::fact::Fact;
 use projections::fold::{
-    self, Changes, Checkpoint, Deadline, DueFound, DuePage, Fold, Known, Line, Link, Linked,
-    Loaded, Look, Needs, Numbers, Quarantined, Scope, Task, TaskOf, UNWRITTEN, World,
+    self, Changes, Checkpoint, Deadline, DueFound, DuePage, Fold, Known, Line, Link, Loaded, Look,
+    Needs, Numbers, Quarantined, Scope, Task, TaskOf, UNWRITTEN, World,
 };
 use projections::incident::Incident;
 use projections::verdict::Verdict;
@@ -190,14 +190,14 @@ impl Rows {
                 .insert((*one.key).clone(), (*one.entity).clone());
             assert_eq!(old.is_none(), one.new, "{:?}", one.key);
         }
-        for Linked { key, link, .. } in changes.unlinked {
-            assert!(self.links.remove(&((*key).clone(), link)), "it was there");
-        }
-        for Linked { key, link, .. } in changes.linked {
-            assert!(
-                self.links.insert(((*key).clone(), link)),
-                "it was not there"
-            );
+        for one in changes.relinked {
+            let said = |link: &Link| ((*one.key).clone(), link.clone());
+            for link in one.removed() {
+                assert!(self.links.remove(&said(link)), "it was there");
+            }
+            for link in one.added() {
+                assert!(self.links.insert(said(link)), "it was not there");
+            }
         }
         for one in changes.reindex {
             let kind = one.kind.to_string();

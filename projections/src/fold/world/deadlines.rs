@@ -86,7 +86,7 @@ impl World {
             return self.never(Of::Entity(key)).then_some(None);
         };
         // A rule has few about one entity, and the key of a map cannot be borrowed in parts.
-        let mut all = slot.due.iter();
+        let mut all = slot.about().due.iter();
         let set = all.find(|((of, key), _)| of == by && key == item);
         Some(set.map(|(_, one)| one.due_us))
     }
@@ -134,7 +134,7 @@ impl World {
             };
             let key = Key::new(due.kind, due.id);
             if let Some(slot) = self.entities.get_mut(&key.by_ref()) {
-                slot.due.insert((due.by, due.key), set);
+                slot.about_mut().due.insert((due.by, due.key), set);
                 slot.weight += ENTRY;
                 self.weight += ENTRY;
             }
@@ -156,7 +156,7 @@ impl World {
         }
         let horizon = &self.horizon;
         let moved = self.timers.keys().filter_map(|(key, timer)| {
-            let set = self.entities.get(&key.by_ref())?.due.get(timer)?;
+            let set = self.entities.get(&key.by_ref())?.about().due.get(timer)?;
             let due = due(key.by_ref(), timer, set);
             let new = !set.fired && horizon.holds(&due) && !old.holds(&due);
             new.then_some(due)
@@ -191,7 +191,7 @@ impl World {
     pub(in crate::fold) fn arm(&mut self, armed: &Armed, seq: u64) -> Vec<String> {
         let key = KeyRef::new(&armed.kind, &armed.id);
         let slot = self.entities.get(&key);
-        let set = slot.into_iter().flat_map(|slot| &slot.due);
+        let set = slot.into_iter().flat_map(|slot| &slot.about().due);
         let set: Vec<(String, Set)> = set
             .filter(|((by, _), _)| *by == armed.by)
             .map(|((_, item), set)| (item.clone(), *set))
@@ -228,12 +228,22 @@ impl World {
             return;
         };
         let before = match now {
-            Some(set) => slot.due.insert(timer.clone(), set),
-            None => slot.due.remove(&timer),
+            Some(set) => slot.about_mut().due.insert(timer.clone(), set),
+            None => slot
+                .about
+                .as_mut()
+                .and_then(|about| about.due.remove(&timer)),
         };
-        if before.is_none() {
-            slot.weight += ENTRY;
-            self.weight += ENTRY;
+        match (before.is_some(), now.is_some()) {
+            (false, true) => {
+                slot.weight += ENTRY;
+                self.weight += ENTRY;
+            }
+            (true, false) => {
+                slot.weight -= ENTRY;
+                self.weight -= ENTRY;
+            }
+            _ => {}
         }
         if let Some(set) = before.filter(|set| !set.fired) {
             self.unfired.remove(&due(key, &timer, &set));
@@ -251,7 +261,7 @@ impl World {
     pub(super) fn finish_deadlines(&mut self, changes: &mut Changes) {
         for ((key, timer), before) in std::mem::take(&mut self.timers) {
             let slot = self.entities.get(&key.by_ref());
-            let now = slot.and_then(|slot| slot.due.get(&timer)).copied();
+            let now = slot.and_then(|slot| slot.about().due.get(&timer)).copied();
             if now == before {
                 continue;
             }

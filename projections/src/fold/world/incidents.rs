@@ -29,7 +29,9 @@ impl World {
         &self,
         about: KeyRef<'_>,
     ) -> Option<&BTreeMap<String, Incident>> {
-        self.entities.get(&about).map(|slot| &slot.incidents)
+        self.entities
+            .get(&about)
+            .map(|slot| &slot.about().incidents)
     }
 
     /// The last incident of a class about an entity.
@@ -44,6 +46,7 @@ impl World {
         let batch = self.batch;
         if let Some(slot) = self.slot(key.by_ref()) {
             let before = slot
+                .about_mut()
                 .incidents
                 .insert(incident.class.clone(), incident.clone());
             known = before.is_some_and(|before| before.incident == incident.incident);

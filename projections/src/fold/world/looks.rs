@@ -120,9 +120,8 @@ impl World {
             let mut there = places.iter().filter(|one| one.path().text() == &link.field);
             there.any(|one| one.is_asked() && one.target() == &link.target_kind)
         };
-        let (gone, new) = link::difference(old, new);
-        for (links, found) in [(gone, false), (new, true)] {
-            for link in links.iter().filter(|link| asked(link)) {
+        for (these, those, found) in [(old, new, false), (new, old, true)] {
+            for link in link::only(these, those).filter(|link| asked(link)) {
                 self.moves(key, created, LookRef::of(key, link), found);
             }
         }

@@ -22,7 +22,7 @@ impl World {
         if known.is_open()
             && let Some(slot) = self.entities.get_mut(&known.verdict.about())
         {
-            slot.open.insert(violation, known);
+            slot.about_mut().open.insert(violation, known);
             slot.weight += ENTRY;
             self.weight += ENTRY;
         }
@@ -38,7 +38,7 @@ impl World {
 
     /// The verdicts about an entity that a rule may clear yet, where that is known here.
     pub(in crate::fold) fn open(&self, key: KeyRef<'_>) -> Option<&BTreeMap<String, Known>> {
-        self.entities.get(&key).map(|slot| &slot.open)
+        self.entities.get(&key).map(|slot| &slot.about().open)
     }
 
     /// The entities that may have an open verdict with this key, where that is known here.
@@ -69,9 +69,13 @@ impl World {
         if known.found_by.is_some()
             && let Some(slot) = self.slot(key.by_ref())
         {
-            old = slot.open.remove(&violation);
+            old = slot
+                .about
+                .as_mut()
+                .and_then(|about| about.open.remove(&violation));
             if known.is_open() {
-                slot.open.insert(violation.clone(), known.clone());
+                let open = &mut slot.about_mut().open;
+                open.insert(violation.clone(), known.clone());
             }
         }
         let used = self.batch;
