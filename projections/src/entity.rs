@@ -17,12 +17,14 @@ use crate::verdict;
 /// Hashes names by a seed of this process's own: an identifier comes from outside.
 static HASHER: LazyLock<DefaultHashBuilder> = LazyLock::new(DefaultHashBuilder::default);
 
-/// Which entity. A name is looked up again and again, so it keeps its hash.
+/// Which entity. A name is looked up again and again, so it keeps its hash, and all of its text in one place.
 #[derive(Debug, Clone)]
 pub struct Key {
-    kind: Arc<str>,
-    id: Arc<str>,
     hash: u64,
+    /// The kind, and the identifier behind it.
+    text: Arc<str>,
+    /// How long the kind is, in bytes.
+    kind: usize,
 }
 
 /// The name of an entity, to look it up by.
@@ -35,32 +37,36 @@ pub struct KeyRef<'a> {
 
 impl Key {
     /// The entity of a kind (`<package>.<entity>`) with this identifier (CloudEvents `subject`).
-    pub fn new(kind: impl Into<Arc<str>>, id: impl Into<Arc<str>>) -> Self {
-        let (kind, id) = (kind.into(), id.into());
-        let hash = KeyRef::new(&kind, &id).hash;
-        Self { kind, id, hash }
+    pub fn new(kind: &str, id: &str) -> Self {
+        KeyRef::new(kind, id).to_key()
+    }
+
+    fn parts(&self) -> (&str, &str) {
+        let parts = self.text.split_at_checked(self.kind);
+        parts.unwrap_or((&self.text, ""))
     }
 
     /// `<package>.<entity>`.
     pub fn kind(&self) -> &str {
-        &self.kind
+        self.parts().0
     }
 
     /// The identifier.
     pub fn id(&self) -> &str {
-        &self.id
+        self.parts().1
     }
 
     /// What rules see of the entity that has this name.
     pub fn view<'a>(&'a self, entity: &'a Entity) -> View<'a> {
-        View::new(&self.kind, &self.id, entity)
+        View::new(self.kind(), self.id(), entity)
     }
 
     /// The same, to look it up by.
     pub fn by_ref(&self) -> KeyRef<'_> {
+        let (kind, id) = self.parts();
         KeyRef {
-            kind: &self.kind,
-            id: &self.id,
+            kind,
+            id,
             hash: self.hash,
         }
     }
@@ -86,9 +92,9 @@ impl<'a> KeyRef<'a> {
     /// The same, to keep.
     pub fn to_key(self) -> Key {
         Key {
-            kind: self.kind.into(),
-            id: self.id.into(),
             hash: self.hash,
+            text: [self.kind, self.id].concat().into(),
+            kind: self.kind.len(),
         }
     }
 }
@@ -126,7 +132,7 @@ impl Hash for Key {
 /// By kind, and then by identifier.
 impl Ord for Key {
     fn cmp(&self, other: &Self) -> Ordering {
-        (self.kind(), self.id()).cmp(&(other.kind(), other.id()))
+        self.parts().cmp(&other.parts())
     }
 }
 
@@ -136,8 +142,8 @@ impl PartialOrd for Key {
     }
 }
 
-impl Equivalent<Arc<Key>> for KeyRef<'_> {
-    fn equivalent(&self, key: &Arc<Key>) -> bool {
+impl Equivalent<Key> for KeyRef<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
         *self == key.by_ref()
     }
 }

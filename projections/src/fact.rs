@@ -1,7 +1,5 @@
 //! One position of the chain, read for folding.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use hashbrown::HashMap;
 use ledger::digest::Hash;
@@ -23,7 +21,7 @@ pub struct Fact {
     /// Its type, parsed.
     pub event_type: EventType,
     /// The entity that it is about; `None` for events about no entity (an empty subject).
-    pub key: Option<Arc<Key>>,
+    pub key: Option<Key>,
     /// Its data; `None` where it was deleted.
     pub data: Option<Data>,
 }
@@ -100,12 +98,8 @@ impl Fact {
                 })
             }
         };
-        let key = (!header.subject.is_empty()).then(|| {
-            Arc::new(Key::new(
-                event_type.kind().text().clone(),
-                header.subject.as_str(),
-            ))
-        });
+        let subject = Some(&header.subject).filter(|subject| !subject.is_empty());
+        let key = subject.map(|subject| Key::new(event_type.kind().text(), subject));
         Ok(Self {
             header,
             chain,
@@ -136,7 +130,7 @@ impl Fact {
     /// The entity that an event of the ledger's own is about, as far as it says so itself.
     pub fn about(&self) -> Option<Key> {
         if self.event_type.kind().package.as_str() != "ledger" {
-            return self.key.as_deref().cloned();
+            return self.key.clone();
         }
         Some(Key::new(self.text("kind")?, self.text("id")?))
     }

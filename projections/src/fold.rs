@@ -29,8 +29,6 @@ mod returned;
 mod tasks;
 mod world;
 
-use std::sync::Arc;
-
 use schema::{Catalog, LedgerName, Name};
 
 use crate::catalogs::Catalogs;
@@ -328,7 +326,7 @@ impl<'a> Fold<'a> {
 
     /// Advances the entity and judges the event; gives what is lacking, and then nothing has changed. Nor has it where
     /// it was not to be kept, which is for events alone that rules are judged at.
-    fn advance(&mut self, key: &Arc<Key>, fact: &Fact, catalog: &Catalog, keep: bool) -> Needs {
+    fn advance(&mut self, key: &Key, fact: &Fact, catalog: &Catalog, keep: bool) -> Needs {
         let kind = catalog.kind(fact.event_type.kind());
         let places = catalog.indexed(fact.event_type.kind());
         let stateless = kind.is_some_and(|kind| kind.stateless);

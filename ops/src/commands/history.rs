@@ -54,7 +54,7 @@ impl History {
         let when = self.past.when()?;
         let config = app.config()?;
         let reader = connect::views(&config).await?;
-        let key = Key::new(self.kind.to_string(), self.id);
+        let key = Key::new(self.kind.text(), &self.id);
         let from = self.since.first(&reader).await?;
         let most = self.limit.most();
         let db = reader.database();

@@ -89,7 +89,7 @@ impl Show {
         let config = app.config()?;
         match (&self.kind, &self.id) {
             (Some(kind), Some(id)) => {
-                let key = Key::new(kind.to_string(), id.as_str());
+                let key = Key::new(kind.text(), id);
                 self.entity(app, &config, &key).await
             }
             (kind, _) => {

@@ -98,7 +98,7 @@ pub struct Line {
     /// Recorded time, µs.
     pub recorded_us: i64,
     /// Whose history.
-    pub key: Arc<Key>,
+    pub key: Key,
     /// The position of that entity's first event; `None` where its kind has no state.
     pub source: Option<u64>,
     /// The event's type, as received.
@@ -134,7 +134,7 @@ pub struct Quarantined {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Changed {
     /// Which.
-    pub key: Arc<Key>,
+    pub key: Key,
     /// Its state after the batch.
     pub entity: Arc<Entity>,
     /// Whether it began in this batch.
@@ -145,7 +145,7 @@ pub struct Changed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relinked {
     /// The entity.
-    pub key: Arc<Key>,
+    pub key: Key,
     /// The position of its first event.
     pub created_seq: u64,
     /// What it said before, in order.

@@ -56,7 +56,7 @@ impl Fold<'_> {
         }
         let about = self.world.of_classes().into_iter();
         self.world.lacks(Needs {
-            entities: about.map(Into::into).collect(),
+            entities: about.collect(),
             ..Needs::default()
         })
     }

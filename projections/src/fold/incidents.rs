@@ -11,7 +11,7 @@ impl Fold<'_> {
     /// Opens an incident, or adds a cause to the one that is open. What this touches is loaded.
     pub(super) fn open_incident(&mut self, opened: Opened, fact: &Fact) {
         let seq = fact.header.seq;
-        let key = Key::new(opened.kind, opened.id);
+        let key = Key::new(&opened.kind, &opened.id);
         let last = self.world.incident(key.by_ref(), &opened.class).cloned();
         if let Some(open) = last.as_ref().filter(|one| one.is_open()) {
             // One event is one cause, whatever else it breaks.

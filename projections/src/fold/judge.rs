@@ -77,8 +77,7 @@ impl<'w> Ask<'w> {
     pub(super) fn view(&self, key: KeyRef<'_>) -> Option<Option<View<'w>>> {
         let found = self.world.named(key);
         if found.is_none() {
-            let key = Arc::new(key.to_key());
-            self.needs.borrow_mut().entities.insert(key);
+            self.needs.borrow_mut().entities.insert(key.to_key());
         }
         found.map(|one| one.map(|(key, entity)| key.view(entity)))
     }
@@ -99,7 +98,7 @@ impl<'w> Ask<'w> {
     }
 
     /// What all these look-ups find, the last created first; `None` where one of them is not known.
-    fn meet(&self, looks: &[Look]) -> Option<impl Iterator<Item = &'w Arc<Key>> + use<'w>> {
+    fn meet(&self, looks: &[Look]) -> Option<impl Iterator<Item = &'w Key> + use<'w>> {
         // All are asked for, so that they are loaded at once.
         let found: Vec<_> = looks.iter().map(|look| self.look(look)).collect();
         let mut found: Vec<_> = found.into_iter().collect::<Option<_>>()?;
@@ -144,8 +143,7 @@ impl rule::Known for Ask<'_> {
         let about = KeyRef::new(kind, id);
         let known = self.world.due_us(about, rule, key);
         if known.is_none() {
-            let about = Arc::new(about.to_key());
-            self.needs.borrow_mut().entities.insert(about);
+            self.needs.borrow_mut().entities.insert(about.to_key());
         }
         known
     }
@@ -168,7 +166,7 @@ pub struct Moment<'a> {
     /// The event.
     pub fact: &'a Fact,
     /// Whom it is about.
-    pub key: &'a Arc<Key>,
+    pub key: &'a Key,
     /// What it broke of the lifecycle.
     pub broken: &'a [Broken],
     /// The catalog of its position.

@@ -151,7 +151,7 @@ pub struct Blocked {
 pub struct Needs {
     /// These entities, with their last incident of each class, the verdicts about them that a rule may clear yet, and the
     /// deadlines that are set for them.
-    pub entities: BTreeSet<Arc<Key>>,
+    pub entities: BTreeSet<Key>,
     /// These verdicts.
     pub verdicts: BTreeSet<String>,
     /// Other derived events with these ids.

@@ -44,7 +44,7 @@ pub use memory::UNWRITTEN;
 /// What is known, of all that was asked for.
 #[derive(Debug)]
 pub struct World {
-    entities: HashMap<Arc<Key>, Slot>,
+    entities: HashMap<Key, Slot>,
     verdicts: HashMap<String, Tracked>,
     derived: HashMap<String, Followed>,
     /// Whether this batch has loaded the verdicts of the rules that an activation drops.
@@ -77,7 +77,7 @@ pub struct World {
     /// The deadlines that changed in this batch, as they were before it.
     timers: BTreeMap<(Key, Timer), Option<Set>>,
     /// The entities that changed in this batch.
-    changed: Vec<Arc<Key>>,
+    changed: Vec<Key>,
     batch: u64,
     /// Of the entities, in bytes or so.
     weight: usize,
@@ -180,8 +180,7 @@ impl World {
     /// What is known beside an entity, or where there is none; `None` where it is not known here.
     fn slot(&mut self, key: KeyRef<'_>) -> Option<&mut Slot> {
         if !self.entities.contains_key(&key) && self.see(Of::Entity(key)) {
-            let key = Arc::new(key.to_key());
-            self.entities.insert(key, Slot::default());
+            self.entities.insert(key.to_key(), Slot::default());
         }
         let slot = self.entities.get_mut(&key)?;
         slot.used.store(self.batch, Relaxed);
@@ -189,7 +188,7 @@ impl World {
     }
 
     /// The name under which an entity is kept: whoever keeps this one finds it without reading it.
-    fn kept(&self, key: KeyRef<'_>) -> Option<Arc<Key>> {
+    fn kept(&self, key: KeyRef<'_>) -> Option<Key> {
         let (key, _) = self.entities.get_key_value(&key)?;
         Some(key.clone())
     }
@@ -201,7 +200,7 @@ impl World {
     /// What of what a fact touches is not known here yet. Mostly nothing, and then nothing is allocated.
     pub(super) fn lacks_of(&self, fact: &Fact) -> Needs {
         let mut lacks = Needs::default();
-        let unknown = |key: &Arc<Key>| !self.knows(key.by_ref());
+        let unknown = |key: &Key| !self.knows(key.by_ref());
         lacks
             .entities
             .extend(fact.key.iter().filter(|key| unknown(key)).cloned());
@@ -209,14 +208,14 @@ impl World {
             if !self.verdicts.contains_key(violation) {
                 lacks.verdicts.insert(violation.to_owned());
             }
-            let about = about.map(Arc::new).into_iter();
+            let about = about.into_iter();
             lacks.entities.extend(about.filter(unknown));
         }
         if let Some(id) = fact.incident() {
             match self.about.get(id) {
                 None => drop(lacks.incidents.insert(id.to_owned())),
                 Some(about) => {
-                    let about = about.clone().map(Arc::new).into_iter();
+                    let about = about.clone().into_iter();
                     lacks.entities.extend(about.filter(unknown));
                 }
             }
@@ -225,7 +224,7 @@ impl World {
             if !self.derived.contains_key(&fact.header.id) {
                 lacks.derived.insert(fact.header.id.clone());
             }
-            let about = fact.about().map(Arc::new).into_iter();
+            let about = fact.about().into_iter();
             lacks.entities.extend(about.filter(unknown));
         }
         lacks
@@ -310,7 +309,7 @@ impl World {
     /// The entities that were asked for, as they were found; the others do not exist.
     fn supply_entities(
         &mut self,
-        asked: impl IntoIterator<Item = Arc<Key>>,
+        asked: impl IntoIterator<Item = Key>,
         found: impl IntoIterator<Item = (Key, Entity)>,
         catalog: &Catalog,
     ) {
@@ -329,7 +328,7 @@ impl World {
                 ..Slot::default()
             };
             self.weight += weight;
-            self.entities.insert(Arc::new(key), slot);
+            self.entities.insert(key, slot);
         }
         for key in asked {
             let batch = self.batch;
@@ -363,11 +362,11 @@ impl World {
             return self.never(Of::Entity(key)).then_some(None);
         };
         slot.used.store(self.batch, Relaxed);
-        Some(slot.entity.as_ref().map(|entity| (&**key, &**entity)))
+        Some(slot.entity.as_ref().map(|entity| (key, &**entity)))
     }
 
     /// Takes an entity out to be changed; [`World::put`] brings it back.
-    pub(super) fn take(&mut self, key: &Arc<Key>) -> Option<Entity> {
+    pub(super) fn take(&mut self, key: &Key) -> Option<Entity> {
         let entity = self.entities.get_mut(&key.by_ref())?.entity.take();
         // A batch that is not written yet may hold it as it was then.
         entity.map(Arc::unwrap_or_clone)
@@ -375,7 +374,7 @@ impl World {
 
     /// Puts an entity in that changed, of a kind that is indexed at these places. Look-ups find it from here on as it is
     /// now.
-    pub(super) fn put(&mut self, key: &Arc<Key>, entity: Option<Entity>, places: &[Indexed]) {
+    pub(super) fn put(&mut self, key: &Key, entity: Option<Entity>, places: &[Indexed]) {
         let kept = self.kept(key.by_ref());
         if kept.is_none() {
             self.see(Of::Entity(key.by_ref()));

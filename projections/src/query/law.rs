@@ -150,7 +150,7 @@ async fn tell_parts(
     let catalogs = past::catalogs(reader, last.unwrap_or_default()).await?;
     for (one, parts, fact) in several {
         // What an event says about another entity is judged with that one, which cannot be told here.
-        let Some(about) = fact.key.clone().filter(|about| **about == one.key()) else {
+        let Some(about) = fact.key.clone().filter(|about| *about == one.key()) else {
             continue;
         };
         let states = past::around(reader, &catalogs, &about, one.row.cause_seq).await?;

@@ -1,7 +1,6 @@
 //! What events may name to be deleted, from nothing but the chain: every position's entity and time, and the holds.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashMap;
 
 use ledger::redaction::{Coverage, Spot};
 
@@ -12,10 +11,11 @@ use crate::fold::{Blocked, Naming};
 /// Every position so far.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    /// By position: whom it is about, and when it was recorded, in µs.
-    spots: Vec<(Arc<Key>, i64)>,
-    /// The same entities, each once.
-    keys: HashSet<Arc<Key>>,
+    /// By position: whom it is about, by number, and when it was recorded, in µs.
+    spots: Vec<(usize, i64)>,
+    /// By number.
+    entities: Vec<Key>,
+    numbers: HashMap<Key, usize>,
     coverage: Coverage,
 }
 
@@ -25,14 +25,16 @@ impl Kept {
         if u64::try_from(self.spots.len()) != Ok(fact.header.seq) {
             return;
         }
-        let nobody = || Arc::new(Key::new(fact.event_type.kind().text().clone(), ""));
+        let nobody = || Key::new(fact.event_type.kind().text(), "");
         let key = fact.key.clone().unwrap_or_else(nobody);
-        let known = self.keys.get(&key).cloned();
-        let key = known.unwrap_or_else(|| {
-            self.keys.insert(key.clone());
-            key
+        let known = self.numbers.get(&key).copied();
+        let number = known.unwrap_or_else(|| {
+            let number = self.entities.len();
+            self.entities.push(key.clone());
+            self.numbers.insert(key, number);
+            number
         });
-        self.spots.push((key, fact.header.recorded_us));
+        self.spots.push((number, fact.header.recorded_us));
         if let Some(data) = fact
             .data
             .as_ref()
@@ -59,7 +61,10 @@ impl Kept {
                 .unwrap_or(usize::MAX)
                 .min(self.spots.len());
             let spots = self.spots.get(from..end).unwrap_or_default();
-            for (seq, (key, recorded_us)) in (first..).zip(spots) {
+            for (seq, (number, recorded_us)) in (first..).zip(spots) {
+                let Some(key) = self.entities.get(*number) else {
+                    continue;
+                };
                 let over = least.as_ref().is_none_or(|(at_us, terms)| {
                     let term = terms.get(key.kind());
                     term.is_some_and(|term| recorded_us.saturating_add(*term) <= *at_us)

@@ -21,8 +21,8 @@ const PAGE: usize = 1000;
 /// Every row that later events can ask for.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    entities: HashMap<Arc<Key>, Arc<Entity>>,
-    links: HashMap<Arc<Key>, BTreeSet<Link>>,
+    entities: HashMap<Key, Arc<Entity>>,
+    links: HashMap<Key, BTreeSet<Link>>,
     /// By the positions of the entities' first events.
     looks: HashMap<Look, BTreeMap<u64, String>>,
     verdicts: HashMap<String, Known>,
@@ -64,16 +64,16 @@ impl Memory {
         let mut loaded = Loaded::default();
         for key in &needs.entities {
             if let Some(entity) = self.entities.get(key) {
-                loaded.entities.push(((**key).clone(), (**entity).clone()));
+                loaded.entities.push(((*key).clone(), (**entity).clone()));
             }
-            for id in self.open.get(&**key).into_iter().flatten() {
+            for id in self.open.get(key).into_iter().flatten() {
                 if let Some(known) = self.verdicts.get(id) {
                     loaded.open.push((id.clone(), known.clone()));
                 }
             }
-            let deadlines = self.deadlines.get(&**key).into_iter().flatten();
+            let deadlines = self.deadlines.get(key).into_iter().flatten();
             loaded.deadlines.extend(deadlines.cloned());
-            let incidents = self.incidents.get(&**key).into_iter().flatten();
+            let incidents = self.incidents.get(key).into_iter().flatten();
             loaded
                 .incidents
                 .extend(incidents.map(|(_, one)| one.clone()));
@@ -181,7 +181,7 @@ impl Memory {
         }
     }
 
-    fn link(&mut self, key: &Arc<Key>, link: Link) {
+    fn link(&mut self, key: &Key, link: Link) {
         if let Some(entity) = self.entities.get(key) {
             let ids = self.looks.entry(look_of(key, &link)).or_default();
             ids.insert(entity.created_seq, key.id().to_owned());
@@ -189,7 +189,7 @@ impl Memory {
         self.links.entry(key.clone()).or_default().insert(link);
     }
 
-    fn unlink(&mut self, key: &Arc<Key>, link: &Link) {
+    fn unlink(&mut self, key: &Key, link: &Link) {
         if let Some(set) = self.links.get_mut(key) {
             set.remove(link);
         }
@@ -235,7 +235,7 @@ impl Memory {
     /// Derives the links of a kind's entities anew.
     fn reindex(&mut self, what: &Reindex) {
         let kind = what.kind.to_string();
-        let keys: Vec<Arc<Key>> = self
+        let keys: Vec<Key> = self
             .entities
             .keys()
             .filter(|key| key.kind() == kind)

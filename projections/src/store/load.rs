@@ -77,8 +77,8 @@ async fn about(
     if needs.entities.is_empty() {
         return Ok(<[Vec<Row>; 4]>::default());
     }
-    let kinds: Vec<&str> = needs.entities.iter().map(|key| key.kind()).collect();
-    let ids: Vec<&str> = needs.entities.iter().map(|key| key.id()).collect();
+    let kinds: Vec<&str> = needs.entities.iter().map(Key::kind).collect();
+    let ids: Vec<&str> = needs.entities.iter().map(Key::id).collect();
     let keys: [&(dyn ToSql + Sync); 3] = [&projection, &kinds, &ids];
     let (entities, open, incidents, deadlines) = tokio::try_join!(
         rows(tx, include_str!("../sql/load_entities.sql"), &keys),

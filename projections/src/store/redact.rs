@@ -40,7 +40,7 @@ pub(crate) async fn redact(
     }
     history(tx, projection, &by_key).await?;
     let needs = Needs {
-        entities: by_key.keys().cloned().map(Arc::new).collect(),
+        entities: by_key.keys().cloned().collect(),
         ..Needs::default()
     };
     let loaded = load(tx, projection, &needs).await?;
@@ -82,7 +82,7 @@ pub(crate) async fn redact(
         let before = links(places, status, &entity.attributes);
         let after = links(places, status, &attributes);
         let relinked = Relinked {
-            key: Arc::new(key),
+            key,
             created_seq: entity.created_seq,
             before: Arc::new(before),
             after: Arc::new(after),

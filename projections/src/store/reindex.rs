@@ -40,7 +40,7 @@ pub(super) async fn reindex(
             let attributes: Map<String, Value> =
                 serde_json::from_str(row.get(1)).unwrap_or_default();
             Relinked {
-                key: Arc::new(Key::new(kind.as_str(), row.get::<_, &str>(0))),
+                key: Key::new(&kind, row.get(0)),
                 created_seq: count(row.get(3)),
                 before: Arc::default(),
                 after: Arc::new(links(&reindex.places, row.get(2), &attributes)),

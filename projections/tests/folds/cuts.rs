@@ -247,7 +247,7 @@ proptest! {
         prop_assert_eq!(&living.links, &derived);
         // The history has every event about an entity once, and an entity as many as it says.
         for (key, entity) in &living.entities {
-            let lines = living.history.iter().filter(|line| *line.key == *key).count();
+            let lines = living.history.iter().filter(|line| line.key == *key).count();
             prop_assert_eq!(u64::try_from(lines).expect("few"), entity.events);
         }
 

@@ -91,14 +91,14 @@ impl Rows {
     }
 
     fn load(&self, needs: &Needs) -> Loaded {
-        let entity = |key: &Arc<Key>| Some(((**key).clone(), self.entities.get(&**key)?.clone()));
+        let entity = |key: &Key| Some((key.clone(), self.entities.get(key)?.clone()));
         let verdict = |id: &String| Some((id.clone(), self.verdicts.get(id)?.clone()));
         let derived = |id: &String| Some((id.clone(), self.derived.get(id)?.clone()));
         let open = || {
             let all = self.verdicts.iter();
             all.filter(|(_, one)| one.found_by.is_some() && one.cleared.is_none())
         };
-        let about = |one: &Known| needs.entities.iter().any(|key| **key == one.verdict.key());
+        let about = |one: &Known| needs.entities.iter().any(|key| *key == one.verdict.key());
         let waits = |one: &Known| {
             let key = &one.verdict.detail_key;
             needs
@@ -158,7 +158,7 @@ impl Rows {
 
     /// The last of each class about the entities that are asked for.
     fn last_incidents(&self, needs: &Needs) -> Vec<Incident> {
-        let about = |one: &&Incident| needs.entities.iter().any(|key| **key == one.key());
+        let about = |one: &&Incident| needs.entities.iter().any(|key| *key == one.key());
         let mut all: Vec<&Incident> = self.incidents.values().filter(about).collect();
         all.sort_by_key(|one| one.opened_seq);
         let last = all
@@ -185,13 +185,11 @@ impl Rows {
     fn write(&mut self, changes: Changes) {
         self.checkpoint = changes.checkpoint;
         for one in changes.entities {
-            let old = self
-                .entities
-                .insert((*one.key).clone(), (*one.entity).clone());
+            let old = self.entities.insert(one.key.clone(), (*one.entity).clone());
             assert_eq!(old.is_none(), one.new, "{:?}", one.key);
         }
         for one in changes.relinked {
-            let said = |link: &Link| ((*one.key).clone(), link.clone());
+            let said = |link: &Link| (one.key.clone(), link.clone());
             for link in one.removed() {
                 assert!(self.links.remove(&said(link)), "it was there");
             }

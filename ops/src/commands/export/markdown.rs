@@ -31,7 +31,7 @@ pub async fn run(app: &App, check: Option<&Path>, at: Option<u64>) -> Outcome {
     };
     let mut environments = Vec::new();
     for state in query::state(db, ledger, which, when).await? {
-        let key = Key::new(state.kind, state.id.as_str());
+        let key = Key::new(&state.kind, &state.id);
         let lines = query::history(db, ledger, &key, when).await?;
         environments.push((state.id, lines));
     }

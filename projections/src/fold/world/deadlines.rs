@@ -132,7 +132,7 @@ impl World {
                 armed_seq: due.armed_seq,
                 fired,
             };
-            let key = Key::new(due.kind, due.id);
+            let key = Key::new(&due.kind, &due.id);
             if let Some(slot) = self.entities.get_mut(&key.by_ref()) {
                 slot.about_mut().due.insert((due.by, due.key), set);
                 slot.weight += ENTRY;
@@ -169,7 +169,7 @@ impl World {
         if self.timers.is_empty() {
             return false;
         }
-        let key = Key::new(due.kind.as_str(), due.id.as_str());
+        let key = Key::new(&due.kind, &due.id);
         let timer = (due.by.clone(), due.key.clone());
         self.timers.contains_key(&(key, timer))
     }

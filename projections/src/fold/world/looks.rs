@@ -1,7 +1,6 @@
 //! Look-ups: which entities say a value at a place, and how many.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use hashbrown::HashMap;
@@ -18,7 +17,7 @@ use crate::fold::needs::{Look, LookRef};
 static NOTHING: Ids = Ids::new();
 
 /// Whom a look-up finds, by the positions of their first events. The names are those under which the entities are kept.
-pub(in crate::fold) type Ids = BTreeMap<u64, Arc<Key>>;
+pub(in crate::fold) type Ids = BTreeMap<u64, Key>;
 
 impl World {
     pub(super) fn supply_looks(
@@ -31,10 +30,7 @@ impl World {
             let mut ids: Ids = ids
                 .map(|(created, id)| {
                     let key = KeyRef::new(&look.kind, &id);
-                    (
-                        created,
-                        self.kept(key).unwrap_or_else(|| key.to_key().into()),
-                    )
+                    (created, self.kept(key).unwrap_or_else(|| key.to_key()))
                 })
                 .collect();
             for (key, created, then, now) in self.moved(&look) {
@@ -65,7 +61,7 @@ impl World {
     }
 
     /// The entities of a look-up's kind that this batch has changed: whether it found them before, and finds them now.
-    pub(super) fn moved(&self, look: &Look) -> Vec<(Arc<Key>, u64, bool, bool)> {
+    pub(super) fn moved(&self, look: &Look) -> Vec<(Key, u64, bool, bool)> {
         let mut moved = Vec::new();
         for key in self.changed.iter().filter(|key| key.kind() == &*look.kind) {
             if let Some(slot) = self.entities.get(&key.by_ref())
@@ -110,7 +106,7 @@ impl World {
     /// What rules ask for finds an entity by its links of now, and not by those that it had.
     pub(super) fn look_ups_move(
         &mut self,
-        key: &Arc<Key>,
+        key: &Key,
         created: u64,
         places: &[Indexed],
         old: &[Link],
@@ -128,7 +124,7 @@ impl World {
     }
 
     /// A look-up finds an entity from here on, or no longer.
-    pub(super) fn moves(&mut self, key: &Arc<Key>, created: u64, look: LookRef<'_>, found: bool) {
+    pub(super) fn moves(&mut self, key: &Key, created: u64, look: LookRef<'_>, found: bool) {
         if found && self.see(Of::Look(look)) && !self.unsure.contains(look.kind) {
             // Its first: all that it finds is known from here on.
             self.looked += LOOK;

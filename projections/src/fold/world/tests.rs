@@ -1,7 +1,7 @@
 //! Look-ups against a plain model: whatever is asked when, and whatever was forgotten in between.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use schema::{Catalog, Indexed, KindName, Name, Package};
@@ -74,8 +74,8 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-fn key(id: u8) -> Arc<Key> {
-    Arc::new(Key::new(KIND, format!("l{id}")))
+fn key(id: u8) -> Key {
+    Key::new(KIND, &format!("l{id}"))
 }
 
 fn entity(created_seq: u64, attributes: Map<String, Value>) -> Entity {
@@ -92,8 +92,8 @@ fn entity(created_seq: u64, attributes: Map<String, Value>) -> Entity {
 }
 
 /// What a look-up finds among these entities.
-fn found(entities: &BTreeMap<Arc<Key>, Entity>, look: &Look) -> BTreeMap<u64, String> {
-    let finds = |(key, entity): (&Arc<Key>, &Entity)| {
+fn found(entities: &BTreeMap<Key, Entity>, look: &Look) -> BTreeMap<u64, String> {
+    let finds = |(key, entity): (&Key, &Entity)| {
         let one = (entity.created_seq, key.id().to_owned());
         if look.is_all() {
             return Some(one);
@@ -108,7 +108,7 @@ fn found(entities: &BTreeMap<Arc<Key>, Entity>, look: &Look) -> BTreeMap<u64, St
 }
 
 /// Asks as a driver does: what is not known is read from what the last batch left.
-fn load(world: &mut World, stored: &BTreeMap<Arc<Key>, Entity>, needs: Needs) {
+fn load(world: &mut World, stored: &BTreeMap<Key, Entity>, needs: Needs) {
     let needs = world.lacks(needs);
     let look = |look: &Look| (look.clone(), found(stored, look));
     let count = |look: &Look| {
@@ -117,7 +117,7 @@ fn load(world: &mut World, stored: &BTreeMap<Arc<Key>, Entity>, needs: Needs) {
             u64::try_from(found(stored, look).len()).expect("few"),
         )
     };
-    let entity = |key: &Arc<Key>| Some(((**key).clone(), stored.get(key)?.clone()));
+    let entity = |key: &Key| Some((key.clone(), stored.get(key)?.clone()));
     let loaded = Loaded {
         entities: needs.entities.iter().filter_map(entity).collect(),
         looks: needs.looks.iter().map(look).collect(),
