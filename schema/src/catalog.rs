@@ -9,6 +9,7 @@ use crate::diagnostic::Diagnostic;
 use crate::event::EventType;
 use crate::indexed::{self, Indexed, Path};
 use crate::kind::{EventDef, Kind};
+use crate::kinds::Kinds;
 use crate::name::{KindName, Name};
 use crate::package::{self, LEDGER, Package};
 use crate::retention::Retentions;
@@ -100,8 +101,7 @@ impl Activation {
 /// The kinds that are known at a position, with the settings.
 #[derive(Debug, Clone)]
 pub struct Catalog {
-    kinds: BTreeMap<KindName, Kind>,
-    indexed: BTreeMap<KindName, Vec<Indexed>>,
+    kinds: Kinds,
     settings: Value,
     operators: Vec<Name>,
     patterns: Patterns,
@@ -173,9 +173,9 @@ impl Catalog {
         let kinds = kinds.into_iter();
         let kinds: BTreeMap<_, _> = kinds.map(|kind| (kind.name.clone(), kind)).collect();
         let retentions = Retentions::usual(kinds.values());
+        let indexed = indexed::references(kinds.values());
         Self {
-            indexed: indexed::references(kinds.values()),
-            kinds,
+            kinds: Kinds::new(kinds, indexed),
             patterns: patterns.unwrap_or_default(),
             settings: json!({}),
             operators: Vec::new(),
@@ -229,9 +229,9 @@ impl Catalog {
         if !found.is_empty() {
             return Err(found);
         }
+        let indexed = with_rules(indexed::references(kinds.values()), &rules);
         Ok(Self {
-            indexed: with_rules(indexed::references(kinds.values()), &rules),
-            kinds,
+            kinds: Kinds::new(kinds, indexed),
             settings: activation.settings.clone(),
             operators,
             patterns,
@@ -262,18 +262,18 @@ impl Catalog {
 
     /// The kind of that name.
     pub fn kind(&self, name: &KindName) -> Option<&Kind> {
-        self.kinds.get(name)
+        self.kinds.get(name).map(|(kind, _)| kind)
     }
 
     /// Every kind, in the order of the names.
     pub fn kinds(&self) -> impl Iterator<Item = &Kind> {
-        self.kinds.values()
+        self.kinds.iter()
     }
 
     /// The places of its entities' attributes that are looked up by value, in the order of their paths. None for a
     /// kind that is not known.
     pub fn indexed(&self, kind: &KindName) -> &[Indexed] {
-        self.indexed.get(kind).map_or(&[], Vec::as_slice)
+        self.kinds.get(kind).map_or(&[], |(_, indexed)| indexed)
     }
 
     /// The place by which rules look up entities of that kind; `None` where none does.
@@ -287,7 +287,7 @@ impl Catalog {
         if event_type.version() != 1 {
             return None;
         }
-        let kind = self.kinds.get(event_type.kind())?;
+        let kind = self.kind(event_type.kind())?;
         Some((kind, kind.event(event_type.verb())?))
     }
 

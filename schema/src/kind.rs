@@ -232,6 +232,8 @@ pub struct Members {
     pub required_when: Vec<Condition>,
     /// Whether others may be there as well.
     pub additional: bool,
+    /// Whether one of them names an entity, or has something within that does.
+    pub names_entities: bool,
 }
 
 impl Members {

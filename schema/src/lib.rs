@@ -20,6 +20,7 @@ pub mod identity;
 pub mod indexed;
 pub mod json;
 pub mod kind;
+mod kinds;
 pub mod lifecycle;
 mod load;
 pub mod merge;

@@ -2,9 +2,10 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher as _, Hash, Hasher, RandomState};
+use std::ops::Deref;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A name that does not follow its pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -93,25 +94,34 @@ impl LedgerName {
     }
 }
 
-/// An entity kind: `<package>.<entity>`. A copy costs no allocation.
+/// An entity kind: `<package>.<entity>`. A copy costs no allocation, and it keeps its hash.
 #[derive(Debug, Clone)]
-pub struct KindName {
+pub struct KindName(Arc<Parts>);
+
+/// What the name of a kind is made of.
+#[derive(Debug)]
+pub struct Parts {
     /// The package, e.g. `platform`.
     pub package: Name,
     /// The entity within its package, e.g. `environment`.
     pub entity: Name,
     text: Arc<str>,
+    hash: u64,
 }
+
+/// Hashes names by a seed of this process's own: they come from outside.
+static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 impl KindName {
     /// The kind of that name in that package.
     pub fn new(package: Name, entity: Name) -> Self {
-        let text = [package.as_str(), ".", entity.as_str()].concat().into();
-        Self {
+        let text: Arc<str> = [package.as_str(), ".", entity.as_str()].concat().into();
+        Self(Arc::new(Parts {
             package,
             entity,
+            hash: HASHER.hash_one(&text),
             text,
-        }
+        }))
     }
 
     /// `<package>.<entity>`.
@@ -120,9 +130,17 @@ impl KindName {
     }
 }
 
+impl Deref for KindName {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
 impl PartialEq for KindName {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        Arc::ptr_eq(&self.0, &other.0) || self.hash == other.hash && self.text == other.text
     }
 }
 
@@ -130,12 +148,15 @@ impl Eq for KindName {}
 
 impl Hash for KindName {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.text.hash(state);
+        state.write_u64(self.hash);
     }
 }
 
 impl Ord for KindName {
     fn cmp(&self, other: &Self) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return Ordering::Equal;
+        }
         let packages = self.package.cmp(&other.package);
         packages.then_with(|| self.entity.cmp(&other.entity))
     }

@@ -18,6 +18,11 @@ pub(crate) fn identifier(templates: &[Identity], members: &Map<String, Value>) -
     usable.next()?.of(members)
 }
 
+/// Whether one of these fields names an entity.
+pub(crate) fn any(fields: &[Field]) -> bool {
+    fields.iter().any(|field| field.shape.names_entities())
+}
+
 impl Shape {
     /// The value with every entity that it names, as an object or not, written as its identifier.
     pub fn plain<'v>(&self, value: &'v Value) -> Cow<'v, Value> {
@@ -32,7 +37,7 @@ impl Shape {
         match self {
             Self::Entity(_) => true,
             Self::Array { of, .. } | Self::Map { of, .. } => of.names_entities(),
-            Self::Object(members) => members.fields.iter().any(|one| one.shape.names_entities()),
+            Self::Object(members) => members.names_entities,
             _ => false,
         }
     }
@@ -72,7 +77,7 @@ impl EventDef {
         let Value::Object(members) = data else {
             return Cow::Borrowed(data);
         };
-        if !fields.iter().any(|field| field.shape.names_entities()) {
+        if !self.members.names_entities {
             return Cow::Borrowed(data);
         }
         let mut members = members.clone();

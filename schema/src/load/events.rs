@@ -7,6 +7,7 @@ use super::table::{Table, Text, nearest};
 use crate::diagnostic::listed;
 use crate::kind::{Condition, EventDef, Field, Lifecycle, Members, Shape};
 use crate::name::Name;
+use crate::named;
 
 /// Every event of the file.
 pub(super) fn events(
@@ -91,6 +92,7 @@ impl Reader<'_> {
             operators,
             carried,
             members: Members {
+                names_entities: named::any(&all),
                 fields: all,
                 required,
                 required_when,

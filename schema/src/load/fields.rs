@@ -9,6 +9,7 @@ use crate::diagnostic::listed;
 use crate::example;
 use crate::kind::{Bounds, Field, Members, Pattern, Shape};
 use crate::name::KindName;
+use crate::named;
 
 const TYPES: [&str; 14] = [
     "any",
@@ -231,6 +232,7 @@ fn object(table: &Table<'_>, references: &mut References, depth: usize) -> Optio
     let fields = fields_at(&inner, references, depth + 1);
     let required = required(table, &fields);
     Some(Members {
+        names_entities: named::any(&fields),
         fields,
         required,
         required_when: Vec::new(),
