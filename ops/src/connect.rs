@@ -25,7 +25,8 @@ use crate::up::publishers::{inbox, password_file};
 /// How long to wait for a server to let us in.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long a question waits for the fold, which is done with a batch in much less.
+/// How long a question waits for the fold, which is done with a batch of what only just happened in much less. Where it
+/// is far behind, that is said instead.
 const FOLDING: Duration = Duration::from_secs(2);
 
 const AWAY: &str =

@@ -142,6 +142,20 @@ async fn a_log_is_not_succeeded_because_a_row_says_so() {
 }
 
 #[tokio::test]
+async fn views_that_are_behind_are_compared_where_they_are() {
+    // So many that they are not near the end when the first batch is folded.
+    let (ledger, _) = recorded(0..8_600).await;
+    let serving = ledger.serve_roles(&["ingest"]);
+    let more = (8_600..8_800).map(|n| feed::created(&n.to_string(), &format!("env-{n}")));
+    let size = ledger.size().await;
+    feed::publish(&ledger.nats.jetstream().await, more).await;
+    ledger.reaches(size + 200).await;
+    assert_eq!(serving.stop().await, 0, "{}", ledger.log());
+    let compared = ledger.run(["rebuild", "--compare", "-o", "json"]).await;
+    assert_eq!(compared.expect(0).out, "[]\n");
+}
+
+#[tokio::test]
 async fn views_that_somebody_changed_are_not_those_that_the_chain_gives() {
     let (ledger, _) = recorded(0..20).await;
     let admin = ledger.postgres.connect(&ledger.database).await;

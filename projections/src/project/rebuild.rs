@@ -108,7 +108,7 @@ async fn make(
     told(Progress::From(folding.next()));
     let mut pipeline = Pipeline::new(folding, State::Building, None);
     let folded = loop {
-        let until = until(db, &reader, ledger, what).await?;
+        let until = until(db, &reader, ledger, what, end).await?;
         match go_on(db, &mut pipeline, what, end, &until).await {
             Ok(Some(size)) => break size,
             Ok(None) => {}
@@ -175,15 +175,21 @@ async fn until(
     reader: &Reader,
     ledger: &LedgerName,
     what: &Rebuild,
+    end: &End,
 ) -> Result<Until, ProjectError> {
     let size = reader.head().await?.size;
     let live = Place::read(db, reader.id(), State::Live).await?;
     let next = live.map(|live| live.checkpoint.next);
     match (&what.package, next) {
-        (None, next) => Ok(Until {
-            live: next.unwrap_or(size).min(size),
-            end: size,
-        }),
+        (None, next) => {
+            let live = next.unwrap_or(size).min(size);
+            // What is compared is of exactly as many positions.
+            let end = match end {
+                End::Replace => size,
+                End::Compare(_) => live,
+            };
+            Ok(Until { live, end })
+        }
         // The package's rows go in among the living ones: they are of exactly as many positions.
         (Some(_), Some(next)) => Ok(Until {
             live: next,

@@ -5,14 +5,15 @@ use super::seen::Of;
 use crate::fold::changes::Changes;
 use crate::fold::tasks::{Task, TaskOf};
 
-/// How many are remembered from batch to batch. Deadlines that are missed again and again ask for the same ones.
+/// How many are remembered from batch to batch; beyond it only those of the last batches are. Deadlines that are missed
+/// again and again ask for the same ones.
 const MOST: usize = 1 << 16;
 
 /// The open task of a class and entity, or that there is none.
 #[derive(Debug, Default)]
 pub(super) struct Open {
     now: Option<Task>,
-    /// The last batch that asked for it or changed it.
+    /// The last batch that loaded or changed it.
     used: u64,
 }
 
@@ -41,7 +42,7 @@ impl World {
         self.tasks_changed.entry(of).or_insert(before);
     }
 
-    /// Writes down what changed of them. What the last batches used is kept: they may not be written yet.
+    /// Writes down what changed of them. What the last batches changed is kept: they may not be written yet.
     pub(super) fn finish_tasks(&mut self, changes: &mut Changes) {
         for (of, before) in std::mem::take(&mut self.tasks_changed) {
             let now = self.task(&of).cloned();
