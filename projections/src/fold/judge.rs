@@ -158,6 +158,11 @@ impl rule::Known for Ask<'_> {
             several => u64::try_from(self.meet(several)?.count()).ok(),
         }
     }
+
+    fn may_be_open(&self, kind: &str, id: &str) -> bool {
+        let open = self.world.open(KeyRef::new(kind, id));
+        open.is_none_or(|open| !open.is_empty())
+    }
 }
 
 /// What is judged: one event about one entity, which the event has changed already.

@@ -145,4 +145,19 @@ mod tests {
             assert_eq!(with_seed.cast_signed(), seeded, "{text}");
         }
     }
+
+    #[test]
+    fn two_texts_are_digested_as_the_index_digests_them() {
+        for (one, other, said) in [
+            ("platform.environment", "env-1", -5_146_812_442_176_518_660),
+            (
+                "delivery.deployment",
+                "environment_id",
+                4_831_843_888_148_597_499,
+            ),
+            ("", "", 3_409_119_695_197_288_489),
+        ] {
+            assert_eq!(digest(one, other), said, "{one} {other}");
+        }
+    }
 }

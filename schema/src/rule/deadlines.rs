@@ -67,10 +67,7 @@ impl<'a> Judging<'a, '_> {
         let Shape::Deadline(deadline) = shape.as_ref() else {
             return;
         };
-        let about = About {
-            kind: due.kind.as_str().into(),
-            id: due.id.as_str().into(),
-        };
+        let about = About::new(due.kind.as_str().into(), &due.id, self.known);
         let base = Base {
             timer: Some(due.due_us),
             ..self.base()

@@ -103,4 +103,8 @@ pub trait Known {
     fn due_us(&self, rule: &RuleKey, kind: &str, id: &str, key: &str) -> Option<Option<i64>>;
     /// How many there are.
     fn count(&self, lookup: &Lookup) -> Option<u64>;
+    /// Whether something that a rule found about an entity may be open: where nothing is, nothing is said of what holds.
+    fn may_be_open(&self, _kind: &str, _id: &str) -> bool {
+        true
+    }
 }

@@ -257,7 +257,7 @@ impl Rules {
             findings: also.to_vec(),
             ..Judged::default()
         };
-        let about = About::new(kind, inputs.event.subject);
+        let about = About::new(kind.text().clone(), inputs.event.subject, known);
         for compiled in self.listening(kind, verb) {
             let mut judging = Judging::new(self, compiled, inputs, known, &mut needs, &mut judged);
             judging.at_event(kind, &about);

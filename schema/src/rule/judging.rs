@@ -25,7 +25,7 @@ const LONGEST_ID: usize = 512;
 pub(super) struct Judging<'a, 'o> {
     pub(super) compiled: &'a Compiled,
     inputs: &'a Inputs<'a>,
-    known: &'a dyn Known,
+    pub(super) known: &'a dyn Known,
     aliases: &'a serde_json::Value,
     needs: &'o mut BTreeSet<Need>,
     pub(super) judged: &'o mut Judged,
@@ -37,14 +37,15 @@ pub(super) struct Judging<'a, 'o> {
 pub(super) struct About {
     pub(super) kind: Arc<str>,
     pub(super) id: Arc<str>,
+    /// Whether something that a rule found about it may be open.
+    open: bool,
 }
 
 impl About {
-    pub(super) fn new(kind: &KindName, id: &str) -> Self {
-        Self {
-            kind: kind.text().clone(),
-            id: id.into(),
-        }
+    pub(super) fn new(kind: Arc<str>, id: &str, known: &dyn Known) -> Self {
+        let open = known.may_be_open(&kind, id);
+        let id = id.into();
+        Self { kind, id, open }
     }
 }
 
@@ -85,10 +86,6 @@ impl<'a, 'o> Judging<'a, 'o> {
     /// At an event of this kind that it listens to; `event` is the entity that the event is about.
     pub(super) fn at_event(&mut self, kind: &KindName, event: &About) {
         let compiled = self.compiled;
-        let about = About {
-            kind: compiled.owner.text().clone(),
-            id: event.id.clone(),
-        };
         let done = match &compiled.whom {
             Some(Whom::Id(node)) if compiled.owner != *kind => self.about_named(node),
             Some(Whom::Where(finder)) => {
@@ -97,6 +94,10 @@ impl<'a, 'o> Judging<'a, 'o> {
             None | Some(Whom::Id(_)) => return self.about(event, &self.base()),
         };
         if let Err(failure) = done {
+            let about = About {
+                kind: compiled.owner.text().clone(),
+                ..event.clone()
+            };
             self.not_judged(&about, failure);
         }
     }
@@ -140,7 +141,8 @@ impl<'a, 'o> Judging<'a, 'o> {
             before: entity,
             ..self.base()
         };
-        self.about(&About::new(&self.compiled.owner, id), &base);
+        let kind = self.compiled.owner.text().clone();
+        self.about(&About::new(kind, id, self.known), &base);
     }
 
     fn about(&mut self, about: &About, base: &Base<'a>) {
@@ -333,7 +335,8 @@ impl<'a, 'o> Judging<'a, 'o> {
         } else {
             None
         };
-        if let (true, None, Some(by)) = (clears(compiled), failed, self.key()) {
+        let mends = about.open && clears(compiled) && failed.is_none();
+        if mends && let Some(by) = self.key() {
             self.judged.held.push(Held {
                 kind: about.kind.clone(),
                 id: about.id.clone(),

@@ -224,7 +224,7 @@ impl Rules {
             return None;
         }
         let (mut needs, mut judged) = (BTreeSet::new(), Judged::default());
-        let about = About::new(kind, inputs.event.subject);
+        let about = About::new(kind.text().clone(), inputs.event.subject, &Nothing);
         Judging::new(self, compiled, inputs, &Nothing, &mut needs, &mut judged)
             .at_event(kind, &about);
         let same = judged
