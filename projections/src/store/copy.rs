@@ -11,7 +11,7 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 /// How much is sent at a time, in bytes, or a little more.
 const PART: usize = 60 << 10;
-/// How much there is room for: what is taken from a buffer leaves one of this size behind.
+/// How much there is room for.
 const ROOM: usize = 64 << 10;
 /// The object identifier of type `bigint`.
 const BIGINT: i32 = 20;
@@ -44,7 +44,8 @@ pub(super) async fn copy<T>(
     for one in rows {
         made.add(one, &write);
         if made.buffer.len() >= PART {
-            sink.send(made.buffer.split().freeze()).await?;
+            let part = std::mem::replace(&mut made.buffer, BytesMut::with_capacity(ROOM));
+            sink.send(part.freeze()).await?;
         }
     }
     // There are no more.
@@ -55,21 +56,12 @@ pub(super) async fn copy<T>(
 }
 
 /// Rows on their way into a table.
+#[derive(Default)]
 struct Rows {
     count: usize,
     /// Of the last one.
     columns: i16,
     buffer: BytesMut,
-}
-
-impl Default for Rows {
-    fn default() -> Self {
-        Self {
-            count: 0,
-            columns: 0,
-            buffer: BytesMut::with_capacity(ROOM),
-        }
-    }
 }
 
 /// One of them, while its columns are written.
