@@ -19,16 +19,12 @@ static NOTHING: Ids = Ids::new();
 /// Whom a look-up finds, by the positions of their first events. The names are those under which the entities are kept.
 pub(in crate::fold) type Ids = BTreeMap<u64, Key>;
 
-/// An entity with the position of its first event, and whether a look-up finds it from here on.
-pub(super) type Moved = (Key, u64, bool);
-
 impl World {
     pub(super) fn supply_looks(
         &mut self,
         asked: BTreeSet<Look>,
         mut found: HashMap<Look, BTreeMap<u64, String>>,
     ) {
-        let moved = self.moved(&asked);
         for look in asked {
             let ids = found.remove(&look).unwrap_or_default().into_iter();
             let mut ids: Ids = ids
@@ -37,12 +33,12 @@ impl World {
                     (created, self.kept(key).unwrap_or_else(|| key.to_key()))
                 })
                 .collect();
-            for (key, created, finds) in moved.get(&look).into_iter().flatten() {
-                if *finds {
-                    ids.insert(*created, key.clone());
-                } else {
-                    ids.remove(created);
-                }
+            for (key, created, then, now) in self.moved(&look) {
+                match (then, now) {
+                    (true, false) => ids.remove(&created),
+                    (false, true) => ids.insert(created, key),
+                    _ => None,
+                };
             }
             self.looked += LOOK + ids.len() * LOOK / 2;
             self.looks.insert(look, used(ids, self.batch));
@@ -50,49 +46,36 @@ impl World {
     }
 
     pub(super) fn supply_counts(&mut self, asked: BTreeSet<Look>, mut found: HashMap<Look, u64>) {
-        let moved = self.moved(&asked);
         for look in asked {
             let mut count = found.remove(&look).unwrap_or_default();
-            for (_, _, finds) in moved.get(&look).into_iter().flatten() {
-                count = if *finds {
-                    count + 1
-                } else {
-                    count.saturating_sub(1)
-                };
+            for (_, _, then, now) in self.moved(&look) {
+                match (then, now) {
+                    (true, false) => count = count.saturating_sub(1),
+                    (false, true) => count += 1,
+                    _ => {}
+                }
             }
             self.looked += LOOK;
             self.counts.insert(look, used(count, self.batch));
         }
     }
 
-    /// What this batch has changed of what these look-ups find: each entity that one found before and does not find now,
-    /// or finds now and did not before.
-    pub(super) fn moved(&self, asked: &BTreeSet<Look>) -> HashMap<Look, Vec<Moved>> {
-        let mut moved: HashMap<Look, Vec<Moved>> = HashMap::new();
-        if asked.is_empty() {
-            return moved;
-        }
-        for look in asked {
-            moved.insert(look.clone(), Vec::new());
-        }
-        for key in &self.changed {
-            let Some(slot) = self.entities.get(&key.by_ref()) else {
-                continue;
-            };
-            let (Some((existed, before)), Some(entity)) = (&slot.before, &slot.entity) else {
-                continue;
-            };
-            let created = entity.created_seq;
-            let mut note = |look: LookRef<'_>, finds| {
-                if let Some(moved) = moved.get_mut(&look) {
-                    moved.push((key.clone(), created, finds));
-                }
-            };
-            if !existed {
-                note(LookRef::all(key.kind()), true);
+    /// The entities of a look-up's kind that this batch has changed: whether it found them before, and finds them now.
+    pub(super) fn moved(&self, look: &Look) -> Vec<(Key, u64, bool, bool)> {
+        let mut moved = Vec::new();
+        for key in self.changed.iter().filter(|key| key.kind() == &*look.kind) {
+            if let Some(slot) = self.entities.get(&key.by_ref())
+                && let (Some((existed, before)), Some(entity)) = (&slot.before, &slot.entity)
+            {
+                let of = look.by_ref();
+                let finds = |links: &[Link]| links.iter().any(|link| LookRef::of(key, link) == of);
+                let (then, now) = if look.is_all() {
+                    (*existed, true)
+                } else {
+                    (finds(before), finds(&slot.links))
+                };
+                moved.push((key.clone(), entity.created_seq, then, now));
             }
-            link::only(before, &slot.links).for_each(|link| note(LookRef::of(key, link), false));
-            link::only(&slot.links, before).for_each(|link| note(LookRef::of(key, link), true));
         }
         moved
     }
