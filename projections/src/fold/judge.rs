@@ -82,12 +82,6 @@ impl<'w> Ask<'w> {
         found.map(|one| one.map(|(key, entity)| key.view(entity)))
     }
 
-    /// Whether a verdict about an entity is open that a rule may clear. Mostly there is none, and nothing to mend.
-    fn has_open(&self, kind: &str, id: &str) -> bool {
-        let open = self.world.open(KeyRef::new(kind, id));
-        open.is_some_and(|open| !open.is_empty())
-    }
-
     /// The look-ups that a rule's comes to, one a field. Nothing is at a place that the catalog does not index.
     fn looks(&self, lookup: &Lookup) -> Option<Vec<Look>> {
         let look = |(path, value): &(Arc<str>, String)| {
@@ -252,9 +246,7 @@ pub(super) fn outcome(judged: Judged, fact: &Fact, catalog: &Catalog, ask: &Ask<
         about.flatten().is_some_and(|view| view.redacted())
     };
     let held = judged.held.into_iter();
-    outcome.held = held
-        .filter(|one| !is_hidden(&one.kind, &one.id) && ask.has_open(&one.kind, &one.id))
-        .collect();
+    outcome.held = held.filter(|one| !is_hidden(&one.kind, &one.id)).collect();
     let armed = judged.armed.into_iter();
     outcome.armed = armed.filter(|one| !is_hidden(&one.kind, &one.id)).collect();
     let opened = judged.opened.into_iter();

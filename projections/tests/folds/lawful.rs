@@ -155,7 +155,7 @@ fn without_an_unruly_share_hardly_anything_is_found() {
 #[test]
 fn what_is_tried_ahead_is_as_if_it_had_not_been() {
     let packages = Package::builtin().expect("the built-in packages load");
-    let catalog = Arc::new(Catalog::of(&packages, json!({})).unwrap());
+    let catalog = Arc::new(Catalog::of(&packages, json!({})).expect("a catalog"));
     let mut feed = drawn(&catalog, 1000);
     feed.truncate(1500);
     let facts = facts(&feed);
